@@ -1,0 +1,252 @@
+"""What may be asked of a run: a tagged union of frozen models with bounds and sourced defaults.
+
+Knows no tensors: the front door and the supervisor read it without loading torch or numpy. Defaults are those of
+the tutorial's main run: KL 0.01 with rho 0.05, 784-256-128-256-784, Adam at 1e-3, batch 128, 15 epochs, seed 42.
+"""
+
+import itertools
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, TypeAdapter, model_validator
+
+SPEC_VERSION: Final = 1
+"""Version written beside every stored spec; a stored spec of a lower version goes through `upgrade` first."""
+
+MAX_PARAMETERS: Final = 200_000_000
+"""Largest network that may be asked for, in weights and biases: 2.4 GB with Adam's two moments in float32."""
+
+NAME_PATTERN: Final = r"^[a-z0-9][a-z0-9._-]{0,62}$"
+"""A dataset's or a model's name: a slug of at most 63 characters."""
+
+Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=63)]
+Width = Annotated[int, Field(ge=1, le=65_536)]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class DatasetChoice(_Frozen):
+    """Which rows are learned from, and how they are prepared; the preparation becomes part of the model."""
+
+    name: Name = Field(description="A built-in dataset or an uploaded one.", examples=["digits"])
+    image_size: int | None = Field(
+        None, ge=2, le=512, description="Resize images to this height and width (bicubic); null keeps their size."
+    )
+    train_limit: int | None = Field(
+        None, ge=1, le=100_000_000, description="Learn from the first rows of the training split only."
+    )
+    validation_fraction: float = Field(
+        0.0, ge=0, le=0.5, description="Share of the training rows, taken from their end, that is kept for choosing."
+    )
+    scaling: Literal["none", "minmax"] = Field(
+        "none", description="`minmax` maps every input dimension to [0, 1] over the training rows."
+    )
+
+
+class Mlp(_Frozen):
+    """A fully connected autoencoder: n_inputs - hidden - n_latents - hidden reversed - n_inputs, ReLU between."""
+
+    architecture: Literal["mlp"] = "mlp"
+    n_latents: Width = Field(128, description="Width of the code.")
+    hidden: tuple[Width, ...] = Field(
+        (256,), max_length=8, description="Widths between input and code; mirrored in the decoder. Empty: none."
+    )
+    output: Literal["sigmoid", "identity"] = Field(
+        "sigmoid", description="`sigmoid` for inputs in [0, 1]; `identity` for any vectors."
+    )
+
+
+class Kl(_Frozen):
+    """Penalty `kl.batch` on a sigmoid code: every latent's mean over the batch is drawn to rho."""
+
+    kind: Literal["kl"] = "kl"
+    weight: float = Field(0.01, ge=0, le=1e6, description="Factor of the penalty in the loss.")
+    rho: float = Field(0.05, gt=0, lt=1, description="Target mean activation of each latent.")
+
+
+class L1(_Frozen):
+    """Penalty on the absolute activations of a ReLU code."""
+
+    kind: Literal["l1"] = "l1"
+    weight: float = Field(0.001, ge=0, le=1e6, description="Factor of the penalty in the loss.")
+    reduction: Literal["mean", "sum"] = Field(
+        "mean", description="`mean` over rows and latents (`l1.mean`), or `sum` over latents (`l1.sum`)."
+    )
+
+
+class NoPenalty(_Frozen):
+    """No penalty on a ReLU code: the dense reference."""
+
+    kind: Literal["none"] = "none"
+
+
+class Training(_Frozen):
+    """How long and in which steps: Adam on shuffled batches, the last short batch kept."""
+
+    epochs: int = Field(15, ge=1, le=100_000, description="Passes over the training rows.")
+    batch_size: int = Field(128, ge=1, le=65_536, description="Rows of one step.")
+    learning_rate: float = Field(0.001, gt=0, le=10, description="Adam's step size.")
+    seed: int = Field(42, ge=0, le=2**53 - 1, description="Seeds the weights and the order of the rows.")
+    precision: Literal["float32"] = Field("float32", description="Number format of weights and steps.")
+
+
+def _tag_or(default: str) -> Callable[[object], str]:
+    """A discriminator that, unlike pydantic's own, has a default for a missing `kind`."""
+
+    def kind_of(value: object) -> str:
+        if isinstance(value, Mapping):
+            return str(value.get("kind", default))
+        return str(getattr(value, "kind", default))
+
+    return kind_of
+
+
+Sparsity = Annotated[
+    Annotated[Kl, Tag("kl")] | Annotated[L1, Tag("l1")] | Annotated[NoPenalty, Tag("none")],
+    Discriminator(
+        _tag_or("kl"), custom_error_type="unknown_kind", custom_error_message="kind must be one of kl, l1, none"
+    ),
+]
+Priority = Annotated[int, Field(ge=-100, le=100, description="Higher runs first; equals run in order of arrival.")]
+
+
+class TrainSpec(_Frozen):
+    """Train one sparse autoencoder and publish it as the next version of the model `name`."""
+
+    kind: Literal["train"] = "train"
+    name: Name | None = Field(None, description="The model's name; made from dataset and sparsity where missing.")
+    dataset: DatasetChoice
+    model: Mlp = Mlp()
+    sparsity: Sparsity = Kl()
+    training: Training = Training()
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="`auto` takes CUDA where the worker has it.")
+    priority: Priority = 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_the_model(cls, value: Any) -> Any:
+        if isinstance(value, Mapping) and value.get("name") is None and isinstance(value.get("dataset"), Mapping):
+            sparsity = value.get("sparsity")
+            kind = _tag_or("kl")(sparsity if sparsity is not None else {})
+            dataset = value["dataset"].get("name")
+            if isinstance(dataset, str):
+                return {**value, "name": f"{dataset[:58]}-{kind}"}
+        return value
+
+
+class ImportSpec(_Frozen):
+    """Bring a built-in dataset into the registry without training on it."""
+
+    kind: Literal["import"] = "import"
+    dataset: Name = Field(description="The name of a built-in dataset.", examples=["digits"])
+    priority: Priority = 0
+
+
+RunSpec = Annotated[
+    Annotated[TrainSpec, Tag("train")] | Annotated[ImportSpec, Tag("import")],
+    Discriminator(
+        _tag_or("train"), custom_error_type="unknown_kind", custom_error_message="kind must be one of train, import"
+    ),
+]
+UNION_TAGS: Final = frozenset({"train", "import", "kl", "l1", "none"})
+"""What pydantic puts into the location of an error for the member of a union; no field bears such a name."""
+
+_adapter: TypeAdapter[TrainSpec | ImportSpec] = TypeAdapter(RunSpec)
+
+
+def parse(document: Mapping[str, Any], version: int = SPEC_VERSION) -> TrainSpec | ImportSpec:
+    """The spec that a JSON document of the given `spec_version` asks for.
+
+    Raises pydantic's `ValidationError` for a document outside the bounds, `ValueError` for a version from the future.
+    """
+    return _adapter.validate_python(upgrade(document, version))
+
+
+def upgrade(document: Mapping[str, Any], version: int) -> dict[str, Any]:
+    """A stored document of an older `version`, rewritten for `SPEC_VERSION`."""
+    if not 1 <= version <= SPEC_VERSION:
+        raise ValueError(f"spec_version {version} is not known here; this release reads 1 to {SPEC_VERSION}")
+    return dict(document)
+
+
+def document(spec: TrainSpec | ImportSpec) -> dict[str, Any]:
+    """The spec with every default filled in, as JSON values."""
+    return spec.model_dump(mode="json")
+
+
+def canonical_json(value: Any) -> str:
+    """One text for one value: sorted keys, no spaces. Equal values have equal digests."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+@dataclass(frozen=True)
+class DatasetFacts:
+    """What is known of a dataset without opening it: enough to judge a spec."""
+
+    kind: Literal["images", "vectors"]
+    image_shape: tuple[int, int, int] | None
+    """[channels, height, width]; None for vectors."""
+    n_inputs: int
+    train_rows: int
+    test_rows: int
+    minimum: float | None = None
+    """Smallest value over all vectors; None for images, whose bytes are divided by 255."""
+    maximum: float | None = None
+
+
+@dataclass(frozen=True)
+class Objection:
+    """One reason why a spec does not fit its dataset; `pointer` is a JSON pointer into the spec."""
+
+    pointer: str
+    detail: str
+
+
+def n_inputs(choice: DatasetChoice, facts: DatasetFacts) -> int:
+    """Width of one row after preprocessing."""
+    if choice.image_size is not None and facts.image_shape is not None:
+        return facts.image_shape[0] * choice.image_size**2
+    return facts.n_inputs
+
+
+def layer_widths(model: Mlp, inputs: int) -> tuple[int, ...]:
+    """Widths from input to code, both ends included; the decoder mirrors them."""
+    return (inputs, *model.hidden, model.n_latents)
+
+
+def count_parameters(model: Mlp, inputs: int) -> int:
+    """Weights and biases of encoder and decoder."""
+    widths = layer_widths(model, inputs)
+    pairs = list(itertools.pairwise(widths))
+    return sum(a * b + b for a, b in pairs) + sum(a * b + a for a, b in pairs)
+
+
+def training_rows(choice: DatasetChoice, facts: DatasetFacts) -> int:
+    """Rows that one epoch passes over: the limit applied first, then the validation slice cut from the end."""
+    rows = min(facts.train_rows, choice.train_limit or facts.train_rows)
+    return rows - int(rows * choice.validation_fraction)
+
+
+def objections(spec: TrainSpec, facts: DatasetFacts) -> Iterator[Objection]:
+    """Every reason why `spec` cannot be trained on a dataset with these facts; none if it can."""
+    if spec.dataset.image_size is not None and facts.kind == "vectors":
+        yield Objection("/dataset/image_size", "must be null: this dataset holds vectors, not images")
+    rows = training_rows(spec.dataset, facts)
+    if spec.training.batch_size > rows:
+        yield Objection(
+            "/training/batch_size", f"must be at most the {rows} training rows, got {spec.training.batch_size}"
+        )
+    parameters = count_parameters(spec.model, n_inputs(spec.dataset, facts))
+    if parameters > MAX_PARAMETERS:
+        yield Objection("/model", f"asks for {parameters:,} parameters; at most {MAX_PARAMETERS:,} are trained")
+    outside = facts.minimum is not None and facts.maximum is not None and (facts.minimum < 0 or facts.maximum > 1)
+    if outside and spec.model.output == "sigmoid" and spec.dataset.scaling == "none":
+        yield Objection(
+            "/model/output",
+            f"a sigmoid output needs inputs in [0, 1], and this dataset spans [{facts.minimum:g}, {facts.maximum:g}]: "
+            'ask for "output": "identity" or "scaling": "minmax"',
+        )
