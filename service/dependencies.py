@@ -1,0 +1,33 @@
+"""What the routes share: the opened rooms, made once when the application starts. Knows no route."""
+
+from dataclasses import dataclass
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+
+from registry.artifacts import ArtifactStore
+from registry.sessions import Database
+from service.compute import Compute
+from service.measurements import Measurements
+from service.model_cache import ModelCache
+from service.settings import ServiceSettings
+
+
+@dataclass(frozen=True)
+class Rooms:
+    """Everything that a request may need and that outlives it."""
+
+    settings: ServiceSettings
+    database: Database
+    artifacts: ArtifactStore
+    models: ModelCache
+    compute: Compute
+    measurements: Measurements
+
+
+async def rooms(request: Request) -> Rooms:
+    """The rooms of the application that answers this request."""
+    return cast(Rooms, request.app.state.rooms)
+
+
+RoomsDep = Annotated[Rooms, Depends(rooms)]

@@ -1,0 +1,37 @@
+"""The numbers that Prometheus collects, in a registry of their own. Knows neither routes nor the database."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+MEDIA_TYPE: Final = CONTENT_TYPE_LATEST
+_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
+"""Seconds; OpenTelemetry's advice for `http.server.request.duration`."""
+
+
+class Measurements:
+    """Counters of one service; several services in one process do not share them."""
+
+    def __init__(self, version: str) -> None:
+        self.registry = CollectorRegistry()
+        self.request_seconds = Histogram(
+            "http_server_request_duration_seconds",
+            "Duration of requests by route template.",
+            ("http_request_method", "http_route", "http_response_status_code"),
+            registry=self.registry,
+            buckets=_BUCKETS,
+        )
+        self.rows = Counter(
+            "sae_rows", "Rows that went through a model, by operation.", ("operation",), registry=self.registry
+        )
+        self.runs = Gauge("sae_runs", "Runs by state.", ("state",), registry=self.registry)
+        build = Gauge("sae_build_info", "The release that runs, as a label.", ("version",), registry=self.registry)
+        build.labels(version).set(1)
+
+    def exposition(self, runs_by_state: Mapping[str, int]) -> bytes:
+        """Everything in Prometheus' text format; `runs_by_state` is read from the database by the caller."""
+        for state, count in runs_by_state.items():
+            self.runs.labels(state).set(count)
+        return generate_latest(self.registry)
