@@ -5,7 +5,7 @@ ServiceError
 +- ContentTooLarge, UnsupportedMediaType, MalformedBody, NotAcceptable
 +- SpecRefused, UnknownDataset                         a spec that makes no sense
 +- DatasetNotPresent, NameReserved                     a dataset that is not there yet; a name that is taken for ever
-+- Busy, StorageFull                                   no room at the moment
++- Busy, Overloaded, StorageFull                       no room at the moment
 
 Their HTTP statuses stand in `problems`, with those of all other errors.
 """
@@ -83,6 +83,10 @@ class NameReserved(ServiceError):
 
 class Busy(ServiceError):
     """Too much is waiting already; `Retry-After` says when to come back."""
+
+
+class Overloaded(ServiceError):
+    """So much waits for the compute thread that more would only wait longer; `Retry-After` says when to come back."""
 
 
 class StorageFull(ServiceError):
