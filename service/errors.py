@@ -1,92 +1,107 @@
-"""What the front door itself refuses; the errors of the rooms below stand in their own trees.
+"""Errors of the front door itself: what a request asked that the door, and no room below it, refuses.
 
 ServiceError
-+- Misdirected, ForeignOrigin, KeyRequired             the guard: wrong name, another site, no key
-+- ContentTooLarge, UnsupportedMediaType, MalformedBody, NotAcceptable
-+- SpecRefused, UnknownDataset                         a spec that makes no sense
-+- DatasetNotPresent, NameReserved                     a dataset that is not there yet; a name that is taken for ever
-+- Busy, Overloaded, StorageFull                       no room at the moment
++- Misdirected            the request names a host that is not served here
++- ForeignOrigin          a page of another site asks for a change
++- KeyRequired            the API key is missing or wrong
++- NotAcceptable          none of the representations that there are is accepted
++- UnsupportedMediaType   a body of a type that is not read here
++- InvalidRequest         a body, parameter or combination that makes no sense
+|  +- SpecRefused         a spec that does not fit its dataset
+|  +- UnknownDataset      a spec that names a dataset that is not here
++- DatasetNotPresent      a built-in dataset that no run has brought in yet
++- NameReserved           a name that belongs to a built-in dataset
++- Overloaded             the compute thread's queue is full
++- StorageFull            the limit of stored bytes is reached
 
 Their HTTP statuses stand in `problems`, with those of all other errors.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class Pointer:
-    """One place in a request body (`pointer`, a JSON pointer) or in its query, and what is wrong with it."""
-
-    pointer: str
-    detail: str
+from typing import ClassVar
 
 
 class ServiceError(Exception):
-    """The request cannot be served as it stands; `str(error)` says to a human why."""
+    """What the front door refuses; `str(error)` says what was expected and what came."""
 
-    def __init__(self, detail: str, *, errors: Sequence[Pointer] = (), headers: Mapping[str, str] | None = None):
-        super().__init__(detail)
-        self.errors = tuple(errors)
-        self.headers = dict(headers or {})
+    may_pass: ClassVar[bool] = False
 
     @property
     def code(self) -> str:
-        """The class's name in UPPER_SNAKE: stable, for programs."""
-        return re.sub(r"(?<!^)(?=[A-Z])", "_", type(self).__name__).upper()
+        """The class name in UPPER_SNAKE: stable, for programs."""
+        return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(self).__name__).upper()
 
 
 class Misdirected(ServiceError):
-    """The request names a host that is not served here."""
+    """The request's `Host` is none of those that are served here."""
 
 
 class ForeignOrigin(ServiceError):
-    """A page of another site asks for a change."""
+    """A method that changes something, sent from a page of another site."""
 
 
 class KeyRequired(ServiceError):
     """The API key is missing or wrong."""
 
 
-class ContentTooLarge(ServiceError):
-    """The request body is over its limit."""
+class NotAcceptable(ServiceError):
+    """No representation that there is (`available`, media types) is one that was asked for."""
+
+    def __init__(self, detail: str, available: Sequence[str]) -> None:
+        super().__init__(detail)
+        self.available = tuple(available)
 
 
 class UnsupportedMediaType(ServiceError):
-    """The request body is of a type that is not read here."""
+    """A body whose Content-Type is none of `accepted`."""
+
+    def __init__(self, detail: str, accepted: Sequence[str]) -> None:
+        super().__init__(detail)
+        self.accepted = tuple(accepted)
 
 
-class MalformedBody(ServiceError):
-    """The request body is not what its type says."""
+@dataclass(frozen=True)
+class Fault:
+    """One thing wrong with a request; `pointer` is a JSON pointer into the body, or the parameter's name."""
+
+    pointer: str
+    detail: str
 
 
-class NotAcceptable(ServiceError):
-    """None of the representations that there are is wanted."""
+class InvalidRequest(ServiceError):
+    """A request that cannot be understood as it stands; `faults` name the places, at most a few."""
+
+    def __init__(self, detail: str, faults: Sequence[Fault] = ()) -> None:
+        super().__init__(detail)
+        self.faults = tuple(faults)
 
 
-class SpecRefused(ServiceError):
-    """The spec does not fit its dataset."""
+class SpecRefused(InvalidRequest):
+    """A spec that is well formed and does not fit its dataset."""
 
 
-class UnknownDataset(ServiceError):
-    """The spec names a dataset that is not here."""
+class UnknownDataset(InvalidRequest):
+    """A spec that names a dataset that is neither built in nor uploaded."""
 
 
 class DatasetNotPresent(ServiceError):
-    """A built-in dataset that no run has brought in yet."""
+    """A built-in dataset whose rows are asked for before any run has brought it in."""
 
 
 class NameReserved(ServiceError):
-    """The name belongs to a built-in dataset."""
-
-
-class Busy(ServiceError):
-    """Too much is waiting already; `Retry-After` says when to come back."""
+    """A name that belongs to a built-in dataset."""
 
 
 class Overloaded(ServiceError):
-    """So much waits for the compute thread that more would only wait longer; `Retry-After` says when to come back."""
+    """So much work is waiting that more would only wait longer; `retry_after` is in whole seconds."""
+
+    may_pass: ClassVar[bool] = True
+
+    def __init__(self, detail: str, retry_after: int = 1) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
 
 
 class StorageFull(ServiceError):
