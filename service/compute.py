@@ -57,7 +57,7 @@ class Compute:
         if not self._slots.acquire(blocking=False):
             raise Overloaded(
                 f"{self._max_waiting} computations are waiting already; try again in {RETRY_SECONDS} s",
-                headers={"Retry-After": str(RETRY_SECONDS)},
+                retry_after=RETRY_SECONDS,
             )
         future = self._executor.submit(_call, lambda: function(*args, **kwargs))
         future.add_done_callback(lambda _: self._slots.release())

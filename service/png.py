@@ -1,0 +1,84 @@
+"""Arrays to PNG files, and tiles to grids: the same pixels always make the same bytes.
+
+Knows no models; the contrast of a tile is chosen by which of `spread`, `centred` and `unit` turned it into bytes.
+"""
+
+import io
+import math
+from collections.abc import Collection, Mapping
+from typing import Final
+
+import numpy as np
+from PIL import Image, PngImagePlugin
+
+PAPER: Final = 255
+"""Grey between and beside the tiles."""
+MARK: Final = (213, 94, 0)
+"""Colour of the frame around a marked tile: the vermilion of Okabe and Ito, told apart by colour-blind readers too."""
+TILE_SIDE: Final = 84
+"""Side in pixels that `whole_factor` aims at: three times MNIST's."""
+
+
+def encode(pixels: np.ndarray, text: Mapping[str, str] | None = None) -> bytes:
+    """A PNG of uint8 pixels, [height, width] grey or [height, width, 3] RGB, with tEXt chunks in the order given."""
+    chunks = PngImagePlugin.PngInfo()
+    for keyword, value in (text or {}).items():
+        chunks.add_text(keyword, value)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, format="PNG", pnginfo=chunks, compress_level=6)
+    return buffer.getvalue()
+
+
+def grid(tiles: np.ndarray, *, columns: int, gap: int = 4, scale: int = 1, marked: Collection[int] = ()) -> np.ndarray:
+    """Tiles uint8 [m, channels, height, width] in rows of `columns`, each pixel drawn `scale` times in both directions.
+
+    Channels are 1 (grey) or 3 (RGB). Tiles whose position is in `marked` get a coloured frame, drawn in the gap so that
+    no pixel of theirs is lost. Returns uint8 [h, w], or [h, w, 3] where there is colour.
+    """
+    count, channels, height, width = tiles.shape
+    if marked and channels == 1:
+        tiles, channels = tiles.repeat(3, axis=1), 3
+    rows = math.ceil(count / columns)
+    step = np.array([height * scale + gap, width * scale + gap])
+    sheet = np.full((rows * step[0] + gap, columns * step[1] + gap, channels), PAPER, np.uint8)
+    enlarged = tiles.transpose(0, 2, 3, 1).repeat(scale, axis=1).repeat(scale, axis=2)
+    for position in range(count):
+        top, left = np.array(divmod(position, columns)) * step + gap
+        if position in marked:
+            border = max(1, gap // 2)
+            sheet[top - border : top + step[0] - gap + border, left - border : left + step[1] - gap + border] = MARK
+        sheet[top : top + height * scale, left : left + width * scale] = enlarged[position]
+    return sheet[:, :, 0] if channels == 1 else sheet
+
+
+def whole_factor(height: int, width: int) -> int:
+    """How often each pixel is drawn so that a tile can be looked at: about `TILE_SIDE`, at least once."""
+    return max(1, TILE_SIDE // max(height, width))
+
+
+def spread(images: np.ndarray) -> np.ndarray:
+    """Float [m, ...] to uint8, each image from its own minimum (0) to its own maximum (255); a constant one is 0."""
+    low, high = _ends(images)
+    span = np.where(high > low, high - low, 1)
+    return _bytes((images - low) / span)
+
+
+def centred(images: np.ndarray) -> np.ndarray:
+    """Float [m, ...] to uint8, each image symmetric about mid grey: 0 is 128, its largest magnitude 1 or 255."""
+    low, high = _ends(images)
+    reach = np.maximum(np.abs(low), np.abs(high))
+    return np.asarray(np.rint(128 + 127 * images / np.where(reach > 0, reach, 1)), np.uint8)
+
+
+def unit(images: np.ndarray) -> np.ndarray:
+    """Float [m, ...] in [0, 1] to uint8; what lies outside is cut."""
+    return _bytes(np.clip(images, 0, 1))
+
+
+def _ends(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    inner = tuple(range(1, images.ndim))
+    return images.min(axis=inner, keepdims=True), images.max(axis=inner, keepdims=True)
+
+
+def _bytes(images: np.ndarray) -> np.ndarray:
+    return np.asarray(np.rint(images * 255), np.uint8)

@@ -1,0 +1,137 @@
+"""One resource in several representations: which one a request wants, and how fixed content is answered.
+
+Knows bytes, media types and caching; not what the bytes mean.
+"""
+
+import hashlib
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import orjson
+import safetensors.numpy
+from fastapi import Request, Response
+
+from service.errors import NotAcceptable
+
+
+@dataclass(frozen=True)
+class Representation:
+    """A form that a resource can take; `format` is its name in `?format=`."""
+
+    format: str
+    media_type: str
+
+
+JSON: Final = Representation("json", "application/json")
+CSV: Final = Representation("csv", "text/csv")
+PNG: Final = Representation("png", "image/png")
+SVG: Final = Representation("svg", "image/svg+xml")
+VEGA: Final = Representation("vega", "application/vnd.vegalite.v6+json")
+NPY: Final = Representation("npy", "application/x-npy")
+SAFETENSORS: Final = Representation("safetensors", "application/vnd.safetensors")
+
+PINNED: Final = "private, max-age=31536000, immutable"
+"""Cache-Control of a URL whose content never changes (RFC 8246); private, because a key may be wanted for it."""
+REVALIDATED: Final = "private, no-cache"
+"""Cache-Control of a URL that may come to mean something else: kept, and asked about each time."""
+
+
+def choose(
+    request: Request, offers: Sequence[Representation], requested: str | None = None, *, why: str = ""
+) -> Representation:
+    """The offer that the request prefers: by `?format=` if given, else by `Accept` (RFC 9110, 12.5.1).
+
+    Among equals the first offer wins. Raises `NotAcceptable`, which lists what there is; `why` may say more.
+    """
+    if requested is not None:
+        named = [offer for offer in offers if offer.format == requested]
+        if named:
+            return named[0]
+        raise _not_acceptable(f"format={requested}", offers, why)
+    wishes = dict(_wishes(",".join(request.headers.getlist("accept"))))
+    if not wishes:
+        return offers[0]
+    best = max(offers, key=lambda offer: _quality(offer.media_type, wishes))
+    if _quality(best.media_type, wishes) == 0:
+        raise _not_acceptable("what Accept asks for", offers, why)
+    return best
+
+
+def _not_acceptable(asked: str, offers: Sequence[Representation], why: str) -> NotAcceptable:
+    available = ", ".join(f"{offer.media_type} (format={offer.format})" for offer in offers)
+    return NotAcceptable(
+        f"{asked} is not among the representations here{why}: {available}", [offer.media_type for offer in offers]
+    )
+
+
+def _wishes(accept: str) -> Iterator[tuple[str, float]]:
+    """Media ranges of an Accept header with their q-values; a range that cannot be read is skipped."""
+    for element in accept.split(","):
+        media_range, *parameters = (part.strip().lower() for part in element.split(";"))
+        weights = [parameter[2:].strip() for parameter in parameters if parameter.startswith("q=")]
+        try:
+            quality = float(weights[0]) if weights else 1.0
+        except ValueError:
+            continue
+        if media_range.count("/") == 1 and 0 <= quality <= 1:
+            yield media_range, quality
+
+
+def _quality(media_type: str, wishes: Mapping[str, float]) -> float:
+    """The q-value of the most specific range that covers a media type; 0 if none does."""
+    for media_range in (media_type, media_type.split("/")[0] + "/*", "*/*"):
+        if media_range in wishes:
+            return wishes[media_range]
+    return 0.0
+
+
+def fixed(
+    request: Request,
+    content: bytes,
+    form: Representation,
+    *,
+    pinned: bool,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """An answer with a strong ETag, the SHA-256 of its bytes; 304 without a body if the client has them.
+
+    `pinned` says that the URL names this content for ever.
+    """
+    etag = f'"{hashlib.sha256(content).hexdigest()}"'
+    every = {**fixed_headers(etag, pinned=pinned), "Vary": "Accept", **(headers or {})}
+    if has_already(request, etag):
+        return Response(status_code=304, headers=every)
+    return Response(content, media_type=form.media_type, headers=every)
+
+
+def fixed_headers(etag: str, *, pinned: bool) -> dict[str, str]:
+    """What every answer of fixed content says of its keeping."""
+    return {"ETag": etag, "Cache-Control": PINNED if pinned else REVALIDATED}
+
+
+def has_already(request: Request, etag: str) -> bool:
+    """Whether `If-None-Match` names this ETag (weak comparison, RFC 9110, 13.1.2)."""
+    known = [tag.strip().removeprefix("W/") for tag in ",".join(request.headers.getlist("if-none-match")).split(",")]
+    return etag in known or "*" in known
+
+
+def json_bytes(document: Any) -> bytes:
+    """A JSON text of a document that may hold numpy arrays; float32 is written as its shortest decimal."""
+    return orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def npy_bytes(array: np.ndarray) -> bytes:
+    """An array as a .npy file of version 1.0."""
+    buffer = io.BytesIO()
+    np.lib.format.write_array(buffer, np.ascontiguousarray(array), version=(1, 0), allow_pickle=False)
+    return buffer.getvalue()
+
+
+def array_bytes(form: Representation, arrays: Mapping[str, np.ndarray]) -> bytes:
+    """Named arrays as safetensors, or the first of them as .npy."""
+    if form == SAFETENSORS:
+        return safetensors.numpy.save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
+    return npy_bytes(next(iter(arrays.values())))
