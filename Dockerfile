@@ -1,0 +1,50 @@
+# One image for every role: the command says which (`sae api`, `sae worker`, `sae migrate`).
+# CUDA comes with PyTorch's own wheels, so a GPU needs no other image: only the driver and the container toolkit.
+#   docker build --build-arg TORCH_INDEX=URL .     takes torch from that index instead (a much smaller image for the CPU)
+FROM python:3.11-slim-bookworm
+
+ENV PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PIP_NO_CACHE_DIR=1 \
+    PIP_DISABLE_PIP_VERSION_CHECK=1 \
+    PIP_ROOT_USER_ACTION=ignore
+
+WORKDIR /app
+COPY pyproject.toml requirements.lock ./
+
+# What runs, at the locked versions, and nothing of what only tests; before the sources, so that they don't undo this layer.
+ARG TORCH_INDEX=
+RUN python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies'], sep='\n')" > /tmp/run.txt \
+    && if [ -n "$TORCH_INDEX" ]; then \
+           pip install --no-deps --index-url "$TORCH_INDEX" $(grep -E '^(torch|torchvision)==' requirements.lock); \
+       fi \
+    && pip install --constraint requirements.lock --requirement /tmp/run.txt $(grep -E '^setuptools==' requirements.lock) \
+    && rm /tmp/run.txt
+
+COPY README.md ./
+COPY alembic alembic
+COPY sparse_coding sparse_coding
+COPY registry registry
+COPY service service
+COPY worker worker
+COPY client client
+RUN pip install --no-deps --no-build-isolation . && python -m compileall -q /usr/local/lib/python3.11/site-packages/client
+
+RUN useradd --uid 10001 --create-home --shell /usr/sbin/nologin sae \
+    && install --directory --owner sae --group sae /data
+USER sae
+WORKDIR /home/sae
+VOLUME /data
+
+# Listening on every address of the container; that refuses to start without SAE_API_KEY, and so it should.
+ENV SAE_DATA_DIR=/data \
+    SAE_HOST=0.0.0.0 \
+    SAE_PORT=8000
+EXPOSE 8000
+
+# Asks the API of this container. A worker listens nowhere: its container switches this check off.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
+    CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen(f'http://127.0.0.1:{os.environ[\"SAE_PORT\"]}/readyz', timeout=4)"]
+
+ENTRYPOINT []
+CMD ["sae", "api"]

@@ -1,0 +1,59 @@
+# The commands of this project. `make demo` is the one to begin with; the first of them sets up .venv.
+#
+#   PYTHON=python3.12 make demo      chooses the interpreter (3.11 or newer)
+#   TORCH_INDEX=URL make demo        takes torch and torchvision from that index, without CUDA's packages
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+GPU_ONLY := nvidia-|cuda-|triton==
+
+.DELETE_ON_ERROR:
+.PHONY: demo up test check bench lock setup
+
+demo: setup
+	@$(BIN)/sae demo
+
+up: setup
+	@exec $(BIN)/sae up
+
+test: setup
+	$(BIN)/python -m pytest $(ARGS)
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: setup
+	$(BIN)/python benchmarks/start.py
+	$(BIN)/python benchmarks/train_epoch.py
+
+# Newest versions within the ranges of pyproject.toml, for all platforms and without the address of any index.
+lock: setup
+	$(PIP) install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --upgrade --no-emit-index-url --extra dev --python-version 3.11 \
+	    pyproject.toml -o requirements.lock
+
+setup: $(READY)
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	    { echo "Python 3.11 or newer is needed: PYTHON=/path/to/it make ... (Debian: apt install python3 python3-venv)" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	    { echo "Python's venv module is missing (Debian: apt install python3-venv)" >&2; exit 1; }
+	@echo "setting up $(VENV); the first time, this downloads PyTorch"
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
+ifdef TORCH_INDEX
+	@grep -E '^(torch|torchvision)==' requirements.lock > $(VENV)/torch.lock
+	@grep -vE '^($(GPU_ONLY)|torch==|torchvision==)' requirements.lock > $(VENV)/rest.lock
+	$(PIP) install --quiet --no-deps --index-url '$(TORCH_INDEX)' -r $(VENV)/torch.lock
+	$(PIP) install --quiet --no-deps -r $(VENV)/rest.lock
+else
+	$(PIP) install --quiet -r requirements.lock
+endif
+	$(PIP) install --quiet --no-deps --no-build-isolation -e .
+	@touch $@

@@ -1,0 +1,39 @@
+"""The few SAE_ variables that a visitor reads; the other rooms read theirs from the same environment."""
+
+import os
+from pathlib import Path
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from client.errors import SettingRefused
+
+WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, never listened on from here
+"""Addresses that are listened on but not spoken to, and the loopback address that reaches them."""
+
+
+class ClientSettings(BaseSettings):
+    """Where the service is, or will be."""
+
+    model_config = SettingsConfigDict(env_prefix="SAE_", frozen=True)
+
+    host: str = Field("127.0.0.1", description="Address that the API listens on.")
+    port: int = Field(8000, ge=1, le=65_535, description="Port that the API listens on.")
+    api_key: SecretStr | None = Field(None, description="Key that the API wants with every request.")
+    data_dir: Path = Field(Path("data"), description="Folder of the database and the artifacts.")
+
+    @property
+    def url(self) -> str:
+        """The service's address as a visitor on this machine writes it."""
+        host = WILDCARDS.get(self.host, self.host)
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+
+def read() -> ClientSettings:
+    """The settings of the environment; raises `SettingRefused` with the variable's name."""
+    try:
+        return ClientSettings()
+    except ValidationError as error:
+        names = {f"SAE_{item['loc'][0]}".upper(): item["msg"] for item in error.errors()}
+        given = "; ".join(f"{name}={os.environ.get(name, '')}: {message}" for name, message in names.items())
+        raise SettingRefused(given) from None

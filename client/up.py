@@ -1,0 +1,61 @@
+"""The whole house in the foreground: migrate, then the API and one worker until a signal comes or one of them ends."""
+
+import time
+from pathlib import Path
+
+import typer
+
+from client import processes
+from client.api_client import ApiClient
+from client.errors import Interrupted, Unreachable
+from client.processes import Children
+from client.settings import ClientSettings
+
+READY_SECONDS = 120.0
+"""Longest wait for the API's readiness: a cold start of a busy machine, and then some."""
+
+
+def serve(settings: ClientSettings) -> int:
+    """`sae up`: the exit code, 0 after a signal. Raises `ChildEnded` when a process ends by itself."""
+    processes.require_free(settings.host, settings.port)
+    with processes.children() as children, api_client(settings) as api:
+        try:
+            start(children, api)
+            typer.echo(f"ready: {settings.url}/docs   (data in {settings.data_dir}; Ctrl-C ends it)")
+            while True:
+                children.wait(3600)
+        except Interrupted:
+            return _leave(children)
+
+
+def api_client(settings: ClientSettings) -> ApiClient:
+    """A client for the service of these settings."""
+    return ApiClient(settings.url, settings.api_key.get_secret_value() if settings.api_key else None)
+
+
+def start(children: Children, api: ApiClient, logs: Path | None = None, **environment: str) -> None:
+    """Migrate, start the API and a worker, and return when the API is ready."""
+
+    def log(name: str) -> Path | None:
+        return logs / f"{name}.log" if logs else None
+
+    children.run("migration", "registry", "migrate", log=log("migrate"), **environment)
+    children.start("API", "service", log=log("api"), **environment)
+    children.start("worker", "worker", log=log("worker"), **environment)
+    _await_ready(children, api)
+
+
+def _await_ready(children: Children, api: ApiClient) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    while not api.is_ready():
+        children.wait(0.1)
+        if time.monotonic() > deadline:
+            raise Unreachable(f"the API was not ready after {READY_SECONDS:g} s")
+
+
+def _leave(children: Children) -> int:
+    typer.echo("stopping; a second Ctrl-C kills", err=True)
+    unwell = children.stop()
+    for child in unwell:
+        typer.echo(f"the {child.name} did not end well (exit status {child.process.returncode})", err=True)
+    return 1 if unwell else 0

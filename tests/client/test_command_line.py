@@ -1,0 +1,62 @@
+"""The command line by itself: quick, light, and clear about what it cannot use."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+SAE = Path(sys.executable).with_name("sae")
+HEAVY = {"torch", "numpy", "sqlalchemy", "alembic", "fastapi", "sklearn", "altair"}
+OTHER_ROOMS = {"service", "worker", "registry", "sparse_coding"}
+
+HELP = """
+import sys
+from client import command_line
+sys.argv = ["sae", "--help"]
+try:
+    command_line.main()
+finally:
+    print(*sorted({name.split(".")[0] for name in sys.modules}), file=sys.stderr)
+"""
+
+
+def run(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("SAE_")}
+    return subprocess.run([SAE, *arguments], env={**clean, **settings}, capture_output=True, text=True, timeout=60)
+
+
+def test_help_loads_no_tensors_no_database_and_no_other_room() -> None:
+    done = subprocess.run([sys.executable, "-c", HELP], capture_output=True, text=True, check=True)
+    loaded = set(done.stderr.split())
+    assert "typer" in loaded, "the list of modules was printed"
+    assert loaded & (HEAVY | OTHER_ROOMS) == set()
+
+
+def test_help_takes_less_than_half_a_second() -> None:
+    def seconds() -> float:
+        begun = time.perf_counter()
+        assert run("--help").returncode == 0
+        return time.perf_counter() - begun
+
+    assert min(seconds() for _ in range(5)) < 0.5
+
+
+def test_help_names_every_command() -> None:
+    text = run("--help").stdout
+    for command in ("up", "api", "worker", "migrate", "demo"):
+        assert f" {command} " in text
+
+
+@pytest.mark.parametrize("port", ["eight thousand", "0", "65536"])
+def test_a_setting_without_sense_is_named_and_exits_2(port: str) -> None:
+    done = run("up", SAE_PORT=port)
+    assert done.returncode == 2
+    assert f"SAE_PORT={port}" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_unknown_command_exits_2() -> None:
+    assert run("trian").returncode == 2
