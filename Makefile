@@ -7,7 +7,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+# pip's progress is for people: a log gets only what goes wrong
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input $(if $(MAKE_TERMERR),,--quiet)
 GPU_ONLY := nvidia-|cuda-|triton==
 
 .DELETE_ON_ERROR:
@@ -34,7 +35,7 @@ bench: setup
 
 # Newest versions within the ranges of pyproject.toml, for all platforms and without the address of any index.
 lock: setup
-	$(PIP) install --quiet uv
+	$(PIP) install uv
 	$(BIN)/uv pip compile --quiet --universal --upgrade --no-emit-index-url --extra dev --python-version 3.11 \
 	    pyproject.toml -o requirements.lock
 
@@ -50,10 +51,10 @@ $(READY): requirements.lock pyproject.toml
 ifdef TORCH_INDEX
 	@grep -E '^(torch|torchvision)==' requirements.lock > $(VENV)/torch.lock
 	@grep -vE '^($(GPU_ONLY)|torch==|torchvision==)' requirements.lock > $(VENV)/rest.lock
-	$(PIP) install --quiet --no-deps --index-url '$(TORCH_INDEX)' -r $(VENV)/torch.lock
-	$(PIP) install --quiet --no-deps -r $(VENV)/rest.lock
+	$(PIP) install --no-deps --index-url '$(TORCH_INDEX)' -r $(VENV)/torch.lock
+	$(PIP) install --no-deps -r $(VENV)/rest.lock
 else
-	$(PIP) install --quiet -r requirements.lock
+	$(PIP) install -r requirements.lock
 endif
-	$(PIP) install --quiet --no-deps --no-build-isolation -e .
+	$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
