@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -126,21 +127,23 @@ def open(path: Path) -> Dataset:  # noqa: A001 - read as `datasets.open`
     tensors, metadata = untrusted.open_safetensors(path)
     facts = _facts_in(metadata)
     kind = "images" if "train_images" in tensors else "vectors"
-    try:
-        train = Split(tensors[f"train_{kind}"], tensors.get("train_labels"))
-        test = Split(tensors[f"test_{kind}"], tensors.get("test_labels"))
-    except KeyError as missing:
-        raise errors.UnreadableFile("A dataset file holds a train and a test split; one is missing.") from missing
+    if not {f"train_{kind}", f"test_{kind}"} <= tensors.keys():
+        raise errors.UnreadableFile("A dataset file holds a train and a test split; one is missing.")
+    splits = {name: Split(tensors[f"{name}_{kind}"], tensors.get(f"{name}_labels")) for name in ("train", "test")}
     names = facts["classes"]
     classes = None if names is None else tuple(names)
-    return Dataset({"train": train, "test": test}, classes, facts["minimum"], facts["maximum"])
+    return Dataset(MappingProxyType(splits), classes, facts["minimum"], facts["maximum"])
 
 
 def _facts_in(metadata: Mapping[str, str]) -> dict[str, Any]:
-    facts = json.loads(metadata.get("sae", "{}"))
-    if not isinstance(facts, dict) or facts.get("format") != FORMAT:
+    try:
+        facts = json.loads(metadata.get("sae", ""))
+        known = facts["format"] == FORMAT and facts.keys() == {"format", "classes", "minimum", "maximum"}
+    except (ValueError, TypeError, KeyError):
+        known = False
+    if not known:
         raise errors.UnreadableFile(f"This is not a dataset file of the format {FORMAT}.")
-    return facts
+    return dict(facts)
 
 
 def _kind_of(train: RowSource, test: RowSource) -> Literal["images", "vectors"]:

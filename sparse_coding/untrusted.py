@@ -7,7 +7,11 @@ viewed in place. It does not know what the arrays mean. `numpy.load` and pickle 
 import json
 import math
 import mmap
-from collections.abc import Mapping, Sequence
+import re
+import struct
+import zipfile
+import zlib
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,9 +23,34 @@ Source = bytes | bytearray | memoryview | Path
 """Bytes in memory, or a file that is mapped."""
 
 MAX_DIMENSIONS: Final = 8
+MAX_NPY_HEADER: Final = 1024
+"""Longest npy header in bytes; numpy writes 118 for an array without named fields."""
 MAX_TENSORS_HEADER: Final = 2**20
 """Longest safetensors header in bytes; the format itself allows 100 MB."""
 
+MAX_RATIO: Final = 200
+"""Most bytes that a packed byte may become; deflate reaches 1,032 on zeros, images of digits about 5."""
+FREE_BYTES: Final = 16 * 2**20
+"""Up to this size unpacked data are taken whatever their ratio: the labels of a sorted dataset pack very well."""
+
+_CHUNK: Final = 2**20
+_NPY_DTYPE: Final = re.compile("[<>=|]?(?:f[248]|[iu][1248])")
+_NPY_SHAPE: Final = r"\(\s*+(?:-?[0-9]{1,19}\s*+(?:,\s*+|(?=\))))*+\)"
+_NPY_ITEM: Final = re.compile(
+    rf"\s*+'(descr|fortran_order|shape)'\s*+:\s*+('[^']*+'|True|False|{_NPY_SHAPE}|\[.*\])\s*+,?+\s*+"
+)
+_ZIP_END: Final = struct.Struct("<4s4H2LH")
+"""End of central directory: signature, this disk, directory's disk, members here, members, bytes, offset, comment."""
+_ZIP64_LOCATOR_BYTES: Final = 20
+_DAMAGED_ZIP: Final = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    RuntimeError,
+    ValueError,
+    ArithmeticError,
+    struct.error,
+)
 _TENSOR_DTYPES: Final = {
     "F64": "<f8",
     "F32": "<f4",
@@ -58,6 +87,80 @@ def open_safetensors(source: Source) -> tuple[dict[str, np.ndarray], dict[str, s
     header = _json_object(bytes(view[8 : 8 + length]))
     metadata = _metadata(header.pop("__metadata__", {}))
     return _tensors(header, view[8 + length :]), metadata
+
+
+def read_npy(source: Source, *, max_elements: int) -> np.ndarray:
+    """The array of an npy file (version 1 or 2) as a view, in this machine's byte order.
+
+    The header is matched, not evaluated. Raises `UnreadableFile`, `UnsupportedDtype` (objects above all: they are
+    pickles), `EmptyInput`, and `TooLarge` for more than `max_elements` values.
+    """
+    view = _view(source)
+    dtype, fortran_order, shape, start = _npy_header(view)
+    elements = _elements(shape)
+    _expect("An npy header", elements * dtype.itemsize, len(view) - start)
+    if elements > max_elements:
+        raise errors.TooLarge(f"An array may have {max_elements} values; this one has {elements}.")
+    return _array(view[start:], dtype, shape[::-1]).T if fortran_order else _array(view[start:], dtype, shape)
+
+
+def read_idx(source: Source) -> np.ndarray:
+    """The uint8 array of an IDX file (MNIST's format): 0, 0, 8, the number of dimensions, then each big-endian.
+
+    Raises `UnreadableFile`, `UnsupportedDtype` and `EmptyInput`.
+    """
+    view = _view(source)
+    if len(view) < 4 or bytes(view[:2]) != b"\0\0":
+        raise errors.UnreadableFile("An IDX file must start with two zero bytes, a type and a number of dimensions.")
+    if view[2] != 8:
+        raise errors.UnsupportedDtype("The values of an IDX file must be unsigned bytes (type 8).")
+    start = 4 + 4 * view[3]
+    if view[3] > MAX_DIMENSIONS or len(view) < start:
+        raise errors.UnreadableFile(f"{view[3]} dimensions were promised by a file of {_count(len(view), 'byte')}.")
+    shape = struct.unpack(f">{view[3]}L", view[4:start])
+    _expect("An IDX header", _elements(shape), len(view) - start)
+    return _array(view[start:], np.dtype(np.uint8), shape)
+
+
+def gunzip(source: Path, target: Path, *, max_bytes: int) -> None:
+    """Unpack one gzip member from `source` into `target`, in pieces.
+
+    Raises `TooLarge` before more than `max_bytes`, or than `MAX_RATIO` times the packed size, are written, and
+    `UnreadableFile` for a damaged file, one cut short, or one with anything after its first member.
+    """
+    limit = _unpacked_limit(source.stat().st_size, max_bytes)
+    inflate, written = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS), 0
+    with source.open("rb") as packed, target.open("wb") as unpacked:
+        while not inflate.eof:
+            fed = inflate.unconsumed_tail or packed.read(_CHUNK // 16)
+            piece = _inflated(inflate, fed)
+            written += len(piece)
+            if written > limit:
+                raise errors.TooLarge(f"Unpacked, this gzip file has more than the {limit} bytes that it may have.")
+            if not (fed or piece or inflate.eof):
+                raise errors.UnreadableFile("The gzip file ends too early.")
+            unpacked.write(piece)
+        if inflate.unused_data or packed.read(1):
+            raise errors.UnreadableFile("A gzip file must end with its first member; more bytes follow.")
+
+
+def unpack_npz(source: Path, folder: Path, *, names: Collection[str], max_bytes: int) -> dict[str, Path]:
+    """Unpack the members `<name>.npy` of a zip file into `folder`, and give the path of each by name.
+
+    Paths come from `names`, never from the archive. Raises `UnsupportedFormat` for any other member, encryption or
+    a method other than stored and deflated, `TooLarge` and `UnreadableFile`.
+    """
+    _check_directory(source, len(names))
+    try:
+        with zipfile.ZipFile(source) as archive:
+            members = _members(archive.infolist(), names)
+            _check_sizes(members.values(), source.stat().st_size, max_bytes)
+            paths = {name: folder / f"{name}.npy" for name in members}
+            for name, member in members.items():
+                _unpack(archive, member, paths[name])
+    except _DAMAGED_ZIP as error:
+        raise errors.UnreadableFile("The zip file is damaged.") from error
+    return paths
 
 
 def _view(source: Source) -> memoryview:
@@ -143,3 +246,97 @@ def _count(number: int, noun: str) -> str:
     """A number in words that stay short, however large the number is."""
     text = str(number) if number < 10**15 else "more than 10^15"
     return f"{text} {noun}" if number == 1 else f"{text} {noun}s"
+
+
+def _expect(what: str, promised: int, present: int) -> None:
+    if promised != present:
+        raise errors.UnreadableFile(f"{what} promises {_count(promised, 'byte')} of data; {present} are there.")
+
+
+def _npy_header(view: memoryview) -> tuple[np.dtype[Any], bool, tuple[int, ...], int]:
+    """The dtype, whether the first index runs fastest, the shape, and where the data start."""
+    magic, version = bytes(view[:6]), bytes(view[6:8])
+    if magic != b"\x93NUMPY":
+        raise errors.UnreadableFile("An npy file must start with the bytes 93 4E 55 4D 50 59.")
+    if version not in (b"\1\0", b"\2\0"):
+        raise errors.UnreadableFile("The npy file must be of version 1.0 or 2.0.")
+    start = 8 + 2 * version[0]
+    length = int.from_bytes(view[8:start], "little")
+    if length > MAX_NPY_HEADER or len(view) < start + length:
+        raise errors.UnreadableFile(
+            f"An npy header has at most {MAX_NPY_HEADER} bytes, all within the file; this one claims {length}."
+        )
+    text = bytes(view[start : start + length]).decode("latin-1").strip()
+    items = dict(_NPY_ITEM.findall(text[1:-1]))
+    if f"{text[:1]}{_NPY_ITEM.sub('', text[1:-1])}{text[-1:]}" != "{}" or len(items) != 3:
+        raise errors.UnreadableFile("An npy header must hold descr, fortran_order and shape, and nothing else.")
+    if items["fortran_order"] not in ("True", "False") or not items["shape"].startswith("("):
+        raise errors.UnreadableFile("In an npy header fortran_order must be True or False, and shape a tuple.")
+    shape = tuple(int(number) for number in re.findall("-?[0-9]+", items["shape"]))
+    return _npy_dtype(items["descr"].strip("'")), items["fortran_order"] == "True", shape, start + length
+
+
+def _npy_dtype(descr: str) -> np.dtype[Any]:
+    if not _NPY_DTYPE.fullmatch(descr):
+        raise errors.UnsupportedDtype(
+            "An array must hold integers or floats of 1 to 8 bytes; objects, which are pickles, are never read."
+        )
+    return np.dtype(descr)
+
+
+def _unpacked_limit(packed_bytes: int, max_bytes: int) -> int:
+    return min(max_bytes, max(FREE_BYTES, MAX_RATIO * packed_bytes))
+
+
+def _inflated(inflate: "zlib._Decompress", fed: bytes) -> bytes:
+    try:
+        return inflate.decompress(fed, _CHUNK)
+    except zlib.error as error:
+        raise errors.UnreadableFile("The gzip file is damaged.") from error
+
+
+def _check_directory(source: Path, most: int) -> None:
+    """A small directory that ends right before the last 22 bytes: zipfile reads it whole, however large it is."""
+    with source.open("rb") as file:
+        size = file.seek(0, 2)
+        file.seek(max(0, size - _ZIP_END.size - _ZIP64_LOCATOR_BYTES))
+        tail = file.read()
+    end = size - _ZIP_END.size
+    if len(tail) < _ZIP_END.size or b"PK\6\7" in tail[:4]:
+        raise errors.UnsupportedFormat(
+            "A zip file must be of the plain kind, without the extension for 4 GiB and more."
+        )
+    signature, _, _, _, count, length, offset, comment = _ZIP_END.unpack(tail[-_ZIP_END.size :])
+    if signature != b"PK\5\6" or comment or offset + length != end:
+        raise errors.UnreadableFile("A zip file must end with the directory of its members, without a comment.")
+    if count > most or length > _CHUNK // 16:
+        raise errors.UnsupportedFormat(f"At most {most} arrays are read from a zip file; this one has more members.")
+
+
+def _members(found: Iterable[zipfile.ZipInfo], names: Collection[str]) -> dict[str, zipfile.ZipInfo]:
+    members: dict[str, zipfile.ZipInfo] = {}
+    for member in found:
+        name = member.filename.removesuffix(".npy")
+        if name not in names or name == member.filename:
+            raise errors.UnsupportedFormat(f"The members of the zip file must be {', '.join(names)}, each with .npy.")
+        if member.flag_bits & 1 or member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise errors.UnsupportedFormat("The members of a zip file must be stored or deflated, and not encrypted.")
+        if name in members:
+            raise errors.UnreadableFile("A member of the zip file stands in it twice.")
+        members[name] = member
+    return members
+
+
+def _check_sizes(members: Iterable[zipfile.ZipInfo], packed_bytes: int, max_bytes: int) -> None:
+    limit, promised = _unpacked_limit(packed_bytes, max_bytes), sum(member.file_size for member in members)
+    if promised > limit:
+        raise errors.TooLarge(f"Unpacked, this zip file has {_count(promised, 'byte')}; it may have {limit}.")
+
+
+def _unpack(archive: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path) -> None:
+    written = 0
+    with archive.open(member) as packed, target.open("wb") as unpacked:
+        while piece := packed.read(_CHUNK):
+            written += unpacked.write(piece)
+    if written != member.file_size:
+        raise errors.UnreadableFile("A member of the zip file is shorter than its directory says.")
