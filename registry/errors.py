@@ -1,0 +1,162 @@
+"""The archive's errors. Knows no HTTP; `str(error)` is a sentence that may be shown to a client.
+
+RegistryError
++- NotFound              RunNotFound, DatasetNotFound, CheckpointNotFound, ModelNotFound, VersionNotFound,
+|                        AliasNotFound
++- Conflict              RunFinished, RunIsLive, RunInUse, DatasetExists, DatasetInUse, VersionInUse,
+|                        IdempotencyMismatch
++- InvalidRequest        InvalidReference, InvalidAlias, InvalidCursor, ReservedName
++- QueueFull             as many runs wait as may
++- Fenced                the run was taken from this worker: stop, and write nothing more
++- ArtifactMissing       the blob is not, or no longer, in the store
++- DatabaseUnavailable   the database did not answer in time
++- UnsuitableDatabase    NetworkFileSystem
++- SchemaError           SchemaMissing, SchemaTooOld, SchemaTooNew, MigrationFailed
+"""
+
+import re
+from typing import ClassVar
+
+
+class RegistryError(Exception):
+    """What the archive refuses; `str(error)` says what was expected and what came."""
+
+    may_pass: ClassVar[bool] = False
+
+    @property
+    def code(self) -> str:
+        """The class name in UPPER_SNAKE: stable, for programs."""
+        return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(self).__name__).upper()
+
+
+class NotFound(RegistryError):
+    """What was asked for is not there."""
+
+
+class RunNotFound(NotFound):
+    """There is no run with this id."""
+
+
+class DatasetNotFound(NotFound):
+    """There is no dataset of this name."""
+
+
+class CheckpointNotFound(NotFound):
+    """The run has no checkpoint after this epoch."""
+
+
+class ModelNotFound(NotFound):
+    """There is no model of this name."""
+
+
+class VersionNotFound(NotFound):
+    """The model has no such version."""
+
+
+class AliasNotFound(NotFound):
+    """The model has no such alias."""
+
+
+class Conflict(RegistryError):
+    """The request makes sense, but not in the state that things are in."""
+
+
+class RunFinished(Conflict):
+    """The run has ended, and an ended run never changes."""
+
+
+class RunIsLive(Conflict):
+    """The run has not ended yet."""
+
+
+class RunInUse(Conflict):
+    """A model version comes from the run."""
+
+
+class DatasetExists(Conflict):
+    """Another dataset bears this name, and a dataset never changes."""
+
+
+class DatasetInUse(Conflict):
+    """An unfinished run names the dataset, or a model version was trained on it."""
+
+
+class VersionInUse(Conflict):
+    """An alias points to the version."""
+
+
+class IdempotencyMismatch(Conflict):
+    """The idempotency key was used before, for another request."""
+
+
+class InvalidRequest(RegistryError):
+    """A name, reference or cursor that cannot be one."""
+
+
+class InvalidReference(InvalidRequest):
+    """A model is `name`, `name@3` (version) or `name@production` (alias)."""
+
+
+class InvalidAlias(InvalidRequest):
+    """An alias is a lower-case letter and at most 30 more letters, digits and hyphens."""
+
+
+class InvalidCursor(InvalidRequest):
+    """A cursor is taken from `next_cursor` of the page before, as it stands."""
+
+
+class ReservedName(InvalidRequest):
+    """The name has a meaning of its own and cannot be a model's."""
+
+
+class QueueFull(RegistryError):
+    """As many runs wait as may wait at a time."""
+
+    may_pass: ClassVar[bool] = True
+
+
+class Fenced(RegistryError):
+    """The run is no longer this worker's: it was cancelled, has ended, or its lease went to another."""
+
+
+class ArtifactMissing(RegistryError):
+    """The blob is not, or no longer, in the store."""
+
+
+class DatabaseUnavailable(RegistryError):
+    """The database did not answer in time. Whether an interrupted transaction took effect is not known."""
+
+    may_pass: ClassVar[bool] = True
+
+
+class UnsuitableDatabase(RegistryError):
+    """The database cannot be relied upon where it is."""
+
+
+class NetworkFileSystem(UnsuitableDatabase):
+    """SQLite's locks do not hold on a network file system."""
+
+
+class SchemaError(RegistryError):
+    """The database's schema is not the one that this release works with."""
+
+
+class SchemaMissing(SchemaError):
+    """There is no schema yet."""
+
+
+class SchemaTooOld(SchemaError):
+    """The schema is an earlier release's."""
+
+
+class SchemaTooNew(SchemaError):
+    """The schema is a later release's."""
+
+
+class MigrationFailed(SchemaError):
+    """A migration would have left rows that refer to nothing; it was undone."""
+
+
+def shown(text: str) -> str:
+    """A client's word as it may stand in a message: quoted, escaped and cut."""
+    return repr(text if len(text) <= 64 else text[:60] + " ...")

@@ -1,0 +1,41 @@
+"""What kind of file system a path lies on. Knows nothing of databases but that SQLite's locks need a local one."""
+
+import re
+from pathlib import Path
+from typing import Final
+
+from registry.errors import NetworkFileSystem
+
+NETWORK: Final = re.compile(
+    r"9p|afs|beegfs|ceph|cifs|davfs|fuse\.(ceph|glusterfs|rclone|s3fs|sshfs)|gfs2|glusterfs|gpfs|lustre|ncpfs|nfs4?|ocfs2"
+    r"|orangefs|smb2|smb3|smbfs"
+)
+"""Types, as the kernel names them, whose locks or shared memory do not reach across the machines that mount them."""
+
+MOUNTS: Final = Path("/proc/mounts")
+
+
+def kind_of(path: Path, mounts: Path = MOUNTS) -> str | None:
+    """The type of the file system that holds `path`, which need not exist yet; None where the kernel does not say."""
+    place = path.resolve()
+    try:
+        lines = mounts.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    except OSError:
+        return None
+    kinds = {Path(_unescaped(point)): kind for _, point, kind, *_ in map(str.split, lines)}
+    return next((kinds[folder] for folder in (place, *place.parents) if folder in kinds), None)
+
+
+def require_local(path: Path, mounts: Path = MOUNTS) -> None:
+    """Raises NetworkFileSystem if SQLite's locks cannot be trusted at `path`."""
+    kind = kind_of(path, mounts)
+    if kind is not None and NETWORK.fullmatch(kind):
+        raise NetworkFileSystem(
+            f"the SQLite database would lie on a network file system ({kind}), where its locks do not hold: set "
+            "SAE_DATABASE_URL to a PostgreSQL database (postgresql://...), or SAE_DATA_DIR to a folder on a local disk"
+        )
+
+
+def _unescaped(point: str) -> str:
+    """/proc/mounts writes spaces and the like as octal escapes."""
+    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), point)
