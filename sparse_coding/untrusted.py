@@ -266,7 +266,7 @@ def _npy_header(view: memoryview) -> tuple[np.dtype[Any], bool, tuple[int, ...],
         raise errors.UnreadableFile(
             f"An npy header has at most {MAX_NPY_HEADER} bytes, all within the file; this one claims {length}."
         )
-    text = bytes(view[start : start + length]).decode("latin-1").strip()
+    text = bytes(view[start : start + length]).decode("latin-1").strip().replace('"', "'")
     items = dict(_NPY_ITEM.findall(text[1:-1]))
     if f"{text[:1]}{_NPY_ITEM.sub('', text[1:-1])}{text[-1:]}" != "{}" or len(items) != 3:
         raise errors.UnreadableFile("An npy header must hold descr, fortran_order and shape, and nothing else.")
