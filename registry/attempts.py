@@ -1,0 +1,59 @@
+"""The record of who tried a run, on what, from where, and how it ended: one row per claim. Decides nothing."""
+
+from typing import Any, Final, Literal
+
+from sqlalchemy import Update, select, update
+from sqlalchemy.orm import Session
+
+from registry.clock import now_ms
+from registry.tables import Attempt, Run
+
+Outcome = Literal["succeeded", "failed", "released", "stopped", "cancelled", "lost"]
+"""`stopped`: as wished; `released`: given back by a worker that leaves; `cancelled`: taken away; `lost`: lease over."""
+
+
+MAX_DETAIL: Final = 4000
+"""Characters of a reason's detail that are kept."""
+
+
+class Reason:
+    """Why an attempt did not succeed: a code for programs and a sentence for humans, as the database can keep them."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        self.code = code
+        self.detail = detail.replace("\0", "")[:MAX_DETAIL]  # PostgreSQL keeps no NUL in a text
+
+
+def begin(session: Session, run: Run, resumed_epoch: int | None) -> None:
+    """Open the attempt of a run that has just been claimed; None if it begins from the start."""
+    assert run.lease_owner is not None
+    row = Attempt(run_id=run.id, fence=run.fence, attempt=run.attempt, worker_id=run.lease_owner)
+    row.resumed_epoch = resumed_epoch
+    session.add(row)
+    session.flush()
+
+
+def describe(session: Session, run_id: str, fence: int, environment: dict[str, Any]) -> None:
+    """Remember what the attempt computes with: results repeat bit for bit only on the same."""
+    session.execute(_of(run_id, fence).values(environment=environment))
+
+
+def end(session: Session, run_id: str, fence: int, outcome: Outcome, reason: Reason | None = None) -> None:
+    """Close the attempt."""
+    why = {"error_code": reason.code, "error_detail": reason.detail} if reason else {}
+    session.execute(_of(run_id, fence).values(ended_at=now_ms(), outcome=outcome, **why))
+
+
+def ended_as(session: Session, run_id: str, fence: int, outcome: Outcome) -> bool:
+    """Whether this very attempt has been closed with this outcome."""
+    query = select(Attempt.fence).where(Attempt.run_id == run_id, Attempt.fence == fence, Attempt.outcome == outcome)
+    return session.scalar(query) is not None
+
+
+def of_run(session: Session, run_id: str) -> list[Attempt]:
+    """All attempts, the first one first."""
+    return list(session.scalars(select(Attempt).where(Attempt.run_id == run_id).order_by(Attempt.fence)))
+
+
+def _of(run_id: str, fence: int) -> Update:
+    return update(Attempt).where(Attempt.run_id == run_id, Attempt.fence == fence)

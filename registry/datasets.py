@@ -1,0 +1,108 @@
+"""Datasets by name: immutable once there, listed and deleted. Knows their shape as facts, never opens their files."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, TypeVar
+
+from sqlalchemy import Select, exists, select
+from sqlalchemy import delete as delete_rows
+from sqlalchemy.orm import Session
+
+from registry import artifacts, identifiers, pages, sessions
+from registry.errors import DatasetExists, DatasetInUse, DatasetNotFound, shown
+from registry.tables import LIVE, Dataset, ModelVersion, Run, RunInput
+
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a dataset without opening it.
+
+    `image_shape` is [channels, height, width], None for vectors; `minimum` and `maximum` span all vectors, None for
+    images; `classes` names the labels, None without labels.
+    """
+
+    kind: Literal["images", "vectors"]
+    image_shape: tuple[int, int, int] | None
+    n_inputs: int
+    train_rows: int
+    test_rows: int
+    minimum: float | None = None
+    maximum: float | None = None
+    classes: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Entered:
+    """A dataset in the registry; `created` is False if the same one was there already."""
+
+    dataset: Dataset
+    created: bool
+
+
+def enter(session: Session, *, name: str, stored: artifacts.Stored, facts: Facts, builtin: bool = False) -> Entered:
+    """Give a stored dataset file its name. Raises DatasetExists if the name is taken by another digest."""
+    artifacts.register(session, stored)
+    row = {**vars(facts), "image_shape": _list(facts.image_shape), "classes": _list(facts.classes)}
+    row |= {"id": identifiers.new_id(), "name": name, "digest": stored.sha256, "bytes": stored.bytes}
+    statement = sessions.insert(session, Dataset).values(builtin=builtin, **row)
+    created = session.scalar(statement.on_conflict_do_nothing(index_elements=["name"]).returning(Dataset.id))
+    dataset = get(session, name)
+    if dataset.digest != stored.sha256:
+        raise DatasetExists(
+            f"a dataset named {shown(name)} with other content is there already, and a dataset never changes: "
+            "take another name, or delete that one first"
+        )
+    return Entered(dataset, created is not None)
+
+
+def get(session: Session, name: str) -> Dataset:
+    """The dataset of this name. Raises DatasetNotFound."""
+    return _found(session, name, select(Dataset))
+
+
+def by_digest(session: Session, digest: str) -> Dataset | None:
+    """A dataset with this file; the oldest, if it goes by several names."""
+    return session.scalars(select(Dataset).where(Dataset.digest == digest).order_by(Dataset.id).limit(1)).first()
+
+
+def page(session: Session, *, limit: int, cursor: str | None = None) -> pages.Page[Dataset]:
+    """Datasets, newest first. Raises InvalidCursor."""
+    return pages.newest_first(session, select(Dataset), Dataset.id, limit=limit, cursor=cursor)
+
+
+def delete(session: Session, name: str) -> None:
+    """Forget the dataset. Raises DatasetNotFound, and DatasetInUse while something needs it.
+
+    Its blob loses its last references here, but row and file stay until a collector removes them.
+    """
+    dataset = _found(session, name, select(Dataset).with_for_update())
+    if session.scalar(select(exists().where(Run.dataset_name == name, Run.state.in_(LIVE)))):
+        raise DatasetInUse(f"an unfinished run names the dataset {shown(name)}: cancel it or wait for its end")
+    trained = exists().where(ModelVersion.dataset_name == name, ModelVersion.dataset_digest == dataset.digest)
+    if session.scalar(select(trained)):
+        raise DatasetInUse(f"a model was trained on the dataset {shown(name)}: delete the model's versions first")
+    session.delete(dataset)
+    session.flush()
+    _unpin(session, dataset.digest)
+
+
+def _found(session: Session, name: str, query: Select[Dataset]) -> Dataset:
+    found = session.scalar(query.where(Dataset.name == name)) if _NAME.fullmatch(name) else None
+    if found is None:
+        raise DatasetNotFound(f"there is no dataset named {shown(name)}")
+    return found
+
+
+def _unpin(session: Session, digest: str) -> None:
+    """Ended runs remember the digest, but no longer keep the blob; unless it goes by another name, too."""
+    if by_digest(session, digest) is None:
+        session.execute(delete_rows(RunInput).where(RunInput.role == "dataset", RunInput.sha256 == digest))
+
+
+def _list(values: Sequence[Item] | None) -> list[Item] | None:
+    return None if values is None else list(values)

@@ -1,0 +1,39 @@
+"""Clients' keys that make a repeated request safe: one key, one run. Knows no request but its digest."""
+
+from typing import Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from registry import sessions
+from registry.clock import milliseconds, now_ms
+from registry.errors import IdempotencyMismatch
+from registry.tables import IdempotencyKey
+
+KEPT_SECONDS: Final = 24 * 3600
+"""How long a key is honoured; an older one is taken over by the next request that bears it."""
+
+
+def take(session: Session, key: str, request_sha256: str, run_id: str) -> str | None:
+    """None if the key is now that of `run_id`, which must be inserted in the same transaction; else the earlier run.
+
+    One statement decides: a second transaction with the same key waits for the first and then sees its row. Raises
+    IdempotencyMismatch if the key was used for another request.
+    """
+    row = {"request_sha256": request_sha256, "run_id": run_id, "created_at": now_ms()}
+    taken = (
+        sessions.insert(session, IdempotencyKey)
+        .values(key=key, **row)
+        .on_conflict_do_update(
+            index_elements=["key"],
+            set_=row,
+            where=IdempotencyKey.created_at < now_ms() - milliseconds(KEPT_SECONDS),
+        )
+        .returning(IdempotencyKey.key)
+    )
+    if session.scalar(taken) is not None:
+        return None
+    earlier = session.scalars(select(IdempotencyKey).where(IdempotencyKey.key == key)).one()
+    if earlier.request_sha256 != request_sha256:
+        raise IdempotencyMismatch("this Idempotency-Key was used for another request: take a new key for a new request")
+    return earlier.run_id

@@ -1,0 +1,188 @@
+"""Named models, their numbered versions, and aliases. Knows no weights but their digest.
+
+A number is given once: deleting a version leaves a hole, and `name` alone means the highest one that is there.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Select, func, select, update
+from sqlalchemy import delete as delete_rows
+from sqlalchemy.orm import Session, aliased
+
+from registry import artifacts, identifiers, pages, sessions
+from registry.clock import now_ms
+from registry.errors import (
+    AliasNotFound,
+    InvalidAlias,
+    InvalidReference,
+    ModelNotFound,
+    ReservedName,
+    VersionInUse,
+    VersionNotFound,
+    shown,
+)
+from registry.tables import Alias, Model, ModelVersion, Run, RunOutput
+
+RESERVED_NAMES: Final = frozenset({"stats"})
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+_NUMBER: Final = re.compile(r"[1-9][0-9]{0,8}")
+_ALIAS: Final = re.compile(r"[a-z][a-z0-9-]{0,30}")
+
+
+@dataclass(frozen=True)
+class Publication:
+    """What becomes the next version of the model `name`."""
+
+    name: str
+    spec: dict[str, Any]
+    spec_version: int
+    result: dict[str, Any]
+    weights: artifacts.Stored
+    dataset_name: str
+    dataset_digest: str
+
+
+def require_name(name: str) -> None:
+    """Raises ReservedName or InvalidReference for what cannot be a model's name; ask before the work, not after."""
+    if name in RESERVED_NAMES:
+        raise ReservedName(f"{shown(name)} has a meaning of its own and cannot be a model's name")
+    if not _NAME.fullmatch(name):
+        raise InvalidReference(f"a model's name must match {_NAME.pattern}, got {shown(name)}")
+
+
+def publish(session: Session, run_id: str, publication: Publication, member: int = 0) -> ModelVersion:
+    """Make the next version. Raises ReservedName and InvalidReference."""
+    require_name(publication.name)
+    artifacts.register(session, publication.weights)
+    version = ModelVersion(
+        name=publication.name,
+        version=_next_number(session, publication.name),
+        id=identifiers.new_id(),
+        run_id=run_id,
+        member=member,
+        digest=publication.weights.sha256,
+        dataset_name=publication.dataset_name,
+        dataset_digest=publication.dataset_digest,
+        spec=publication.spec,
+        spec_version=publication.spec_version,
+        result=publication.result,
+    )
+    session.add(version)
+    session.flush()
+    return version
+
+
+def resolve(session: Session, reference: str) -> ModelVersion:
+    """The version that `name` (its latest), `name@3` or `name@alias` means.
+
+    Raises InvalidReference, ModelNotFound, VersionNotFound, AliasNotFound.
+    """
+    name, at, which = reference.partition("@")
+    if not _NAME.fullmatch(name) or (at and not _NUMBER.fullmatch(which) and not _ALIAS.fullmatch(which)):
+        raise InvalidReference(f"a model is name, name@version or name@alias, got {shown(reference)}")
+    if not at:
+        return _one(session, _latest().where(ModelVersion.name == name), name, which)
+    if _NUMBER.fullmatch(which):
+        return _one(session, _numbered(name, int(which)), name, which)
+    pointer = select(Alias.version).where(Alias.name == name, Alias.alias == which).scalar_subquery()
+    query = select(ModelVersion).where(ModelVersion.name == name, ModelVersion.version == pointer)
+    return _one(session, query, name, which)
+
+
+def page(session: Session, *, limit: int, cursor: str | None = None) -> pages.Page[ModelVersion]:
+    """The latest version of every model, newest first. Raises InvalidCursor."""
+    return pages.newest_first(session, _latest(), ModelVersion.id, limit=limit, cursor=cursor)
+
+
+def versions(session: Session, name: str, *, limit: int, cursor: str | None = None) -> pages.Page[ModelVersion]:
+    """All versions of one model, the highest number first. Raises ModelNotFound and InvalidCursor."""
+    _require_model(session, name)
+    query = select(ModelVersion).where(ModelVersion.name == name)
+    return pages.newest_first(session, query, ModelVersion.version, limit=limit, cursor=cursor)
+
+
+def set_alias(session: Session, name: str, alias: str, version: int) -> ModelVersion:
+    """Point the alias to the version, from wherever it pointed before.
+
+    Raises InvalidAlias, ModelNotFound, VersionNotFound.
+    """
+    if not _ALIAS.fullmatch(alias):
+        raise InvalidAlias(f"an alias must match {_ALIAS.pattern}, got {shown(alias)}")
+    _one(session, _numbered(name, version).with_for_update(read=True), name, str(version))
+    statement = sessions.insert(session, Alias).values(name=name, alias=alias, version=version)
+    session.execute(
+        statement.on_conflict_do_update(
+            index_elements=["name", "alias"], set_={"version": version, "updated_at": now_ms()}
+        )
+    )
+    return _one(session, _numbered(name, version), name, str(version))
+
+
+def delete_alias(session: Session, name: str, alias: str) -> None:
+    """Take the alias away. Raises ModelNotFound and AliasNotFound."""
+    statement = delete_rows(Alias).where(Alias.name == name, Alias.alias == alias).returning(Alias.alias)
+    if not _NAME.fullmatch(name) or not _ALIAS.fullmatch(alias) or session.scalar(statement) is None:
+        _require_model(session, name)
+        raise AliasNotFound(f"the model {shown(name)} has no alias {shown(alias)}")
+
+
+def delete_version(session: Session, name: str, version: int) -> None:
+    """Forget the version; its number is not given again. Raises ModelNotFound, VersionNotFound, VersionInUse.
+
+    Weights lose their last references here, but row and file stay until a collector removes them.
+    """
+    found = _one(session, _numbered(name, version).with_for_update(), name, str(version))
+    if found.aliases:
+        raise VersionInUse(f"{found.reference} is what the alias {found.aliases[0]!r} points to: move it first")
+    session.execute(
+        update(Run)
+        .where(Run.model_name == name, Run.model_version == version)
+        .values(model_name=None, model_version=None)
+    )
+    session.execute(
+        delete_rows(RunOutput).where(
+            RunOutput.run_id == found.run_id, RunOutput.member == found.member, RunOutput.sha256 == found.digest
+        )
+    )
+    session.delete(found)
+    session.flush()
+
+
+def _next_number(session: Session, name: str) -> int:
+    """One statement, so that two runs that publish at the same time wait for each other and get two numbers."""
+    statement = sessions.insert(session, Model).values(name=name, last_version=1)
+    numbered = statement.on_conflict_do_update(
+        index_elements=["name"], set_={"last_version": Model.last_version + 1}
+    ).returning(Model.last_version)
+    return session.execute(numbered).scalar_one()
+
+
+def _latest() -> Select[ModelVersion]:
+    other = aliased(ModelVersion)
+    highest = select(func.max(other.version)).where(other.name == ModelVersion.name).scalar_subquery()
+    return select(ModelVersion).where(ModelVersion.version == highest)
+
+
+def _numbered(name: str, version: int) -> Select[ModelVersion]:
+    number = max(0, min(version, 2**31 - 1))  # what the column can hold: beyond it there is no version either
+    return select(ModelVersion).where(ModelVersion.name == name, ModelVersion.version == number)
+
+
+def _one(session: Session, query: Select[ModelVersion], name: str, which: str) -> ModelVersion:
+    """The version, with its aliases as they are now; `which` is empty, a number or an alias, for the message."""
+    found = session.scalar(query.execution_options(populate_existing=True)) if _NAME.fullmatch(name) else None
+    if found is not None:
+        return found
+    _require_model(session, name)
+    if _ALIAS.fullmatch(which):
+        raise AliasNotFound(f"the model {shown(name)} has no alias {shown(which)}")
+    raise VersionNotFound(f"the model {shown(name)} has no version {which}")
+
+
+def _require_model(session: Session, name: str) -> None:
+    """Raises ModelNotFound also for a model all of whose versions have been deleted."""
+    query = select(ModelVersion.name).where(ModelVersion.name == name).limit(1)
+    if not _NAME.fullmatch(name) or session.scalar(query) is None:
+        raise ModelNotFound(f"there is no model named {shown(name)}")

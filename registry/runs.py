@@ -1,0 +1,340 @@
+"""The life of a run. Knows no spec and no time but the database's.
+
+    queued -> running -> succeeded | failed | cancelled        (and paused)
+
+Every claim, reap and forced cancel raises the fence, and every write of a worker is conditional on
+`(id, fence, state = 'running')`: a worker that was given up changes nothing any more, whatever it believes. Each
+transition is one conditional UPDATE, so the database says who won.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Select, exists, func, literal, select
+from sqlalchemy import delete as delete_rows
+from sqlalchemy.orm import Session, aliased
+
+from registry import artifacts, attempts, idempotency, identifiers, models, pages, sessions, transitions
+from registry import metrics as curves
+from registry.clock import milliseconds, now_ms
+from registry.errors import CheckpointNotFound, QueueFull, RunFinished, RunInUse, RunIsLive, RunNotFound
+from registry.metrics import MetricRecord as MetricRecord
+from registry.tables import (
+    LIVE,
+    TERMINAL,
+    Attempt,
+    Checkpoint,
+    Dataset,
+    IdempotencyKey,
+    ModelVersion,
+    Run,
+    RunEvent,
+    RunInput,
+    RunMetric,
+    RunOutput,
+)
+
+_WORKER_LOST: Final = attempts.Reason(
+    "WORKER_LOST", "The worker that had the run was not heard of until its lease was over."
+)
+_ENDED: Final = {"succeeded": "succeeded", "failed": "failed", "cancelled": "been cancelled"}
+
+
+@dataclass(frozen=True)
+class Enqueued:
+    """A run in the queue; `replayed` if an earlier request with the same key put it there."""
+
+    run: Run
+    replayed: bool
+
+
+@dataclass(frozen=True)
+class Output:
+    """A blob that a run made."""
+
+    role: str
+    member: int
+    stored: artifacts.Stored
+
+
+# --- those who ask ---------------------------------------------------------------------------------------------------
+
+
+def enqueue(
+    session: Session,
+    *,
+    kind: str,
+    spec: dict[str, Any],
+    spec_version: int,
+    priority: int = 0,
+    device: str = "auto",
+    dataset_name: str | None = None,
+    idempotency_key: str | None = None,
+    request_sha256: str | None = None,
+    max_queued: int = 1000,
+) -> Enqueued:
+    """Put a run into the queue, once for each key. Raises IdempotencyMismatch and QueueFull.
+
+    `max_queued` is kept to within the number of requests that come at the same moment.
+    """
+    run = Run(id=identifiers.new_id(), kind=kind, state="queued", spec=spec, spec_version=spec_version)
+    run.priority, run.device, run.dataset_name = priority, device, dataset_name
+    if idempotency_key is not None:
+        assert request_sha256 is not None, "a key without the digest of its request says nothing"
+        earlier = idempotency.take(session, idempotency_key, request_sha256, run.id)
+        if earlier is not None:
+            return Enqueued(get(session, earlier), replayed=True)
+    if session.execute(select(func.count()).where(Run.state == "queued")).scalar_one() >= max_queued:
+        raise QueueFull(f"{max_queued} runs are waiting already, as many as may; try again when some have run")
+    if dataset_name is not None:  # whoever deletes it at this moment waits, and then finds the run that names it
+        session.scalar(select(Dataset.id).where(Dataset.name == dataset_name).with_for_update(read=True))
+    session.add(run)
+    session.flush()
+    return Enqueued(run, replayed=False)
+
+
+def get(session: Session, run_id: str) -> Run:
+    """The run as it is now. Raises RunNotFound."""
+    return _found(session, run_id, select(Run))
+
+
+def page(
+    session: Session, *, state: str | None = None, kind: str | None = None, limit: int, cursor: str | None = None
+) -> pages.Page[Run]:
+    """Runs, newest first. Raises InvalidCursor."""
+    query = select(Run)
+    if state is not None:
+        query = query.where(Run.state == state)
+    if kind is not None:
+        query = query.where(Run.kind == kind)
+    return pages.newest_first(session, query, Run.id, limit=limit, cursor=cursor)
+
+
+def counts(session: Session) -> dict[str, int]:
+    """How many runs are in each state, the empty ones included."""
+    rows = session.execute(select(Run.state, func.count()).group_by(Run.state)).all()
+    return dict.fromkeys(LIVE + TERMINAL, 0) | {row[0]: row[1] for row in rows}
+
+
+def cancel(session: Session, run_id: str, *, force: bool = False) -> Run:
+    """End the run: at once if nobody works on it, else by a wish that its worker follows at the next boundary.
+
+    With `force` it ends at once in any case, and its worker finds itself fenced. Raises RunNotFound, RunFinished.
+    """
+    run = _found(session, run_id, select(Run).with_for_update())
+    if run.state in TERMINAL:
+        raise RunFinished(f"the run has {_ENDED[run.state]} already, and an ended run never changes")
+    if run.state != "running":
+        cancelled = transitions.change(session, [Run.id == run_id], {"state": "cancelled", "finished_at": now_ms()})
+        return cancelled or run
+    if not force:
+        return transitions.write(session, run_id, run.fence, {"stop_requested": "cancel"})
+    raised = {"fence": Run.fence + 1}
+    return transitions.leave(session, run_id, run.fence, literal("cancelled"), "cancelled", values=raised)
+
+
+def delete(session: Session, run_id: str) -> None:
+    """Forget an ended run and all that was recorded of it. Raises RunNotFound, RunIsLive, RunInUse.
+
+    Its blobs lose their references here, but rows and files stay until a collector removes them.
+    """
+    run = _found(session, run_id, select(Run).with_for_update())
+    if run.state in LIVE:
+        raise RunIsLive(f"the run is {run.state}: cancel it, and delete it when it has ended")
+    if session.scalar(select(exists().where(ModelVersion.run_id == run_id))):
+        raise RunInUse("a model version comes from this run: delete that first")
+    for table in (IdempotencyKey, RunEvent, RunMetric, Checkpoint, RunInput, RunOutput, Attempt):
+        session.execute(delete_rows(table).where(table.run_id == run_id))
+    session.delete(run)
+    session.flush()
+
+
+def checkpoints(session: Session, run_id: str) -> list[Checkpoint]:
+    """The run's checkpoints, by ascending epoch."""
+    return list(session.scalars(select(Checkpoint).where(Checkpoint.run_id == run_id).order_by(Checkpoint.epoch)))
+
+
+def checkpoint(session: Session, run_id: str, epoch: int) -> Checkpoint:
+    """The checkpoint after `epoch` epochs. Raises RunNotFound, CheckpointNotFound."""
+    get(session, run_id)
+    found = session.get(Checkpoint, (run_id, epoch)) if 0 <= epoch < 2**31 else None
+    if found is None:
+        raise CheckpointNotFound(f"the run has no checkpoint after epoch {epoch}")
+    return found
+
+
+def latest_checkpoint(session: Session, run_id: str) -> Checkpoint | None:
+    """Where the run's next attempt begins; None means from the start."""
+    query = select(Checkpoint).where(Checkpoint.run_id == run_id).order_by(Checkpoint.epoch.desc()).limit(1)
+    return session.scalars(query).first()
+
+
+# --- those who work --------------------------------------------------------------------------------------------------
+
+
+def claim(session: Session, *, owner: str, lease_seconds: float, devices: Collection[str]) -> Run | None:
+    """Take the first run that waits for one of `devices`, under a new fence; None if there is none.
+
+    First is the highest priority, then whoever has waited longest. Metrics after the checkpoint from which this
+    attempt resumes are removed: it writes them again.
+    """
+    waiting = aliased(Run)
+    first = (
+        select(waiting.id)
+        .where(waiting.state == "queued", waiting.available_at <= now_ms(), waiting.device.in_(devices))
+        .order_by(waiting.priority.desc(), waiting.available_at, waiting.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+        .scalar_subquery()
+    )
+    taken = {
+        "state": "running",
+        "fence": Run.fence + 1,
+        "attempt": Run.attempt + 1,
+        "lease_owner": owner,
+        "lease_expires_at": now_ms() + milliseconds(lease_seconds),
+        "progress": None,
+        "started_at": func.coalesce(Run.started_at, now_ms()),
+    }
+    run = transitions.change(session, [Run.id == first, Run.state == "queued"], taken)
+    if run is not None:
+        newest = latest_checkpoint(session, run.id)
+        curves.cut(session, run.id, newest.epoch if newest else 0)
+        attempts.begin(session, run, newest.epoch if newest else None)
+    return run
+
+
+def renew(session: Session, run_id: str, fence: int, lease_seconds: float) -> str | None:
+    """Extend the lease, late too if nobody has reaped it yet; answers `stop_requested`. Raises Fenced."""
+    expires = {"lease_expires_at": now_ms() + milliseconds(lease_seconds)}
+    return transitions.write(session, run_id, fence, expires).stop_requested
+
+
+def wish(session: Session, run_id: str, fence: int) -> str | None:
+    """`stop_requested`, read without writing. Raises Fenced."""
+    return transitions.wish(session, run_id, fence)
+
+
+def describe(session: Session, run_id: str, fence: int, environment: dict[str, Any]) -> None:
+    """Record what this attempt computes with: device, threads, library versions. Raises Fenced."""
+    transitions.hold(session, run_id, fence)
+    attempts.describe(session, run_id, fence, environment)
+
+
+def record(
+    session: Session,
+    run_id: str,
+    fence: int,
+    *,
+    progress: dict[str, Any] | None = None,
+    metrics: Sequence[MetricRecord] = (),
+) -> None:
+    """Note how far the run is, and what it measured. Raises Fenced."""
+    if progress is None:
+        transitions.hold(session, run_id, fence)
+    else:
+        transitions.write(session, run_id, fence, {"progress": progress})
+    curves.append(session, run_id, metrics)
+
+
+def attach_dataset(session: Session, run_id: str, fence: int, dataset_digest: str) -> None:
+    """Note which file the run learns from, and keep it from being collected. Raises Fenced."""
+    transitions.write(session, run_id, fence, {"dataset_digest": dataset_digest})
+    values = {"run_id": run_id, "role": "dataset", "sha256": dataset_digest}
+    statement = sessions.insert(session, RunInput).values(values)
+    session.execute(statement.on_conflict_do_update(index_elements=["run_id", "role"], set_={"sha256": dataset_digest}))
+
+
+def add_checkpoint(session: Session, run_id: str, fence: int, *, epoch: int, stored: artifacts.Stored) -> None:
+    """Commit a checkpoint whose blob is in the store. Raises Fenced.
+
+    One that is further than all before clears the failures: a long run survives many interruptions, and a run that
+    dies three times at the same place does not.
+    """
+    transitions.hold(session, run_id, fence)
+    newest = latest_checkpoint(session, run_id)
+    if epoch > (newest.epoch if newest else 0):
+        transitions.write(session, run_id, fence, {"failures": 0})
+    artifacts.register(session, stored)
+    row = {"fence": fence, "sha256": stored.sha256, "bytes": stored.bytes}
+    statement = sessions.insert(session, Checkpoint).values(run_id=run_id, epoch=epoch, **row)
+    session.execute(statement.on_conflict_do_update(index_elements=["run_id", "epoch"], set_=row))
+
+
+def succeed(
+    session: Session,
+    run_id: str,
+    fence: int,
+    *,
+    result: dict[str, Any],
+    outputs: Sequence[Output] = (),
+    publish: models.Publication | None = None,
+) -> Run:
+    """End the run well, and publish its model in the same transaction; wins over a wish to stop that came late.
+
+    Said twice by the same attempt, after a commit whose answer got lost, it changes nothing. Raises Fenced.
+    """
+    if attempts.ended_as(session, run_id, fence, "succeeded"):
+        return get(session, run_id)
+    transitions.hold(session, run_id, fence)
+    for output in sorted(outputs, key=lambda output: output.stored.sha256):
+        artifacts.register(session, output.stored)
+        session.add(RunOutput(run_id=run_id, role=output.role, member=output.member, sha256=output.stored.sha256))
+    version = models.publish(session, run_id, publish) if publish else None
+    named = {"model_name": version.name, "model_version": version.version} if version else {}
+    values = {"result": result, **named}
+    return transitions.leave(session, run_id, fence, literal("succeeded"), "succeeded", values=values)
+
+
+def fail(session: Session, run_id: str, fence: int, *, code: str, detail: str, may_pass: bool) -> Run:
+    """End the attempt badly. Where the error may pass, the run waits for another, until the limits are reached.
+
+    A wish to stop is followed instead of another attempt. May be said twice. Raises Fenced.
+    """
+    if attempts.ended_as(session, run_id, fence, "failed"):
+        return get(session, run_id)
+    state = transitions.next_state(charged=True) if may_pass else literal("failed")
+    again = {"failures": Run.failures + 1, "available_at": now_ms() + transitions.back_off()}
+    return transitions.leave(session, run_id, fence, state, "failed", attempts.Reason(code, detail), again)
+
+
+def release(session: Session, run_id: str, fence: int) -> Run:
+    """Give the run back because its worker leaves; not charged as a failure. May be said twice. Raises Fenced.
+
+    It goes where it was wished, else back to its place in the queue.
+    """
+    return _give_back(session, run_id, fence, "released")
+
+
+def acknowledge_stop(session: Session, run_id: str, fence: int) -> Run:
+    """The trainer has stopped as it was wished: the run goes there. May be said twice. Raises Fenced."""
+    return _give_back(session, run_id, fence, "stopped")
+
+
+def reap(session: Session) -> list[str]:
+    """Take every run whose lease is over away from its worker; the ids of those. Any process may, at any time.
+
+    A run that another transaction is changing at this moment is left for the next time.
+    """
+    over = (Run.state == "running", Run.lease_expires_at < now_ms())
+    lost = session.execute(select(Run.id, Run.fence).where(*over).with_for_update(skip_locked=True)).all()
+    state, counters = transitions.next_state(charged=True), {"failures": Run.failures + 1, "fence": Run.fence + 1}
+    for run_id, fence in lost:
+        transitions.leave(session, run_id, fence, state, "lost", _WORKER_LOST, counters)
+    return [run_id for run_id, _ in lost]
+
+
+def _give_back(session: Session, run_id: str, fence: int, outcome: attempts.Outcome) -> Run:
+    if attempts.ended_as(session, run_id, fence, outcome):
+        return get(session, run_id)
+    return transitions.leave(session, run_id, fence, transitions.next_state(charged=False), outcome)
+
+
+def _found(session: Session, run_id: str, query: Select[Run]) -> Run:
+    """The run, read anew even if the session knows it."""
+    fresh = query.where(Run.id == run_id).execution_options(populate_existing=True)
+    run = session.scalar(fresh) if identifiers.is_id(run_id) else None
+    if run is None:
+        raise RunNotFound("there is no run with this id")
+    return run

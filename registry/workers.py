@@ -1,0 +1,47 @@
+"""Who works: what each worker says of itself, and when it last said so. Decides nothing; leases do."""
+
+from dataclasses import asdict, dataclass
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from registry import sessions
+from registry.clock import milliseconds, now_ms
+from registry.tables import Worker
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A worker process and what it computes with.
+
+    `boot_id`, `pid_namespace`, `pid` and `pid_started` together tell a process from every other one, past or present,
+    on whatever machine; None where the system does not say.
+    """
+
+    host: str
+    pid: int
+    device: str
+    release: str
+    boot_id: str | None = None
+    pid_namespace: str | None = None
+    pid_started: str | None = None
+    device_name: str | None = None
+    threads: int | None = None
+
+
+def beat(session: Session, worker_id: str, identity: Identity) -> None:
+    """Say that the worker is alive, and what it is."""
+    facts = asdict(identity)
+    statement = sessions.insert(session, Worker).values(id=worker_id, **facts)
+    session.execute(statement.on_conflict_do_update(index_elements=["id"], set_={**facts, "seen_at": now_ms()}))
+
+
+def alive(session: Session, within_seconds: float) -> list[Worker]:
+    """Workers that were heard of in the last so many seconds, the one that started last first."""
+    heard = Worker.seen_at > now_ms() - milliseconds(within_seconds)
+    return list(session.scalars(select(Worker).where(heard).order_by(Worker.started_at.desc(), Worker.id)))
+
+
+def forget(session: Session, worker_id: str) -> None:
+    """Remove a worker that ends; one that is not there is no error."""
+    session.execute(delete(Worker).where(Worker.id == worker_id))
