@@ -10,9 +10,11 @@ ServiceError
 |  +- SpecRefused         a spec that does not fit its dataset
 |  +- UnknownDataset      a spec that names a dataset that is not here
 +- DatasetNotPresent      a built-in dataset that no run has brought in yet
++- LatentNotFound         a latent that a model does not have
 +- NameReserved           a name that belongs to a built-in dataset
 +- Overloaded             the compute thread's queue is full
 +- StorageFull            the limit of stored bytes is reached
++- NotReady               a part without which the service cannot work is missing
 
 Their HTTP statuses stand in `problems`, with those of all other errors.
 """
@@ -90,6 +92,10 @@ class DatasetNotPresent(ServiceError):
     """A built-in dataset whose rows are asked for before any run has brought it in."""
 
 
+class LatentNotFound(ServiceError):
+    """A latent's number that is not below the model's number of latents."""
+
+
 class NameReserved(ServiceError):
     """A name that belongs to a built-in dataset."""
 
@@ -106,3 +112,13 @@ class Overloaded(ServiceError):
 
 class StorageFull(ServiceError):
     """The limit of stored bytes is reached."""
+
+
+class NotReady(ServiceError):
+    """A part without which the service cannot work is missing; `faults` name the parts."""
+
+    may_pass: ClassVar[bool] = True
+
+    def __init__(self, detail: str, faults: Sequence[Fault]) -> None:
+        super().__init__(detail)
+        self.faults = tuple(faults)

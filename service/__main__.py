@@ -1,0 +1,88 @@
+"""`python -m service`: the API as one process. Settings come from the environment; knows nothing of routes."""
+
+import contextlib
+import socket
+import sys
+from typing import Final
+
+import pydantic
+import uvicorn
+
+from registry import schema, sessions
+from registry.errors import RegistryError
+from service import app, log_lines
+from service.settings import ServiceSettings
+
+_KEYLESS: Final = """\
+SAE_HOST={host} lets other machines reach this service, and SAE_API_KEY is not set.
+Set SAE_API_KEY to a secret of at least 16 characters, for instance that of
+  python -c "import secrets; print(secrets.token_urlsafe(32))"
+or leave SAE_HOST at 127.0.0.1."""
+
+
+class Server(uvicorn.Server):
+    """Says where to look, once it answers."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Bind and listen."""
+        await super().startup(sockets)
+        if self.started:
+            host, port = self.servers[0].sockets[0].getsockname()[:2]
+            name = f"[{host}]" if ":" in host else host
+            sys.stdout.write(f"API explorer: http://{name}:{port}/docs\n")
+            sys.stdout.flush()
+
+
+def main() -> int:
+    """Serve until a signal ends it; 1 where it cannot, with the remedy."""
+    try:
+        settings = ServiceSettings()
+    except pydantic.ValidationError as error:
+        return _refused(_settings_faults(error))
+    if settings.listens_beyond_this_machine and settings.api_key is None:
+        return _refused(_KEYLESS.format(host=settings.host))
+    try:
+        database = sessions.open(settings)
+        schema.require_current(database)
+        database.dispose()
+    except RegistryError as error:
+        return _refused(str(error))
+    log_lines.configure()
+    return _serve(settings)
+
+
+def _serve(settings: ServiceSettings) -> int:
+    server = Server(
+        uvicorn.Config(
+            app.create_app(settings),
+            host=settings.host,
+            port=settings.port,
+            lifespan="on",
+            ws="none",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=settings.shutdown_seconds,
+        )
+    )
+    with contextlib.suppress(KeyboardInterrupt):
+        server.run()
+    return 0 if server.started else 1
+
+
+def _settings_faults(error: pydantic.ValidationError) -> str:
+    """Which settings have no sense, without their values, which may be secret."""
+    faults = error.errors(include_input=False, include_url=False)
+    return "\n".join(
+        f"SAE_{'_'.join(str(step) for step in fault['loc'][:1]).upper()}: {fault['msg']}" for fault in faults
+    )
+
+
+def _refused(why: str) -> int:
+    sys.stderr.write(f"{why}\n")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

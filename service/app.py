@@ -1,0 +1,107 @@
+"""The application put together: rooms opened, routes included, the guard around everything. Knows no request."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib import metadata
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+
+from registry import schema, sessions
+from registry.artifacts import DirectoryStore
+from service import (
+    datasets,
+    documentation,
+    encodings,
+    features,
+    health,
+    models,
+    problems,
+    reception,
+    reconstructions,
+    runs,
+    sparsity,
+)
+from service.access import Access
+from service.compute import Compute
+from service.dependencies import Rooms
+from service.guard import Guard
+from service.measurements import Measurements
+from service.model_cache import ModelCache
+from service.settings import ServiceSettings
+
+ROUTERS: Final = (
+    runs.router,
+    datasets.router,
+    models.router,
+    encodings.router,
+    reconstructions.router,
+    sparsity.router,
+    features.router,
+    health.router,
+)
+
+
+class Application(FastAPI):
+    """FastAPI, whose description of the routes is completed by ours."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The description, made once."""
+        if self.openapi_schema is None:
+            self.openapi_schema = documentation.complete(super().openapi(), needs_key=self.state.needs_key)
+        return self.openapi_schema
+
+
+def create_app(settings: ServiceSettings) -> Application:
+    """An application for these settings; it opens the rooms when it starts.
+
+    At its start it raises `SchemaError` if the database's schema is not this release's.
+    """
+    measurements = Measurements(metadata.version("sparse-coding-service"))
+    app = Application(
+        title=documentation.TITLE,
+        summary=documentation.SUMMARY,
+        description=documentation.DESCRIPTION,
+        version=metadata.version("sparse-coding-service"),
+        openapi_tags=documentation.TAGS,
+        servers=[{"url": "/", "description": "This service"}],
+        lifespan=lambda app: _opened(app, settings, measurements),
+        generate_unique_id_function=_operation_id,
+        redirect_slashes=False,
+        openapi_url=None,  # served by `documentation`, as is the page that explores it
+        telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
+    )
+    app.state.needs_key = settings.api_key is not None
+    for router in ROUTERS:
+        app.include_router(router)
+    documentation.install(app)
+    problems.install(app)
+    app.add_middleware(Guard, settings=settings)
+    app.add_middleware(Access, measurements=measurements)
+    return app
+
+
+@asynccontextmanager
+async def _opened(app: FastAPI, settings: ServiceSettings, measurements: Measurements) -> AsyncIterator[None]:
+    """The rooms, opened for as long as the application runs."""
+    database = sessions.open(settings)
+    try:
+        schema.require_current(database)
+        reception.sweep(settings.uploads_dir)
+        settings.artifacts_dir.mkdir(parents=True, exist_ok=True)
+        artifacts = DirectoryStore(settings.artifacts_dir)
+        models = ModelCache(artifacts, capacity=settings.model_cache_size, device=settings.inference_device)
+        compute = Compute(threads=settings.inference_threads, max_waiting=settings.max_waiting)
+        app.state.rooms = Rooms(settings, database, artifacts, models, compute, measurements)
+        try:
+            yield
+        finally:
+            compute.close()
+    finally:
+        database.dispose()
+
+
+def _operation_id(route: APIRoute) -> str:
+    """Names in OpenAPI, and so of generated clients, are those of the functions: verb_noun."""
+    return route.name

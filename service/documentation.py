@@ -1,0 +1,151 @@
+"""The description of the interface (OpenAPI) and the page that explores it, without any address but our own.
+
+Swagger UI comes from an installed package. Its start-up script is a file of its own instead of a part of the page,
+so that the page needs no leave for inline scripts.
+"""
+
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.responses import HTMLResponse, JSONResponse, Response
+from fastapi.staticfiles import StaticFiles
+
+from service import problems
+from service.guard import OPEN_PATHS
+
+TITLE: Final = "Sparse coding service"
+SUMMARY: Final = "Train sparse autoencoders, and get codes, reconstructions, sparsity and feature images back."
+DESCRIPTION: Final = """\
+A run trains an autoencoder on a dataset and publishes it as the next version of a model. `POST /api/v1/runs` with
+`{"dataset": {"name": "digits"}}` starts one; every other setting has a default. A `{model}` is a name (its latest
+version), `name@3` (a version) or `name@alias`.
+
+Errors are problem documents (RFC 9457) with a stable `code`. The examples work as they stand once `make demo` has
+been run on the same data folder.
+"""
+TAGS: Final = [
+    {"name": "runs", "description": "Pieces of work that are queued: training a model, importing a dataset."},
+    {"name": "datasets", "description": "Built-in and uploaded rows to learn from; a dataset never changes."},
+    {"name": "models", "description": "What runs have published: named models, their versions and aliases."},
+    {"name": "encodings", "description": "Inputs to codes, and codes to outputs."},
+    {"name": "reconstructions", "description": "Inputs through the whole autoencoder and back."},
+    {"name": "sparsity", "description": "How many latents are active, and how often each one is."},
+    {"name": "features", "description": "What single latents look like, and which inputs activate them."},
+    {"name": "health", "description": "For orchestrators and for Prometheus."},
+]
+
+_SAFE_METHODS: Final = frozenset({"get", "head", "options"})
+_SECURITY_SCHEMES: Final = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "The key in `SAE_API_KEY`."},
+    "api_key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The key in `SAE_API_KEY`."},
+}
+_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
+    "font-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+)
+"""Swagger UI sets styles on its elements; it runs no inline script."""
+_PAGE: Final = f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{TITLE}</title>
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="/docs/assets/swagger-ui.css">
+</head>
+<body>
+<div id="explorer"></div>
+<script src="/docs/assets/swagger-ui-bundle.js"></script>
+<script src="/docs/start.js"></script>
+</body>
+</html>
+"""
+_START: Final = """"use strict";
+SwaggerUIBundle({
+  url: "/openapi.json",
+  dom_id: "#explorer",
+  deepLinking: true,
+  displayRequestDuration: true,
+  persistAuthorization: true,
+  tryItOutEnabled: true,
+  validatorUrl: null,
+  layout: "BaseLayout",
+});
+"""
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/openapi.json")
+async def openapi(request: Request) -> JSONResponse:
+    return JSONResponse(request.app.openapi())
+
+
+@router.get("/docs")
+async def explorer() -> HTMLResponse:
+    return HTMLResponse(_PAGE, headers={"Content-Security-Policy": _POLICY})
+
+
+@router.get("/docs/start.js")
+async def explorer_script() -> Response:
+    return Response(_START, media_type="text/javascript")
+
+
+def install(app: FastAPI) -> None:
+    """Serve the page, its assets and the description."""
+    app.include_router(router)
+    app.mount("/docs/assets", StaticFiles(directory=_assets()), name="assets")
+
+
+def complete(document: dict[str, Any], *, needs_key: bool) -> dict[str, Any]:
+    """FastAPI's description of the routes with what holds for all of them: problems, keys and the request id."""
+    schemas: dict[str, Any] = document.setdefault("components", {}).setdefault("schemas", {})
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    problem = problems.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas |= {**problem.pop("$defs"), "Problem": problem}
+    if needs_key:
+        document["components"]["securitySchemes"] = _SECURITY_SCHEMES
+        document["security"] = [{name: []} for name in _SECURITY_SCHEMES]
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            _complete_operation(path, method, operation, needs_key=needs_key)
+    return document
+
+
+def _complete_operation(path: str, method: str, operation: dict[str, Any], *, needs_key: bool) -> None:
+    answers = operation["responses"]
+    if "HTTPValidationError" in str(answers.get("422")):
+        del answers["422"]
+    for status, described in problems.responses(*_statuses(path, method, operation, needs_key=needs_key)).items():
+        answers.setdefault(str(status), described)
+    for described in answers.values():
+        described.setdefault("headers", {})["X-Request-ID"] = {
+            "description": "The id of this request, as in the log.",
+            "schema": {"type": "string", "maxLength": 64},
+        }
+    operation["responses"] = dict(sorted(answers.items()))
+    if path in OPEN_PATHS:
+        operation["security"] = []
+
+
+def _statuses(path: str, method: str, operation: dict[str, Any], *, needs_key: bool) -> Iterator[int]:
+    """The problems that any route of this kind may answer with, beside its own."""
+    yield 421
+    if needs_key and path not in OPEN_PATHS:
+        yield 401
+    if method not in _SAFE_METHODS:
+        yield 403
+    if "requestBody" in operation:
+        yield from (400, 413, 415)
+    if "requestBody" in operation or "parameters" in operation:
+        yield 422
+    yield 500
+
+
+def _assets() -> Path:
+    """Where the installed package keeps Swagger UI."""
+    return Path(str(resources.files("fastapi_offline"))) / "static"

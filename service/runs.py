@@ -1,0 +1,411 @@
+"""Runs over HTTP: ask for one, look at it, stop it, and take its curves and checkpoints away.
+
+Judges a spec against its dataset before anything is queued. Knows neither training nor the queue's statements.
+"""
+
+import base64
+import csv
+import hashlib
+import io
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal
+
+from fastapi import APIRouter, Body, Header, Path, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import FileResponse
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.orm import Session
+
+from registry import datasets, metrics, models, runs, tables
+from registry.errors import DatasetNotFound, InvalidRequest
+from service import charts, problems, representations, space
+from service.dependencies import Rooms, RoomsDep
+from service.errors import Fault, SpecRefused, UnknownDataset
+from service.pages import MAX_PAGE, Cursor, Limit, NextCursor
+from service.representations import CSV, JSON, SAFETENSORS
+from sparse_coding import catalogue, spec
+
+MAX_RECORDS: Final = 10_000
+"""Epochs in one answer."""
+
+router = APIRouter(prefix="/api/v1", tags=["runs"])
+
+RunId = Annotated[str, Path(max_length=64, description="The run's `id`.")]
+State = Literal["queued", "running", "paused", "succeeded", "failed", "cancelled"]
+Kind = Literal["train", "import"]
+Count = Annotated[int, Field(ge=0, le=2**53)]
+
+EXAMPLES: Final = {
+    "tutorial": {
+        "summary": "The tutorial's run on digits",
+        "description": "Every other setting has the tutorial's default.",
+        "value": {"name": "digits-kl", "dataset": {"name": "digits", "image_size": 28}},
+    },
+    "smallest": {"summary": "Only a dataset", "value": {"dataset": {"name": "digits"}}},
+    "l1": {
+        "summary": "L1 on a ReLU code, no hidden layers",
+        "value": {
+            "name": "digits-l1",
+            "dataset": {"name": "digits"},
+            "model": {"n_latents": 64, "hidden": []},
+            "sparsity": {"kind": "l1", "weight": 0.001},
+            "training": {"epochs": 5},
+        },
+    },
+    "import": {"summary": "Bring a built-in dataset in", "value": {"kind": "import", "dataset": "digits"}},
+}
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Progress(_Answer):
+    """How far a run is."""
+
+    epoch: Count = Field(description="Epochs done.")
+    epochs: Count
+    rows_per_second: float | None = None
+    eta_seconds: float | None = Field(None, description="Seconds to the end, as far as can be told.")
+
+
+class RunError(_Answer):
+    """Why a run failed."""
+
+    code: str = Field(max_length=100, description="For programs: stable.")
+    detail: str = Field(max_length=10_000, description="For humans: what happened, and what can be done.")
+
+
+class RunAnswer(_Answer):
+    """A run as it is now."""
+
+    id: str = Field(max_length=36)
+    kind: str = Field(max_length=20)
+    state: State
+    stop_requested: Literal["cancel", "pause"] | None = Field(description="A wish that the worker will come to.")
+    spec: dict[str, Any] = Field(description="What was asked for, with every default filled in.")
+    progress: Progress | None
+    attempt: Count = Field(description="How often it was begun.")
+    failures: Count = Field(description="How often it failed since its last new checkpoint.")
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    error: RunError | None
+    result: dict[str, Any] | None = Field(description="Figures of a finished run, over the whole test split.")
+    model: str | None = Field(max_length=80, description="`name@version` that it published.")
+
+
+class RunPage(_Answer):
+    """Runs, newest first."""
+
+    items: list[RunAnswer] = Field(max_length=MAX_PAGE)
+    next_cursor: NextCursor
+
+
+class CancelWish(_Answer):
+    """How to cancel."""
+
+    force: bool = Field(False, description="Do not wait for the worker: take the run from it now.")
+
+
+class EpochRecord(_Answer):
+    """What one epoch measured; a figure that the run does not have is null."""
+
+    member: Count | None = None
+    epoch: Count
+    loss: float | None
+    reconstruction: float | None
+    sparsity: float | None = Field(description="The penalty before its weight.")
+    test_mse: float | None
+    explained_variance: float | None
+    l0: float | None
+    dead_latents: Count | None
+    seconds: float | None
+
+
+class MetricsPage(_Answer):
+    """Records by ascending epoch."""
+
+    items: list[EpochRecord] = Field(max_length=MAX_RECORDS)
+    next_cursor: NextCursor
+
+
+class CheckpointAnswer(_Answer):
+    """A file from which the run would resume."""
+
+    epoch: Count
+    digest: str = Field(max_length=64, description="SHA-256 of the file.")
+    bytes: Count
+    created_at: datetime
+
+
+class CheckpointList(_Answer):
+    """A run's checkpoints by ascending epoch."""
+
+    items: list[CheckpointAnswer] = Field(max_length=100_000)
+
+
+@router.post(
+    "/runs",
+    status_code=202,
+    summary="Ask for a run",
+    response_description="The run is queued.",
+    responses=problems.responses(422, 503, 507),
+)
+def create_run(
+    rooms: RoomsDep,
+    response: Response,
+    asked: Annotated[spec.RunSpec, Body(openapi_examples=EXAMPLES)],
+    idempotency_key: Annotated[
+        str | None,
+        Header(
+            min_length=1,
+            max_length=255,
+            pattern=r"^[!-~]+$",
+            description="Sent again with the same body, it gives the first answer's run instead of another one.",
+        ),
+    ] = None,
+) -> RunAnswer:
+    """Queue a run: training a model (`kind` `train`, the default) or bringing in a built-in dataset (`import`).
+
+    `{"dataset": {"name": "digits"}}` is enough; everything else has a default. Follow the run at its `Location`.
+    """
+    document = spec.document(asked)
+    with rooms.database.write() as session:
+        enqueued = runs.enqueue(
+            session,
+            kind=asked.kind,
+            spec=document,
+            spec_version=spec.SPEC_VERSION,
+            priority=asked.priority,
+            device=asked.device if isinstance(asked, spec.TrainSpec) else "auto",
+            dataset_name=_dataset_of(asked),
+            idempotency_key=idempotency_key.strip('"') if idempotency_key else None,
+            request_sha256=hashlib.sha256(spec.canonical_json(document).encode()).hexdigest(),
+            max_queued=rooms.settings.max_queued_runs,
+        )
+        if not enqueued.replayed:  # what was accepted once stays so; what is refused here is not queued after all
+            _judge(session, asked)
+            space.require(session, rooms.settings.max_stored_bytes)
+    response.headers["Location"] = f"{router.prefix}/runs/{enqueued.run.id}"
+    response.headers["Retry-After"] = "1"
+    if enqueued.replayed:
+        response.headers["Idempotency-Replayed"] = "true"
+    return _answer(enqueued.run)
+
+
+@router.get("/runs", summary="List runs, newest first", responses=problems.responses(422))
+def list_runs(
+    rooms: RoomsDep,
+    state: State | None = None,
+    kind: Kind | None = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> RunPage:
+    with rooms.database.read() as session:
+        page = runs.page(session, state=state, kind=kind, limit=min(limit, MAX_PAGE), cursor=cursor)
+    return RunPage(items=[_answer(run) for run in page.items], next_cursor=page.next_cursor)
+
+
+@router.get("/runs/{run_id}", summary="Look at a run", responses=problems.responses(404))
+def get_run(rooms: RoomsDep, run_id: RunId) -> RunAnswer:
+    with rooms.database.read() as session:
+        return _answer(runs.get(session, run_id))
+
+
+@router.delete("/runs/{run_id}", status_code=204, summary="Forget a run", responses=problems.responses(404, 409))
+def delete_run(rooms: RoomsDep, run_id: RunId) -> None:
+    """Forget an ended run with its curves and checkpoints. A run that has not ended is 409, as is one whose model
+    is still there."""
+    with rooms.database.write() as session:
+        runs.delete(session, run_id)
+
+
+@router.post("/runs/{run_id}/cancel", summary="Cancel a run", responses=problems.responses(404, 409))
+def cancel_run(
+    rooms: RoomsDep,
+    run_id: RunId,
+    wish: Annotated[CancelWish | None, Body(openapi_examples={"wait": {"value": {"force": False}}})] = None,
+) -> RunAnswer:
+    """A queued run is cancelled at once; a running one stops at the next safe place, or at once with `force`."""
+    with rooms.database.write() as session:
+        return _answer(runs.cancel(session, run_id, force=wish is not None and wish.force))
+
+
+@router.get(
+    "/runs/{run_id}/metrics",
+    summary="The curves of a run",
+    response_class=Response,
+    responses={
+        200: representations.described(MetricsPage, CSV, *charts.FORMS),
+        304: {"description": "The client has it already."},
+        **problems.responses(404, 406, 503),
+    },
+)
+async def list_metrics(
+    request: Request,
+    rooms: RoomsDep,
+    run_id: RunId,
+    after: Annotated[int, Query(ge=0, le=2**31 - 1, description="Only epochs after this one.")] = 0,
+    limit: Annotated[int, Query(ge=1, le=2**31 - 1, description=f"At most {MAX_RECORDS} are given.")] = 1000,
+    form: Annotated[
+        Literal["json", "csv", "vega", "png", "svg"] | None, Query(alias="format", description="Overrides `Accept`.")
+    ] = None,
+) -> Response:
+    """One record an epoch, ascending: as JSON, as CSV, or drawn (Vega-Lite, PNG, SVG)."""
+    chosen = representations.choose(request, (JSON, CSV, *charts.FORMS), form)
+    run, records, more = await run_in_threadpool(_records, rooms, run_id, after, min(limit, MAX_RECORDS))
+    if chosen == JSON:
+        following = str(records[-1]["epoch"]) if more else None
+        content = representations.json_bytes({"items": records, "next_cursor": following})
+    elif chosen == CSV:
+        content = _table(records)
+    else:
+        title = f"Training of {run.spec.get('name', run.id)}"
+        content = await rooms.compute.run(
+            request, lambda: charts.render(charts.training_curves(records, title), chosen)
+        )
+    return representations.fixed(request, content, chosen, pinned=False)
+
+
+@router.get("/runs/{run_id}/checkpoints", summary="List a run's checkpoints", responses=problems.responses(404))
+def list_checkpoints(rooms: RoomsDep, run_id: RunId) -> CheckpointList:
+    with rooms.database.read() as session:
+        runs.get(session, run_id)
+        found = runs.checkpoints(session, run_id)
+    return CheckpointList(
+        items=[
+            CheckpointAnswer(epoch=row.epoch, digest=row.sha256, bytes=row.bytes, created_at=row.created_at)
+            for row in found
+        ]
+    )
+
+
+@router.get(
+    "/runs/{run_id}/checkpoints/{epoch}",
+    summary="Download a checkpoint",
+    response_class=Response,
+    responses={
+        200: {"content": {SAFETENSORS.media_type: {"schema": {"type": "string", "format": "binary"}}}},
+        304: {"description": "The client has it already."},
+        **problems.responses(404),
+    },
+)
+def get_checkpoint(
+    request: Request,
+    rooms: RoomsDep,
+    run_id: RunId,
+    epoch: Annotated[int, Path(ge=0, le=2**31 - 1, description="Epochs done when it was written.")],
+) -> Response:
+    """The file from which a worker would resume: weights, the optimiser's moments and the epoch, as safetensors."""
+    with rooms.database.read() as session:
+        found = runs.checkpoint(session, run_id, epoch)
+    headers = representations.fixed_headers(f'"{found.sha256}"', pinned=True)
+    if representations.has_already(request, headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    digest = base64.b64encode(bytes.fromhex(found.sha256)).decode()
+    return FileResponse(
+        rooms.artifacts.path(found.sha256),
+        media_type=SAFETENSORS.media_type,
+        filename=f"{run_id}-{epoch}.safetensors",
+        headers={**headers, "Repr-Digest": f"sha-256=:{digest}:"},
+    )
+
+
+def _judge(session: Session, asked: spec.TrainSpec | spec.ImportSpec) -> None:
+    """Raise what a client should hear now, and not from a failed run later."""
+    if isinstance(asked, spec.ImportSpec):
+        if asked.dataset not in catalogue.CATALOGUE:
+            raise _unknown("/dataset", "only built-in datasets are imported")
+        return
+    try:
+        models.require_name(str(asked.name))
+    except InvalidRequest as error:
+        raise SpecRefused(f"/name: {error}", [Fault("/name", str(error))]) from error
+    faults = [
+        Fault(found.pointer, found.detail) for found in spec.objections(asked, _facts(session, asked.dataset.name))
+    ]
+    if faults:
+        raise SpecRefused(f"{faults[0].pointer}: {faults[0].detail}", faults)
+
+
+def _facts(session: Session, name: str) -> spec.DatasetFacts:
+    """What is known of the dataset: from the registry, or of a built-in one from the catalogue."""
+    try:
+        row = datasets.get(session, name)
+    except DatasetNotFound as error:
+        if name not in catalogue.CATALOGUE:
+            raise _unknown("/dataset/name", "there is no dataset of this name") from error
+        return catalogue.CATALOGUE[name].facts
+    return spec.DatasetFacts(
+        kind="images" if row.kind == "images" else "vectors",
+        image_shape=_shape(row.image_shape),
+        n_inputs=row.n_inputs,
+        train_rows=row.train_rows,
+        test_rows=row.test_rows,
+        minimum=row.minimum,
+        maximum=row.maximum,
+    )
+
+
+def _shape(stored: Sequence[int] | None) -> tuple[int, int, int] | None:
+    if stored is None:
+        return None
+    channels, height, width = stored
+    return channels, height, width
+
+
+def _unknown(pointer: str, why: str) -> UnknownDataset:
+    detail = f"{why}: built in are {', '.join(catalogue.CATALOGUE)}; others are uploaded to /api/v1/datasets/NAME"
+    return UnknownDataset(f"{pointer}: {detail}", [Fault(pointer, detail)])
+
+
+def _dataset_of(asked: spec.TrainSpec | spec.ImportSpec) -> str:
+    return asked.dataset.name if isinstance(asked, spec.TrainSpec) else asked.dataset
+
+
+def _answer(run: tables.Run) -> RunAnswer:
+    return RunAnswer(
+        id=run.id,
+        kind=run.kind,
+        state=run.state,
+        stop_requested=run.stop_requested,
+        spec=run.spec,
+        progress=_progress(run.progress),
+        attempt=run.attempt,
+        failures=run.failures,
+        created_at=run.created_at,
+        started_at=run.started_at,
+        finished_at=run.finished_at,
+        error=RunError(code=run.error_code, detail=run.error_detail or "") if run.error_code else None,
+        result=run.result,
+        model=f"{run.model_name}@{run.model_version}" if run.model_name else None,
+    )
+
+
+def _progress(stored: Mapping[str, Any] | None) -> Progress | None:
+    """The fields that are promised; a worker may tell more."""
+    if stored is None:
+        return None
+    return Progress(**{name: stored[name] for name in Progress.model_fields if name in stored})
+
+
+def _records(rooms: Rooms, run_id: str, after: int, limit: int) -> tuple[tables.Run, Sequence[Mapping[str, Any]], bool]:
+    """The run, records of the epochs after `after`, and whether there are more."""
+    with rooms.database.read() as session:
+        run = runs.get(session, run_id)
+        rows = metrics.read(session, run_id, after, limit + 1)
+    several = any(row.member for row in rows)
+    records = [{**({"member": row.member} if several else {}), "epoch": row.epoch, **row.record} for row in rows]
+    return run, records[:limit], len(records) > limit
+
+
+def _table(records: Sequence[Mapping[str, Any]]) -> bytes:
+    """CSV with a column for each field, in the order in which the fields came; null is empty."""
+    columns = list(dict.fromkeys(name for record in records for name in record)) or ["epoch"]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(records)
+    return text.getvalue().encode()
