@@ -51,9 +51,9 @@ def grid(tiles: np.ndarray, *, columns: int, gap: int = 4, scale: int = 1, marke
     return sheet[:, :, 0] if channels == 1 else sheet
 
 
-def whole_factor(height: int, width: int) -> int:
-    """How often each pixel is drawn so that a tile can be looked at: about `TILE_SIDE`, at least once."""
-    return max(1, TILE_SIDE // max(height, width))
+def whole_factor(image: np.ndarray, side: int = TILE_SIDE) -> int:
+    """How often each pixel of an image [height, width] is drawn, so that it is `side` pixels wide or less; at least 1."""
+    return max(1, side // max(image.shape))
 
 
 def spread(images: np.ndarray) -> np.ndarray:

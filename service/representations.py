@@ -13,6 +13,7 @@ import numpy as np
 import orjson
 import safetensors.numpy
 from fastapi import Request, Response
+from pydantic import BaseModel
 
 from service.errors import NotAcceptable
 
@@ -130,8 +131,25 @@ def npy_bytes(array: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def array_bytes(form: Representation, arrays: Mapping[str, np.ndarray]) -> bytes:
-    """Named arrays as safetensors, or the first of them as .npy."""
+def array_bytes(form: Representation, arrays: Mapping[str, np.ndarray], beside: Mapping[str, Any]) -> bytes:
+    """Named arrays as safetensors, the first of them as .npy, or all as JSON after what stands `beside` them."""
     if form == SAFETENSORS:
         return safetensors.numpy.save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
-    return npy_bytes(next(iter(arrays.values())))
+    if form == NPY:
+        return npy_bytes(next(iter(arrays.values())))
+    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    return json_bytes({**beside, **contiguous})
+
+
+def computed(content: bytes, form: Representation) -> Response:
+    """An answer to a POST: it is not kept by anybody."""
+    return Response(content, media_type=form.media_type, headers={"Vary": "Accept"})
+
+
+def described(
+    answer: type[BaseModel], *others: Representation, description: str = "Successful response"
+) -> dict[str, Any]:
+    """What a route documents for its 200: `answer` as JSON, and `others`, which are bytes or a chart."""
+    binary = {"schema": {"type": "string", "format": "binary"}}
+    content = {form.media_type: {"schema": {"type": "object"}} if form == VEGA else binary for form in others}
+    return {"model": answer, "description": description, "content": content}
