@@ -19,7 +19,7 @@ from sparse_coding import errors, spec, untrusted
 FORMAT: Final = "sae.dataset/1"
 """Stands in the metadata of every dataset file."""
 
-CHUNK_BYTES: Final = 16 * 2**20
+CHUNK_BYTES: Final = 4 * 2**20
 """Rows pass through memory in pieces of about this size while a file is written."""
 
 _DTYPE_NAMES: Final = {"float32": "F32", "int64": "I64", "uint8": "U8"}

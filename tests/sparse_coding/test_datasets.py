@@ -127,24 +127,24 @@ def test_opening_a_dataset_larger_than_memory_reads_no_rows(
 
 
 class Unending:
-    """Rows that cannot be held in memory at once, and that may break off."""
+    """Images that cannot be held in memory at once, and that may break off."""
 
     def __init__(self, rows: int, breaks_at: int | None = None) -> None:
-        self.shape, self.dtype, self.breaks_at = (rows, 1024), np.dtype(np.float32), breaks_at
+        self.shape, self.dtype, self.breaks_at = (rows, 1, 32, 32), np.dtype(np.uint8), breaks_at
 
     def __getitem__(self, rows: slice, /) -> np.ndarray:
         if self.breaks_at is not None and rows.start >= self.breaks_at:
             raise OSError("the source broke off")
         count = len(range(*rows.indices(self.shape[0])))
-        return np.full((count, 1024), rows.start, dtype=np.float32)
+        return np.full((count, 1, 32, 32), rows.start % 251, dtype=np.uint8)
 
 
 def test_rows_are_written_in_pieces(
     tmp_path: Path, allocating_at_most: Callable[[int], AbstractContextManager[None]]
 ) -> None:
     with allocating_at_most(3 * datasets.CHUNK_BYTES):
-        datasets.write(tmp_path / "d", train=Unending(40_000), test=Unending(1))
-    assert datasets.open(tmp_path / "d").split("train").rows.nbytes > 9 * datasets.CHUNK_BYTES
+        datasets.write(tmp_path / "d", train=Unending(100_000), test=Unending(1))
+    assert datasets.open(tmp_path / "d").split("train").rows.nbytes > 20 * datasets.CHUNK_BYTES
 
 
 def test_a_write_that_breaks_off_leaves_what_was_there_before(tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_a_write_that_breaks_off_leaves_what_was_there_before(tmp_path: Path) ->
     datasets.write(path, train=IMAGES, test=IMAGES)
     before = path.read_bytes()
     with pytest.raises(OSError, match="broke off"):
-        datasets.write(path, train=Unending(20_000, breaks_at=8192), test=Unending(1))
+        datasets.write(path, train=Unending(100_000, breaks_at=50_000), test=Unending(1))
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == {"d": before}
 
 
