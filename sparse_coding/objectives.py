@@ -1,0 +1,146 @@
+"""What training minimises: mse.mean + weight * penalty. Each formula has an id that is stamped on its numbers.
+
+B rows, d inputs, n latents; code h, reconstruction r, input x. A penalty gives its gradient by h beside its value.
+Knows nothing of networks and optimisers.
+"""
+
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from sparse_coding.spec import L1, Kl, NoPenalty
+
+MSE_MEAN: Final = "mse.mean"
+SSE_ROW: Final = "sse.row"
+
+RATE_MARGIN: Final = 1e-8
+"""Rates are clamped to [1e-8, 1 - 1e-8]: the tutorial's epsilon."""
+
+Scalar = Float[Tensor, ""]
+Code = Float[Tensor, "B n"]
+
+
+def mse_mean(r: Float[Tensor, "B d"], x: Float[Tensor, "B d"]) -> Scalar:
+    """`mse.mean`: sum (r - x)^2 / (B d). The tutorial's code."""
+    return (r - x).square().mean()
+
+
+def sse_row(r: Float[Tensor, "B d"], x: Float[Tensor, "B d"]) -> Scalar:
+    """`sse.row`: sum (r - x)^2 / B. The tutorial's text."""
+    return (r - x).square().sum() / len(x)
+
+
+class Penalty(Protocol):
+    """A number that is smaller for sparser codes."""
+
+    @property
+    def id(self) -> str:
+        """Names the formula."""
+
+    def __call__(self, h: Code) -> Scalar:
+        """The penalty of a batch, without its weight."""
+
+    def with_gradient(self, h: Code) -> tuple[Scalar, Float[Tensor, "#B #n"]]:
+        """The same number, and its derivatives by `h`, which broadcast to the shape of `h`."""
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """`none`: 0. The tutorial's standard autoencoder."""
+
+    id: str = "none"
+
+    def __call__(self, h: Code) -> Scalar:
+        return h.new_zeros(())
+
+    def with_gradient(self, h: Code) -> tuple[Scalar, Float[Tensor, "#B #n"]]:
+        return self(h), h.new_zeros(1, 1)
+
+
+@dataclass(frozen=True)
+class L1Mean:
+    """`l1.mean`: sum abs(h) / (B n). The tutorial's code."""
+
+    id: str = "l1.mean"
+
+    def __call__(self, h: Code) -> Scalar:
+        return h.abs().mean()
+
+    def with_gradient(self, h: Code) -> tuple[Scalar, Float[Tensor, "#B #n"]]:
+        return self(h), h.sign() / h.numel()
+
+
+@dataclass(frozen=True)
+class L1Sum:
+    """`l1.sum`: sum abs(h) / B. The tutorial's text, which sums over latents."""
+
+    id: str = "l1.sum"
+
+    def __call__(self, h: Code) -> Scalar:
+        return h.abs().sum() / len(h)
+
+    def with_gradient(self, h: Code) -> tuple[Scalar, Float[Tensor, "#B #n"]]:
+        return self(h), h.sign() / len(h)
+
+
+@dataclass(frozen=True)
+class KlBatch:
+    """`kl.batch`: sum_j rho log(rho / q_j) + (1 - rho) log((1 - rho) / (1 - q_j)), q_j the batch mean of h_j.
+
+    Rates are averaged, clamped and logged in float64, because in float32 1 - 1e-8 is 1 and the penalty infinite.
+    A clamped rate has gradient 0. A sparsity constraint as in Ng's CS294A notes on sparse autoencoders (2011).
+    """
+
+    rho: float
+    id: str = "kl.batch"
+
+    def __call__(self, h: Code) -> Scalar:
+        return self._divergence(_clamped(_rates(h)))
+
+    def with_gradient(self, h: Code) -> tuple[Scalar, Float[Tensor, "#B #n"]]:
+        rates = _rates(h)
+        q = _clamped(rates)
+        slope = torch.where(q == rates, (1 - self.rho) / (1 - q) - self.rho / q, 0.0)
+        return self._divergence(q), (slope / len(h)).to(h.dtype).unsqueeze(0)
+
+    def _divergence(self, q: Float[Tensor, " n"]) -> Scalar:
+        rho = self.rho
+        return (rho * torch.log(rho / q) + (1 - rho) * torch.log((1 - rho) / (1 - q))).sum()
+
+
+def _rates(h: Code) -> Float[Tensor, " n"]:
+    return h.mean(0, dtype=torch.float64)
+
+
+def _clamped(rates: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
+    return rates.clamp(RATE_MARGIN, 1 - RATE_MARGIN)
+
+
+@dataclass(frozen=True)
+class Objective:
+    """mse.mean + weight * penalty."""
+
+    penalty: Penalty
+    weight: float
+
+    @property
+    def formulas(self) -> dict[str, str]:
+        """Which formula each part of the loss is computed by."""
+        return {"reconstruction": MSE_MEAN, "sparsity": self.penalty.id}
+
+
+def penalty_for(sparsity: Kl | L1 | NoPenalty) -> Penalty:
+    """The penalty that a spec names."""
+    if isinstance(sparsity, Kl):
+        return KlBatch(sparsity.rho)
+    if isinstance(sparsity, L1):
+        return L1Mean() if sparsity.reduction == "mean" else L1Sum()
+    return Nothing()
+
+
+def objective_for(sparsity: Kl | L1 | NoPenalty) -> Objective:
+    """The whole loss that a spec asks for."""
+    return Objective(penalty_for(sparsity), 0.0 if isinstance(sparsity, NoPenalty) else sparsity.weight)

@@ -1,0 +1,185 @@
+"""Training as an iterator: state in, small records out at places where nothing is in flight.
+
+The rows lie in the device's memory, an epoch is a shuffled index, and no number is read inside the loop. It knows
+no clock, no files and no queue; stopping is leaving the loop.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import torch
+from jaxtyping import Shaped
+from torch import Tensor
+
+from sparse_coding import autoencoder as networks
+from sparse_coding import batches, errors, evaluation, objectives
+from sparse_coding.autoencoder import Autoencoder
+from sparse_coding.datasets import Dataset
+from sparse_coding.evaluation import HeldOutRows
+from sparse_coding.gradients import BatchGradient
+from sparse_coding.preprocessing import Preprocessing
+from sparse_coding.spec import Training, TrainSpec, training_rows
+
+PULSE_STEPS: Final = 8
+"""Steps between two places to stop: some 10 ms of the tutorial's network, seconds of the largest one."""
+
+
+@dataclass(eq=False)
+class TrainingState:
+    """All that changes while training; a checkpoint is this, written down between two epochs."""
+
+    autoencoder: Autoencoder
+    optimizer: torch.optim.Adam
+    epoch: int = 0
+    """Epochs that are done."""
+    rows: int = 0
+    """Rows of the next epoch that were learned from already; 0 between two epochs."""
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingData:
+    """Rows in the device's memory as they are stored after resizing: uint8 or float32."""
+
+    train: Shaped[Tensor, "n d"]
+    test: HeldOutRows
+    preprocessing: Preprocessing
+    """On the same device."""
+
+
+@dataclass(frozen=True)
+class Pulse:
+    """A place to stop inside an epoch: `rows` of `epoch`, counted from 1, are behind."""
+
+    epoch: int
+    rows: int
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """One epoch's figures: three means over its batches, each batch weighing the same, and the held-out split's."""
+
+    epoch: int
+    loss: float
+    """reconstruction + weight * sparsity."""
+    reconstruction: float
+    """`mse.mean`."""
+    sparsity: float
+    """The penalty, without its weight."""
+    test_mse: float
+    explained_variance: float | None
+    l0: float
+    dead_latents: int
+
+
+def device_for(asked: str) -> torch.device:
+    """`auto` is CUDA where there is one. Raises `SpecDoesNotFit` if CUDA was asked for and is missing."""
+    if asked == "cuda" and not torch.cuda.is_available():
+        raise errors.SpecDoesNotFit("The run asks for the device cuda, and this machine has none.")
+    return torch.device("cuda" if asked != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def load(dataset: Dataset, preprocessing: Preprocessing, asked: TrainSpec, device: torch.device | str) -> TrainingData:
+    """Both splits, resized, in the memory of `device`; of the training rows those that the spec asks for.
+
+    Raises `InputsOutOfRange` where a sigmoid output could not reach the rows, `SpecDoesNotFit` for too few rows.
+    """
+    count = training_rows(asked.dataset, dataset.facts)
+    if count < asked.training.batch_size:
+        raise errors.SpecDoesNotFit(f"A batch of {asked.training.batch_size} was asked of {count} training rows.")
+    train = _on_device(preprocessing.rows(dataset.split("train").rows[:count]), device)
+    test = _on_device(preprocessing.rows(dataset.split("test").rows), device)
+    if asked.model.output == "sigmoid" and preprocessing.scaling == "none":
+        _check_range(train)
+        _check_range(test)
+    placed = preprocessing.to(device)
+    return TrainingData(train, evaluation.hold_out(train, test, placed), placed)
+
+
+def _on_device(rows: np.ndarray, device: torch.device | str) -> Tensor:
+    return torch.from_numpy(np.array(rows)).to(device)  # a copy, because a mapped file is read-only
+
+
+def _check_range(rows: Shaped[Tensor, "n d"]) -> None:
+    low, high = float(rows.min()), float(rows.max())
+    if rows.dtype is not torch.uint8 and (low < 0 or high > 1):
+        raise errors.InputsOutOfRange(
+            f"A sigmoid output needs inputs in [0, 1]; these rows span [{low:g}, {high:g}]. "
+            'Ask for "output": "identity" or "scaling": "minmax".'
+        )
+
+
+def start(asked: TrainSpec, n_inputs: int, device: torch.device | str) -> TrainingState:
+    """A new network of `n_inputs` with torch's default initialisation under the spec's seed, and a fresh Adam."""
+    network = networks.build(asked.model, asked.sparsity, n_inputs, asked.training.seed).to(device)
+    return TrainingState(network, optimizer_for(network, asked.training))
+
+
+def optimizer_for(network: Autoencoder, asked: Training) -> torch.optim.Adam:
+    """torch's Adam, in its fused form: one pass over the memory of all weights."""
+    return torch.optim.Adam(network.parameters(), lr=asked.learning_rate, fused=True)
+
+
+def epochs(state: TrainingState, data: TrainingData, asked: TrainSpec) -> Iterator[Pulse | EpochRecord]:
+    """Train on, from `state.epoch` to the spec's last epoch: a `Pulse` every few steps, a record after each epoch.
+
+    Between a record and the next step the state may be written down; at a pulse it may only be thrown away.
+    Raises `TrainingDiverged` after an epoch in which a number stopped being finite.
+    """
+    if state.rows:
+        raise ValueError(f"the state was left inside epoch {state.epoch + 1}: start from a checkpoint")
+    objective = objectives.objective_for(asked.sparsity)
+    while state.epoch < asked.training.epochs:
+        sums = torch.zeros(2, dtype=torch.float64, device=data.train.device)
+        yield from _one_pass(state, data, asked.training, BatchGradient(state.autoencoder, objective), sums)
+        steps = math.ceil(len(data.train) / asked.training.batch_size)
+        reconstruction, sparsity = (sums / steps).tolist()
+        loss = reconstruction + objective.weight * sparsity
+        yield _record(state, data, loss, reconstruction, sparsity)
+
+
+def _one_pass(
+    state: TrainingState, data: TrainingData, asked: Training, gradient: BatchGradient, sums: Tensor
+) -> Iterator[Pulse]:
+    """One epoch; adds every batch's reconstruction error and penalty to the two `sums`."""
+    reconstruction_sum, penalty_sum = sums.unbind()
+    permutation = batches.order(len(data.train), asked.seed, state.epoch)
+    for step, rows in enumerate(batches.shuffled(data.train, permutation, asked.batch_size), 1):
+        state.rows += len(rows)
+        reconstruction, penalty = gradient(data.preprocessing.to_inputs(rows))
+        state.optimizer.step()
+        reconstruction_sum.add_(reconstruction)
+        penalty_sum.add_(penalty)
+        if step % PULSE_STEPS == 0:
+            yield Pulse(state.epoch + 1, state.rows)
+    state.epoch, state.rows = state.epoch + 1, 0
+
+
+def _record(
+    state: TrainingState, data: TrainingData, loss: float, reconstruction: float, sparsity: float
+) -> EpochRecord:
+    held_out = evaluation.evaluate(state.autoencoder, data.preprocessing, data.test)
+    whole = bool(torch.stack([weight.isfinite().all() for weight in state.autoencoder.parameters()]).all())
+    if not whole or not math.isfinite(loss) or not math.isfinite(held_out.mse):
+        raise errors.TrainingDiverged(
+            f"The loss was no longer a finite number in epoch {state.epoch}: a smaller learning_rate may help."
+        )
+    return EpochRecord(
+        epoch=state.epoch,
+        loss=loss,
+        reconstruction=reconstruction,
+        sparsity=sparsity,
+        test_mse=held_out.mse,
+        explained_variance=held_out.explained_variance,
+        l0=held_out.l0,
+        dead_latents=held_out.dead_latents,
+    )
+
+
+def summary(state: TrainingState, data: TrainingData, asked: TrainSpec) -> dict[str, Any]:
+    """A finished run's figures on the held-out split as JSON values, and whether it collapsed, in words."""
+    held_out = evaluation.evaluate(state.autoencoder, data.preprocessing, data.test)
+    formulas = objectives.objective_for(asked.sparsity).formulas | evaluation.FORMULAS
+    return evaluation.summary(held_out, data.test) | {"formulas": formulas}
