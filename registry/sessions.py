@@ -56,13 +56,13 @@ class Database:
 
         On SQLite it holds the one write lock from its first statement. Raises DatabaseUnavailable.
         """
-        with _translated(), Session(self._writer, expire_on_commit=False) as session, session.begin():
+        with translated(), Session(self._writer, expire_on_commit=False) as session, session.begin():
             yield session
 
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A transaction that can change nothing, and holds up no writer. Raises DatabaseUnavailable."""
-        with _translated(), Session(self._reader, expire_on_commit=False) as session:
+        with translated(), Session(self._reader, expire_on_commit=False) as session:
             yield session
 
     def dispose(self) -> None:
@@ -97,7 +97,7 @@ def sqlite_engine(url: URL, begin: str) -> Engine:
     """
     engine = create_engine(
         url,
-        creator=partial(_connect, file_of(url)),
+        creator=partial(connect_sqlite, file_of(url)),
         json_serializer=_strict_json,
         pool_size=10,
         max_overflow=30,
@@ -111,7 +111,7 @@ def sqlite_engine(url: URL, begin: str) -> Engine:
     return engine
 
 
-def _connect(file: Path) -> sqlite3.Connection:
+def connect_sqlite(file: Path) -> sqlite3.Connection:
     """Never creates the file: only a migration may, with the right mode."""
     connection = sqlite3.connect(
         f"{file.as_uri()}?mode=rw", uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
@@ -144,7 +144,7 @@ def _strict_json(value: Any) -> str:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def translated() -> Iterator[None]:
     """Outages under a name of this room: the callers wait them out, and need not know the library."""
     try:
         yield
