@@ -1,0 +1,49 @@
+"""`python -m worker`: one worker in the foreground. Knows the outside: settings, signals, exit codes, the log."""
+
+import signal
+import sys
+from types import FrameType
+
+from pydantic import ValidationError
+
+from registry import errors, schema, sessions
+from worker import journal
+from worker.devices import DeviceMissing
+from worker.settings import WorkerSettings
+from worker.supervisor import Supervisor
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def main() -> int:
+    """Exit status: 0 after a stop as asked, 1 with a sentence on stderr when it cannot work here."""
+    try:
+        settings = WorkerSettings()
+        schema.require_current(sessions.open(settings))
+        journal.configure()
+        supervisor = Supervisor(settings)
+        _obey_signals(supervisor)
+        supervisor.serve()
+    except ValidationError as error:
+        return _refuse("; ".join(f"SAE_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()))
+    except (errors.RegistryError, DeviceMissing) as error:
+        return _refuse(str(error))
+    return 0
+
+
+def _obey_signals(supervisor: Supervisor) -> None:
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        supervisor.ask_to_stop()
+
+    for number in STOP_SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup means it
+            signal.signal(number, handle)
+
+
+def _refuse(reason: str) -> int:
+    sys.stderr.write(f"worker: {reason}\n")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,298 @@
+"""One attempt at one run: from the claim to its outcome in the registry.
+
+It follows the trainer, which has torch, and writes to the registry, which the trainer does not know. It has no torch.
+"""
+
+import math
+import queue
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, cast
+
+import structlog
+from sqlalchemy.orm import Session
+
+from registry import datasets, errors, models, runs
+from registry.artifacts import ArtifactStore, Stored
+from registry.metrics import MetricRecord
+from registry.sessions import Database
+from registry.tables import Run
+from sparse_coding import spec
+from worker import exits, messages, preparation
+from worker.devices import Devices
+from worker.drain import Drain
+from worker.lease import Lease, LeaseLost
+from worker.ledger import Ledger
+from worker.settings import WorkerSettings
+from worker.trainer_process import Ended, Garbled, Heard, TrainerProcess
+
+TICK_SECONDS: Final = 0.2
+"""How long a silent trainer keeps the supervisor from looking at everything else."""
+
+EXIT_SECONDS: Final = 10.0
+"""How long a trainer may take to end after its last message."""
+
+Ending = messages.Result | messages.Stopped | messages.Error
+
+
+class FileChanged(Exception):
+    """A file is not, or no longer, what the trainer said it had written."""
+
+
+@dataclass(frozen=True)
+class Rooms:
+    """What every attempt of a worker shares."""
+
+    settings: WorkerSettings
+    threads: int
+    database: Database
+    lease_database: Database
+    artifacts: ArtifactStore
+    devices: Devices
+    drain: Drain
+
+
+class Attempt:
+    """The state of one run in this worker's hands."""
+
+    def __init__(self, rooms: Rooms, run: Run, claimed_at: float) -> None:
+        self._rooms, self._run = rooms, run
+        self._folder: Path = rooms.settings.work_dir / f"{run.id}-{run.fence}"
+        self._lease = Lease(
+            rooms.lease_database,
+            run.id,
+            run.fence,
+            claimed_at=claimed_at,
+            lease_seconds=rooms.settings.lease_seconds,
+            renew_seconds=rooms.settings.renew_seconds,
+            on_lost=self.kill,
+        )
+        self._ledger = Ledger(rooms.database, self._lease, run.id, run.fence)
+        self._inbox: queue.SimpleQueue[Heard] = queue.SimpleQueue()
+        self._trainer: TrainerProcess | None = None
+        self._returncode: int | None = None
+        self._ending: Ending | None = None
+        self._asked: preparation.Spec | None = None
+        self._dataset_digest: str | None = None
+        self._outputs: list[runs.Output] = []
+        self._wish: messages.Wish | None = None
+        self._heard_at = self._polled_at = time.monotonic()
+        self._kill_at = math.inf
+        self._log = structlog.get_logger().bind(run=run.id, attempt=run.attempt)
+
+    def carry_out(self) -> None:
+        """See the run through to an outcome, or give it up untouched if it is not ours any more."""
+        self._log.info("run_claimed", kind=self._run.kind, fence=self._run.fence)
+        try:
+            with self._lease:  # renewed until the outcome is written
+                self._work()
+                self._settle()
+        except (errors.Fenced, LeaseLost) as lost:
+            self._log.warning("run_given_up", reason=str(lost))
+        finally:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def kill(self) -> None:
+        """End the trainer at once; callable from any thread and from a signal handler."""
+        if self._trainer is not None:
+            self._trainer.kill()
+
+    def _work(self) -> None:
+        """Run the trainer to its end; whatever goes wrong with it or around it becomes the run's ending."""
+        try:
+            self._start()
+            while self._returncode is None:
+                self._listen()
+                self._look_around()
+        except (errors.Fenced, LeaseLost):
+            raise
+        except Exception as error:
+            self._end_with(self._explained(error))
+        finally:
+            if self._trainer is not None:
+                self._trainer.close()
+
+    def _start(self) -> None:
+        rooms = self._rooms
+        asked = preparation.parsed(self._run)
+        inputs = self._ledger.insist(lambda session: preparation.inputs(session, rooms.artifacts, self._run, asked))
+        self._asked, self._dataset_digest = asked, inputs.dataset_digest
+        self._folder.mkdir(parents=True)
+        self._trainer = TrainerProcess(self._inbox, threads=rooms.threads)
+        self._trainer.send(
+            messages.Start(
+                run_id=self._run.id,
+                fence=self._run.fence,
+                spec=spec.document(asked),
+                inputs=inputs.paths,
+                folder=self._folder,
+                sources=rooms.settings.sources_dir,
+                device=rooms.devices.for_run(preparation.device(asked)),
+                threads=rooms.threads,
+                checkpoint_seconds=rooms.settings.checkpoint_seconds,
+                seconds_before=inputs.seconds_before,
+            )
+        )
+
+    def _listen(self) -> None:
+        try:
+            heard = self._inbox.get(timeout=TICK_SECONDS)
+        except queue.Empty:
+            return
+        self._heard_at = time.monotonic()
+        match heard:
+            case messages.Hello():
+                self._on_hello(heard)
+            case messages.Dataset():
+                self._on_dataset(heard)
+            case messages.Progress():
+                self._on_progress(heard)
+            case messages.Metrics():
+                self._on_metrics(heard)
+            case messages.Checkpoint():
+                self._on_checkpoint(heard)
+            case messages.Result():
+                self._on_result(heard)
+            case messages.Stopped() | messages.Error():
+                self._end_with(heard)
+            case Garbled():
+                self._on_garbled(heard)
+            case Ended():
+                self._returncode = heard.returncode
+
+    def _on_hello(self, hello: messages.Hello) -> None:
+        run, environment = self._run, hello.model_dump(exclude={"type", "protocol"})
+        self._ledger.note(lambda session: runs.describe(session, run.id, run.fence, environment))
+        self._log.info("trainer_ready", **environment)
+
+    def _on_dataset(self, made: messages.Dataset) -> None:
+        stored = self._adopt(made)
+        facts = datasets.Facts(**vars(made.facts), classes=made.classes)
+
+        def enter(session: Session) -> None:
+            datasets.enter(session, name=made.name, stored=stored, facts=facts, builtin=True)
+            runs.attach_dataset(session, self._run.id, self._run.fence, stored.sha256)
+
+        self._ledger.note(enter)
+        self._dataset_digest = stored.sha256
+        self._log.info("dataset_kept", dataset=made.name, sha256=stored.sha256, bytes=stored.bytes)
+
+    def _on_progress(self, progress: messages.Progress) -> None:
+        self._ledger.note_progress(progress.model_dump(exclude={"type"}))
+
+    def _on_metrics(self, metrics: messages.Metrics) -> None:
+        self._ledger.note_metrics(MetricRecord(metrics.member, metrics.epoch, dict(metrics.record)))
+
+    def _on_checkpoint(self, checkpoint: messages.Checkpoint) -> None:
+        stored = self._adopt(checkpoint)
+        run = self._run
+        self._ledger.note(
+            lambda session: runs.add_checkpoint(session, run.id, run.fence, epoch=checkpoint.epoch, stored=stored)
+        )
+        self._log.info("checkpoint_kept", epoch=checkpoint.epoch, bytes=stored.bytes)
+
+    def _on_result(self, result: messages.Result) -> None:
+        self._outputs = [runs.Output(file.role, file.member, self._adopt(file)) for file in result.outputs]
+        self._end_with(result)
+
+    def _on_garbled(self, line: Garbled) -> None:
+        self._end_with(messages.Error(code=exits.CRASHED, detail="The training process said what nobody understands."))
+        self._log.error("trainer_garbled", reason=line.reason)
+        self.kill()
+
+    def _end_with(self, ending: Ending) -> None:
+        """The first ending counts; what comes after it only has to end soon."""
+        self._ending = self._ending or ending
+        self._kill_at = min(self._kill_at, time.monotonic() + EXIT_SECONDS)
+
+    def _look_around(self) -> None:
+        """Everything that does not come from the trainer."""
+        self._lease.check()
+        self._ledger.flush()
+        self._look_for_wishes()
+        now = time.monotonic()
+        if now - self._heard_at > self._rooms.settings.stall_seconds:
+            self._end_with(messages.Error(code="STALLED", detail="The training made no progress.", may_pass=True))
+            self.kill()
+        if now > self._kill_at or self._rooms.drain.asked > 1:
+            self.kill()
+
+    def _look_for_wishes(self) -> None:
+        if self._rooms.drain.asked:
+            self._ask_to_stop("release")
+        now = time.monotonic()
+        if now - self._polled_at >= self._rooms.settings.poll_seconds:
+            self._polled_at = now
+            wish = self._ledger.wish() or self._lease.wish
+            if wish is not None:
+                self._ask_to_stop(cast(messages.Wish, wish))  # the table's CHECK allows no other
+
+    def _ask_to_stop(self, wish: messages.Wish) -> None:
+        if self._wish is None and self._trainer is not None:
+            self._wish = wish
+            self._kill_at = min(self._kill_at, time.monotonic() + self._rooms.settings.grace_seconds)
+            self._trainer.send(messages.Stop(wish=wish))
+            self._log.info("trainer_asked_to_stop", wish=wish)
+
+    def _adopt(self, file: messages.File) -> Stored:
+        """Take a finished file over into the store. Raises FileChanged if it is not the one that was reported."""
+        stored = self._rooms.artifacts.put(self._folder / file.path)
+        if stored != Stored(file.sha256, file.bytes):
+            raise FileChanged
+        return stored
+
+    def _explained(self, error: Exception) -> messages.Error:
+        """An error on this side of the pipe, as the run's owner may read it."""
+        if isinstance(error, errors.RegistryError):
+            return messages.Error(code=error.code, detail=str(error), may_pass=error.may_pass)
+        if isinstance(error, preparation.SpecNotUnderstood):
+            return messages.Error(code="SPEC_NOT_UNDERSTOOD", detail=str(error), may_pass=error.may_pass)
+        self._log.exception("attempt_failed")
+        if isinstance(error, OSError | FileChanged):
+            return messages.Error(code="STORAGE_FAILED", detail="A file could not be kept.", may_pass=True)
+        return messages.Error(code="INTERNAL_ERROR", detail="The worker failed unexpectedly; its log says where.")
+
+    def _settle(self) -> None:
+        """Write the outcome, with everything that is not written yet, in one transaction."""
+        run = self._ledger.insist(self._outcome())
+        self._log.info("run_ended", state=run.state, error=run.error_code)
+
+    def _outcome(self) -> Callable[[Session], Run]:
+        run_id, fence = self._run.id, self._run.fence
+        ending = self._ending
+        if isinstance(ending, messages.Result):
+            result, outputs, publication = ending.summary, self._outputs, self._publication(ending)
+            return lambda session: runs.succeed(
+                session, run_id, fence, result=result, outputs=outputs, publish=publication
+            )
+        if self._wish in ("cancel", "pause"):
+            return lambda session: runs.acknowledge_stop(session, run_id, fence)
+        if ending is None and self._wish is None:
+            assert self._returncode is not None
+            ending = exits.verdict(self._returncode)
+        if isinstance(ending, messages.Error):
+            error = ending
+            return lambda session: runs.fail(
+                session, run_id, fence, code=error.code, detail=error.detail, may_pass=error.may_pass
+            )
+        return lambda session: runs.release(session, run_id, fence)
+
+    def _publication(self, result: messages.Result) -> models.Publication | None:
+        """What a training run publishes; an import publishes nothing."""
+        asked = self._asked
+        if not isinstance(asked, spec.TrainSpec):
+            return None
+        assert asked.name is not None
+        assert self._dataset_digest is not None
+        return models.Publication(
+            name=asked.name,
+            spec=spec.document(asked),
+            spec_version=spec.SPEC_VERSION,
+            result=result.summary,
+            weights=next(output.stored for output in self._outputs if output.role == "weights"),
+            dataset_name=asked.dataset.name,
+            dataset_digest=self._dataset_digest,
+        )

@@ -1,0 +1,174 @@
+"""The two vocabularies of the pipe between supervisor and trainer: one JSON object a line, told apart by `type`.
+
+Knows neither torch nor a database, so that both ends can read it. Every message is frozen and refuses unknown
+fields: the two ends come from the same release, and a field that only one of them knows is a mistake.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from sparse_coding import spec
+
+PROTOCOL: Final = 1
+"""Version of the vocabularies, said by both ends in their first message."""
+
+Wish = Literal["cancel", "pause", "release"]
+"""Why a trainer is asked to stop: by the run's owner, or (`release`) because its worker is leaving."""
+
+FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+"""A file directly in the run's folder; never a path that could lead out of it."""
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Inputs(_Message):
+    """What a run starts from: local paths of artifacts, each null where there is none."""
+
+    dataset: Path | None = None
+    model: Path | None = None
+    checkpoint: Path | None = None
+
+
+class Start(_Message):
+    """To the trainer, once: the run, where its files are and where it may write."""
+
+    type: Literal["start"] = "start"
+    protocol: Literal[1] = PROTOCOL
+    run_id: str
+    fence: int
+    spec: dict[str, Any]
+    inputs: Inputs = Inputs()
+    folder: Path
+    sources: Path
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    threads: int = Field(ge=1)
+    checkpoint_seconds: float = Field(ge=0)
+    seconds_before: float = Field(0, ge=0)
+    """What the epochs before the checkpoint took, in earlier attempts."""
+
+
+class Stop(_Message):
+    """To the trainer: stop at the next safe boundary."""
+
+    type: Literal["stop"] = "stop"
+    wish: Wish
+
+
+class CheckpointNow(_Message):
+    """To the trainer: write a checkpoint at the end of this epoch and go on."""
+
+    type: Literal["checkpoint_now"] = "checkpoint_now"
+
+
+class Hello(_Message):
+    """From the trainer, first: what it computes with."""
+
+    type: Literal["hello"] = "hello"
+    protocol: Literal[1] = PROTOCOL
+    torch: str
+    device: Literal["cpu", "cuda"]
+    device_name: str
+    threads: int = Field(ge=1)
+
+
+class File(_Message):
+    """A finished file in the run's folder, ready to be adopted."""
+
+    path: FileName
+    sha256: Sha256
+    bytes: int = Field(ge=0)
+
+
+class Dataset(File):
+    """From the trainer: a built-in dataset that it had to make, open already (the file may be moved away)."""
+
+    type: Literal["dataset"] = "dataset"
+    name: str
+    facts: spec.DatasetFacts
+    classes: tuple[str, ...] | None
+
+
+class Progress(_Message):
+    """From the trainer, a few times a second at most. `epoch` counts the finished ones."""
+
+    type: Literal["progress"] = "progress"
+    phase: Literal["preparing", "training", "finishing"]
+    epoch: int = Field(0, ge=0)
+    epochs: int = Field(0, ge=0)
+    rows_per_second: float | None = None
+    eta_seconds: float | None = None
+
+
+class Metrics(_Message):
+    """From the trainer, once per epoch: the record of that epoch."""
+
+    type: Literal["metrics"] = "metrics"
+    member: int = Field(0, ge=0)
+    epoch: int = Field(ge=1)
+    record: dict[str, int | float | None]
+
+
+class Checkpoint(File):
+    """From the trainer: a state from which the run resumes after `epoch` epochs."""
+
+    type: Literal["checkpoint"] = "checkpoint"
+    epoch: int = Field(ge=0)
+
+
+class Stopped(_Message):
+    """From the trainer, last: it stopped as asked."""
+
+    type: Literal["stopped"] = "stopped"
+    wish: Wish
+
+
+class Output(File):
+    """One file of a finished run."""
+
+    role: Literal["weights"]
+    member: int = Field(0, ge=0)
+
+
+class Result(_Message):
+    """From the trainer, last: the run is done; `summary` becomes the run's `result`."""
+
+    type: Literal["result"] = "result"
+    outputs: tuple[Output, ...] = ()
+    summary: dict[str, Any]
+
+
+class Error(_Message):
+    """From the trainer, last: the run failed. `may_pass`: another attempt may succeed."""
+
+    type: Literal["error"] = "error"
+    code: str
+    detail: str
+    may_pass: bool = False
+
+
+Order = Start | Stop | CheckpointNow
+Report = Hello | Dataset | Progress | Metrics | Checkpoint | Stopped | Result | Error
+
+_orders: Final[TypeAdapter[Order]] = TypeAdapter(Annotated[Order, Field(discriminator="type")])
+_reports: Final[TypeAdapter[Report]] = TypeAdapter(Annotated[Report, Field(discriminator="type")])
+
+
+def line(message: Order | Report) -> bytes:
+    """The message as one line of JSON, its newline included."""
+    return message.model_dump_json().encode() + b"\n"
+
+
+def read_order(text: bytes) -> Order:
+    """What the supervisor asks for; raises pydantic's ValidationError for anything else."""
+    return _orders.validate_json(text)
+
+
+def read_report(text: bytes) -> Report:
+    """What the trainer tells; raises pydantic's ValidationError for anything else."""
+    return _reports.validate_json(text)

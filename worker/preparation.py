@@ -1,0 +1,83 @@
+"""A claimed run -> the order that starts its trainer: the spec read again, its inputs found and made local.
+
+Knows nothing of processes. What stands in the way is raised as an error of the registry or as `SpecNotUnderstood`.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import ValidationError
+from sqlalchemy.orm import Session
+
+from registry import datasets, errors, metrics, runs
+from registry.artifacts import ArtifactStore
+from registry.tables import Run
+from sparse_coding import catalogue, spec
+from worker import messages
+
+Spec = spec.TrainSpec | spec.ImportSpec
+
+
+class SpecNotUnderstood(Exception):
+    """The stored spec is not one of this release. `may_pass`: a newer worker may understand it."""
+
+    def __init__(self, detail: str, *, may_pass: bool) -> None:
+        super().__init__(detail)
+        self.may_pass = may_pass
+
+
+def parsed(run: Run) -> Spec:
+    """The run's spec, upgraded from the version it was stored under. Raises SpecNotUnderstood."""
+    try:
+        return spec.parse(run.spec, run.spec_version)
+    except ValidationError as error:
+        where = "/".join(str(part) for part in error.errors()[0]["loc"])
+        raise SpecNotUnderstood(f"The stored spec does not fit this release, at {where}.", may_pass=False) from error
+    except ValueError as error:
+        raise SpecNotUnderstood(f"{str(error).capitalize()}.", may_pass=run.spec_version > spec.SPEC_VERSION) from error
+
+
+def dataset_name(asked: Spec) -> str:
+    """The dataset that the run reads, or brings in."""
+    return asked.dataset if isinstance(asked, spec.ImportSpec) else asked.dataset.name
+
+
+def device(asked: Spec) -> Literal["auto", "cpu", "cuda"]:
+    """An import computes nothing."""
+    return "cpu" if isinstance(asked, spec.ImportSpec) else asked.device
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a run starts from: digests for the registry, local paths for the trainer."""
+
+    dataset_digest: str | None
+    """None for a built-in dataset that nobody has made yet: the trainer makes it."""
+    paths: messages.Inputs
+    seconds_before: float
+    """What the epochs before the checkpoint took."""
+
+
+def inputs(session: Session, store: ArtifactStore, run: Run, asked: Spec) -> Inputs:
+    """Find the run's inputs, and make the dataset an input of the run, so that it is kept.
+
+    Raises DatasetNotFound, ArtifactMissing, Fenced.
+    """
+    digest = run.dataset_digest or _digest_of(session, dataset_name(asked))
+    if digest is not None:
+        runs.attach_dataset(session, run.id, run.fence, digest)
+    latest = runs.latest_checkpoint(session, run.id)
+    paths = messages.Inputs(
+        dataset=None if digest is None else store.path(digest),
+        checkpoint=None if latest is None else store.path(latest.sha256),
+    )
+    return Inputs(digest, paths, sum(row.record["seconds"] for row in metrics.read(session, run.id)))
+
+
+def _digest_of(session: Session, name: str) -> str | None:
+    try:
+        return datasets.get(session, name).digest
+    except errors.DatasetNotFound:
+        if name in catalogue.CATALOGUE:
+            return None
+        raise

@@ -1,0 +1,99 @@
+"""The worker's main loop: claims a run, sees its attempt through, claims the next. Has no torch and no numpy.
+
+One run at a time; the trainer is a process of its own (see attempt), so nothing that a run does can starve the lease.
+"""
+
+import os
+import socket
+import time
+from typing import Final
+
+import structlog
+
+from registry import errors, identifiers, runs, sessions, workers
+from registry.artifacts import DirectoryStore
+from registry.tables import Run
+from worker import identity
+from worker.attempt import Attempt, Rooms
+from worker.devices import Devices
+from worker.drain import Drain
+from worker.settings import WorkerSettings
+from worker.upkeep import Upkeep
+
+AWAY_SECONDS: Final = 5.0
+"""Pause after a claim that found no database."""
+
+_log = structlog.get_logger()
+
+
+class Supervisor:
+    """One worker. Make and use it in the main thread, for its trainers die with the thread that starts them."""
+
+    def __init__(self, settings: WorkerSettings) -> None:
+        self._settings = settings
+        self._id = f"{socket.gethostname()}-{os.getpid()}-{identifiers.new_id()}"
+        self._rooms = Rooms(
+            settings=settings,
+            threads=settings.threads or len(os.sched_getaffinity(0)),
+            database=sessions.open(settings),
+            lease_database=sessions.open(settings),
+            artifacts=DirectoryStore(settings.artifacts_dir),
+            devices=Devices(settings.device),
+            drain=Drain(),
+        )
+        self._attempt: Attempt | None = None
+
+    def ask_to_stop(self) -> None:
+        """Finish in order: a checkpoint, then the run goes back. Asked again: at once. Safe in a signal handler."""
+        self._rooms.drain.ask()
+        if self._rooms.drain.asked > 1 and self._attempt is not None:
+            self._attempt.kill()
+
+    def serve(self) -> None:
+        """Work until asked to stop, or until no run is left if so set. Raises DeviceMissing."""
+        _log.info("worker_started", worker=self._id, device=self._settings.device, threads=self._rooms.threads)
+        upkeep_database = sessions.open(self._settings)
+        upkeep = Upkeep(
+            upkeep_database,
+            self._id,
+            self._describe,
+            work_dir=self._settings.work_dir,
+            seconds=self._settings.reap_seconds,
+        )
+        try:
+            with upkeep:
+                self._work()
+        finally:
+            self._rooms.devices.close()
+            for database in (self._rooms.database, self._rooms.lease_database, upkeep_database):
+                database.dispose()
+            _log.info("worker_ended", worker=self._id)
+
+    def _work(self) -> None:
+        drain, settings = self._rooms.drain, self._settings
+        while not drain.asked:
+            claimed_at = time.monotonic()
+            try:
+                run = self._claim()
+            except errors.DatabaseUnavailable:
+                _log.warning("database_away", work="claim")
+                drain.wait(AWAY_SECONDS)
+                continue
+            if run is not None:
+                self._attempt = Attempt(self._rooms, run, claimed_at)
+                self._attempt.carry_out()
+            elif settings.exit_when_idle and self._rooms.devices.known:
+                return
+            else:
+                drain.wait(settings.idle_seconds)
+
+    def _claim(self) -> Run | None:
+        devices = self._rooms.devices.claimable()
+        if not devices:
+            return None
+        with self._rooms.database.write() as session:
+            return runs.claim(session, owner=self._id, lease_seconds=self._settings.lease_seconds, devices=devices)
+
+    def _describe(self) -> workers.Identity:
+        devices = self._rooms.devices
+        return identity.describe(devices.kind, devices.device_name, self._rooms.threads)
