@@ -44,7 +44,7 @@ def run(settings: ClientSettings, folder: Path, epochs: int = EPOCHS) -> None:
     """Train, print the figures and write the pictures into `folder`. Raises `ClientError`; leaves no process."""
     folder.mkdir(parents=True, exist_ok=True)
     here = settings.model_copy(update={"host": "127.0.0.1", "port": processes.free_port()})
-    with processes.children() as children, up.api_client(here) as api:
+    with processes.children(settings.grace_seconds) as children, up.api_client(here) as api:
         _say(f"starting the API and one worker at {here.url} (data in {here.data_dir}, logs in {folder})")
         up.start(children, api, logs=folder, SAE_HOST=here.host, SAE_PORT=str(here.port))
         model = _main_job(children, api, folder, epochs)

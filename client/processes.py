@@ -22,8 +22,8 @@ from typing import Final
 from client.errors import AddressInUse, ChildEnded, Interrupted
 
 STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-STOP_SECONDS: Final = 45.0
-"""Time for an orderly end; longer than a worker's grace time, in which it writes a checkpoint."""
+BEYOND_GRACE_SECONDS: Final = 15.0
+"""What an orderly end may take beyond the grace time in which a worker's trainer writes its checkpoint."""
 
 _PR_SET_PDEATHSIG: Final = 1
 
@@ -88,8 +88,9 @@ class Child:
 class Children:
     """The processes that were started here and will be ended here."""
 
-    def __init__(self, bell: _Bell) -> None:
+    def __init__(self, bell: _Bell, grace_seconds: float) -> None:
         self._bell = bell
+        self._stop_seconds = grace_seconds + BEYOND_GRACE_SECONDS
         self._children: list[Child] = []
 
     def start(self, name: str, module: str, *arguments: str, log: Path | None = None, **environment: str) -> Child:
@@ -127,7 +128,7 @@ class Children:
             if not child.lives:
                 raise ChildEnded(child.name, child.process.returncode, child.log)
 
-    def stop(self, seconds: float = STOP_SECONDS) -> list[Child]:
+    def stop(self, seconds: float | None = None) -> list[Child]:
         """End all that live: SIGTERM, then SIGKILL when the time is up or a second signal comes.
 
         Returns those that did not end well.
@@ -135,7 +136,7 @@ class Children:
         asked = [child for child in self._children if child.lives]
         for child in asked:
             child.process.terminate()
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + (self._stop_seconds if seconds is None else seconds)
         while any(child.lives for child in asked) and time.monotonic() < deadline:
             if self._bell.wait(deadline - time.monotonic()) & set(STOP_SIGNALS):
                 break
@@ -147,10 +148,10 @@ class Children:
 
 
 @contextlib.contextmanager
-def children() -> Iterator[Children]:
+def children(grace_seconds: float = 30) -> Iterator[Children]:
     """A house in which processes can be started; whatever still lives at the end is ended."""
     with _Bell() as bell:
-        family = Children(bell)
+        family = Children(bell, grace_seconds)
         try:
             yield family
         finally:

@@ -21,6 +21,7 @@ class ClientSettings(BaseSettings):
     port: int = Field(8000, ge=1, le=65_535, description="Port that the API listens on.")
     api_key: SecretStr | None = Field(None, description="Key that the API wants with every request.")
     data_dir: Path = Field(Path("data"), description="Folder of the database and the artifacts.")
+    grace_seconds: float = Field(30, ge=0, le=3600, description="How long a worker's trainer may take to stop.")
 
     @property
     def url(self) -> str:

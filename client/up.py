@@ -18,7 +18,7 @@ READY_SECONDS = 120.0
 def serve(settings: ClientSettings) -> int:
     """`sae up`: the exit code, 0 after a signal. Raises `ChildEnded` when a process ends by itself."""
     processes.require_free(settings.host, settings.port)
-    with processes.children() as children, api_client(settings) as api:
+    with processes.children(settings.grace_seconds) as children, api_client(settings) as api:
         try:
             start(children, api)
             typer.echo(f"ready: {settings.url}/docs   (data in {settings.data_dir}; Ctrl-C ends it)")
