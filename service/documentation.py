@@ -4,7 +4,7 @@ Swagger UI comes from an installed package. Its start-up script is a file of its
 so that the page needs no leave for inline scripts.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
@@ -37,6 +37,12 @@ TAGS: Final = [
     {"name": "health", "description": "For orchestrators and for Prometheus."},
 ]
 
+_BOUNDS: Final[Mapping[str, Mapping[str, int]]] = {
+    "string": {"maxLength": 2**31 - 1},
+    "array": {"maxItems": 2**31 - 1},
+    "integer": {"minimum": -(2**53), "maximum": 2**53},
+}
+"""What no answer exceeds: a program may rely on integers that a double holds."""
 _SAFE_METHODS: Final = frozenset({"get", "head", "options"})
 _SECURITY_SCHEMES: Final = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "The key in `SAE_API_KEY`."},
@@ -113,6 +119,7 @@ def complete(document: dict[str, Any], *, needs_key: bool) -> dict[str, Any]:
     for path, item in document["paths"].items():
         for method, operation in item.items():
             _complete_operation(path, method, operation, needs_key=needs_key)
+    _bound_answers(document)
     return document
 
 
@@ -144,6 +151,56 @@ def _statuses(path: str, method: str, operation: dict[str, Any], *, needs_key: b
     if "requestBody" in operation or "parameters" in operation:
         yield 422
     yield 500
+
+
+def _bound_answers(document: dict[str, Any]) -> None:
+    """Give what is only answered the bounds that any answer keeps, where a schema says none of its own.
+
+    What is asked must be bounded by whoever reads it, so nothing that a request may hold is touched here.
+    """
+    schemas = document["components"]["schemas"]
+    operations = [operation for item in document["paths"].values() for operation in item.values()]
+    asked = _reachable([(each.get("requestBody"), each.get("parameters")) for each in operations], schemas)
+    for name, schema in schemas.items():
+        if name not in asked:
+            _bound(schema)
+    for operation in operations:
+        _bound(operation["responses"])
+
+
+def _reachable(node: Any, schemas: Mapping[str, Any]) -> frozenset[str]:
+    """Names of the shared schemas to which something refers, directly or through others."""
+    found: set[str] = set()
+    waiting = [node]
+    while waiting:
+        names = {str(ref).rpartition("/")[2] for ref in _values(waiting.pop(), "$ref")}
+        waiting += [schemas[name] for name in names - found if name in schemas]
+        found |= names
+    return frozenset(found)
+
+
+def _values(node: Any, key: str) -> Iterator[Any]:
+    """Every value that stands under `key`, however deep."""
+    if isinstance(node, Mapping):
+        yield from (value for name, value in node.items() if name == key)
+    if isinstance(node, Mapping | list | tuple):
+        for child in node.values() if isinstance(node, Mapping) else node:
+            yield from _values(child, key)
+
+
+def _bound(node: Any) -> None:
+    """Add what is missing to every schema in `node`."""
+    if isinstance(node, list):
+        for child in node:
+            _bound(child)
+    if isinstance(node, dict):
+        for child in list(node.values()):
+            _bound(child)
+        if not {"enum", "const"} & node.keys():
+            for name, value in _BOUNDS.get(str(node.get("type")), {}).items():
+                node.setdefault(name, value)
+        if "properties" in node and node.get("type") == "object":
+            node.setdefault("additionalProperties", False)
 
 
 def _assets() -> Path:

@@ -1,0 +1,207 @@
+"""Services to speak to over HTTP: one for all tests that only look, with models that were trained for them; and
+empty ones, each for one test, on SQLite or PostgreSQL.
+"""
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+import uvicorn
+from fastapi import FastAPI
+
+from registry import datasets as registered
+from registry import models, runs, schema
+from registry.tables import ModelVersion
+from service import app
+from service.dependencies import Rooms
+from service.settings import ServiceSettings
+from sparse_coding import builtin_datasets, datasets, preprocessing, spec, training, weights
+
+
+class Server(uvicorn.Server):
+    """A real server in a thread, which says when it has begun to listen or has given up."""
+
+    def __init__(self, application: FastAPI) -> None:
+        super().__init__(uvicorn.Config(application, port=0, lifespan="on", log_config=None, access_log=False))
+        self.settled = threading.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.settled.set()
+
+    def listen(self) -> None:
+        try:
+            self.run()
+        finally:
+            self.settled.set()
+
+
+@contextmanager
+def serving(application: FastAPI) -> Iterator[httpx.Client]:
+    """A client of the application, which is spoken to through a real socket."""
+    server = Server(application)
+    thread = threading.Thread(target=server.listen)
+    thread.start()
+    try:
+        assert server.settled.wait(60)
+        assert server.started, "the application did not start"
+        port = server.servers[0].sockets[0].getsockname()[1]
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False) as http:
+            yield http
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """A running service, and ways past it into its rooms."""
+
+    http: httpx.Client
+    rooms: Rooms
+
+    def enter(self, name: str, file: Path) -> str:
+        """Give a dataset file its name; its digest."""
+        opened = datasets.open(file)
+        facts = registered.Facts(**vars(opened.facts), classes=opened.classes)
+        stored = self.rooms.artifacts.put(file)
+        with self.rooms.database.write() as session:
+            return registered.enter(session, name=name, stored=stored, facts=facts).dataset.digest
+
+    def publish(self, folder: Path, asked: dict[str, Any]) -> ModelVersion:
+        """Train what a spec asks for, here and now, and publish it as a worker would."""
+        parsed = spec.parse(asked)
+        assert isinstance(parsed, spec.TrainSpec)
+        with self.rooms.database.read() as session:
+            digest = registered.get(session, parsed.dataset.name).digest
+        weights_file, result = trained(parsed, self.rooms.artifacts.path(digest), folder)
+        stored = self.rooms.artifacts.put(weights_file)
+        document = spec.document(parsed)
+        with self.rooms.database.write() as session:
+            runs.enqueue(session, kind="train", spec=document, spec_version=1, dataset_name=parsed.dataset.name)
+            run = runs.claim(session, owner="the tests", lease_seconds=60, devices=["auto"])
+            assert run is not None
+            publication = models.Publication(str(parsed.name), document, 1, result, stored, parsed.dataset.name, digest)
+            done = runs.succeed(session, run.id, run.fence, result=result, publish=publication)
+            return models.resolve(session, f"{done.model_name}@{done.model_version}")
+
+
+def trained(asked: spec.TrainSpec, dataset_file: Path, folder: Path) -> tuple[Path, dict[str, Any]]:
+    """A weights file and the run's result."""
+    dataset = datasets.open(dataset_file)
+    prepared = preprocessing.fit(asked.dataset, dataset)
+    data = training.load(dataset, prepared, asked, "cpu")
+    state = training.start(asked, prepared.n_inputs, "cpu")
+    for _ in training.epochs(state, data, asked):
+        pass
+    target = folder / "weights.safetensors"
+    weights.write(target, state.autoencoder, asked, prepared)
+    return target, training.summary(state, data, asked)
+
+
+SMALL = {"n_latents": 20, "hidden": [16]}
+SHORT = {"epochs": 2, "batch_size": 64}
+SPECS: dict[str, dict[str, Any]] = {
+    "kl": {"dataset": {"name": "digits"}, "model": SMALL, "training": {"epochs": 60, "batch_size": 32}},
+    "l1": {
+        "dataset": {"name": "digits", "image_size": 10},
+        "model": SMALL,
+        "sparsity": {"kind": "l1", "weight": 0.001},
+        "training": SHORT,
+    },
+    "dead": {
+        "dataset": {"name": "digits"},
+        "model": SMALL,
+        "sparsity": {"kind": "l1", "weight": 100},
+        "training": SHORT,
+    },
+    "colour": {"dataset": {"name": "tints"}, "model": {"n_latents": 5, "hidden": []}, "training": SHORT},
+    "vectors": {
+        "dataset": {"name": "signals", "scaling": "minmax"},
+        "model": {"n_latents": 7, "hidden": [], "output": "identity"},
+        "sparsity": {"kind": "none"},
+        "training": SHORT,
+    },
+}
+
+
+@pytest.fixture(scope="session")
+def gallery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gallery]:
+    """A service with the models `kl` (digits, sigmoid code), `l1` (resized, ReLU), `dead`, `colour` and `vectors`.
+
+    Tests only look at it; what changes something publishes a model of its own.
+    """
+    folder = tmp_path_factory.mktemp("gallery")
+    settings = ServiceSettings(data_dir=folder / "data", inference_threads=1, max_rows=500, max_images=100)
+    schema.upgrade(settings)
+    application = app.create_app(settings)
+    with serving(application) as http:
+        gallery = Gallery(http, application.state.rooms)
+        gallery.enter("digits", builtin_datasets.materialise("digits", folder, folder))
+        gallery.enter("tints", _tints(folder / "tints.safetensors"))
+        gallery.enter("signals", _signals(folder / "signals.safetensors"))
+        for name, asked in SPECS.items():
+            gallery.publish(folder, {"name": name, **asked})
+        yield gallery
+
+
+def _tints(file: Path) -> Path:
+    images = np.random.default_rng(0).integers(0, 256, (200, 3, 4, 6), np.uint8)
+    datasets.write(file, train=images[:150], test=images[150:])
+    return file
+
+
+def _signals(file: Path) -> Path:
+    rows = np.random.default_rng(0).normal(5, 3, (200, 9)).astype(np.float32)
+    datasets.write(file, train=rows[:150], test=rows[150:])
+    return file
+
+
+@pytest.fixture(scope="session")
+def published(gallery: Gallery, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], ModelVersion]:
+    """Publishes one more small model under a name, for tests that change it."""
+
+    def publish(name: str) -> ModelVersion:
+        asked = {"name": name, "dataset": {"name": "digits"}, "model": SMALL, "training": {**SHORT, "epochs": 1}}
+        return gallery.publish(tmp_path_factory.mktemp("published"), asked)
+
+    return publish
+
+
+@dataclass(frozen=True)
+class Door:
+    """An empty running service, and a way past it into its rooms."""
+
+    http: httpx.Client
+    rooms: Rooms
+    app: app.Application
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[..., Door]]:
+    """Starts a service on an empty, migrated database; settings by name."""
+    with ExitStack() as stack:
+
+        def start(**settings: Any) -> Door:
+            given = ServiceSettings(**{"data_dir": tmp_path / "data", "inference_threads": 1, **settings})
+            schema.upgrade(given)
+            application = app.create_app(given)
+            http = stack.enter_context(serving(application))
+            return Door(http, application.state.rooms, application)
+
+        yield start
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def door(request: pytest.FixtureRequest, serve: Callable[..., Door]) -> Door:
+    """An empty service, on each database."""
+    if request.param == "sqlite":
+        return serve()
+    return serve(database_url=request.getfixturevalue("postgres_database"))
