@@ -215,7 +215,7 @@ def _write_tensors(path: Path, tensors: Mapping[str, RowSource], metadata: str) 
             "shape": list(source.shape),
             "data_offsets": [begin, end],
         }
-    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
     partial = path.with_name(f"{path.name}.partial")
     try:

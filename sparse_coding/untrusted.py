@@ -115,7 +115,7 @@ def read_idx(source: Source) -> np.ndarray:
     if view[2] != 8:
         raise errors.UnsupportedDtype("The values of an IDX file must be unsigned bytes (type 8).")
     start = 4 + 4 * view[3]
-    if view[3] > MAX_DIMENSIONS or len(view) < start:
+    if len(view) < start:
         raise errors.UnreadableFile(f"{view[3]} dimensions were promised by a file of {_count(len(view), 'byte')}.")
     shape = struct.unpack(f">{view[3]}L", view[4:start])
     _expect("An IDX header", _elements(shape), len(view) - start)
@@ -267,9 +267,11 @@ def _npy_header(view: memoryview) -> tuple[np.dtype[Any], bool, tuple[int, ...],
             f"An npy header has at most {MAX_NPY_HEADER} bytes, all within the file; this one claims {length}."
         )
     text = bytes(view[start : start + length]).decode("latin-1").strip().replace('"', "'")
-    items = dict(_NPY_ITEM.findall(text[1:-1]))
-    if f"{text[:1]}{_NPY_ITEM.sub('', text[1:-1])}{text[-1:]}" != "{}" or len(items) != 3:
+    found = _NPY_ITEM.findall(text[1:-1])
+    around = f"{text[:1]}{_NPY_ITEM.sub('', text[1:-1])}{text[-1:]}"
+    if around != "{}" or sorted(key for key, _ in found) != ["descr", "fortran_order", "shape"]:
         raise errors.UnreadableFile("An npy header must hold descr, fortran_order and shape, and nothing else.")
+    items = dict(found)
     if items["fortran_order"] not in ("True", "False") or not items["shape"].startswith("("):
         raise errors.UnreadableFile("In an npy header fortran_order must be True or False, and shape a tuple.")
     shape = tuple(int(number) for number in re.findall("-?[0-9]+", items["shape"]))

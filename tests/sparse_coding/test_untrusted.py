@@ -144,13 +144,36 @@ class TestNpy:
             b"\x93NUMPY\x09\0" + bytes(64),
             b"\x93NUMPY\1\0\0\0" + bytes(64),
             b"\x93NUMPY\2\0" + struct.pack("<I", 2**32 - 1) + b"{",
-            b"\x93NUMPY\2\0" + struct.pack("<I", 1025) + b" " * 1025,
             b"NUMPY\x93\1\0" + bytes(64),
         ],
     )
     def test_a_broken_start_is_refused(self, data: bytes, allocating_at_most: AllocatingAtMost) -> None:
         with allocating_at_most(MIB // 4), pytest.raises(errors.UnreadableFile):
             read_npy(data)
+
+    @pytest.mark.parametrize(
+        "items",
+        [
+            b"'descr': '<f4', 'fortran_order': False",
+            b"'descr': '<f4', 'shape': (1,)",
+            b"'fortran_order': False, 'shape': (1,)",
+            b"'descr': '<f4', 'fortran_order': False, 'shape': (1,), 'shape': (1,)",
+            b"",
+        ],
+    )
+    def test_a_header_has_each_of_its_three_items_once(self, items: bytes) -> None:
+        header = b"{" + items + b"}"
+        with pytest.raises(errors.UnreadableFile, match="descr, fortran_order and shape"):
+            read_npy(b"\x93NUMPY\1\0" + struct.pack("<H", len(header)) + header + bytes(4))
+
+    def test_a_header_has_at_most_a_kibibyte(self) -> None:
+        def padded(length: int) -> bytes:
+            text = b"{'descr': '<f4', 'fortran_order': False, 'shape': (1,), }".ljust(length)
+            return b"\x93NUMPY\2\0" + struct.pack("<I", length) + text + bytes(4)
+
+        assert read_npy(padded(1024)).tolist() == [0]
+        with pytest.raises(errors.UnreadableFile, match="1024"):
+            read_npy(padded(1025))
 
     def test_more_values_than_allowed_are_refused(self) -> None:
         data = saved(np.zeros((4, 5)))
@@ -307,6 +330,12 @@ class TestGzip:
     def test_anything_after_the_first_member_is_refused(self, tmp_path: Path, more: bytes) -> None:
         with pytest.raises(errors.UnreadableFile, match="first member"):
             self.unpack(tmp_path, gzip.compress(b"first") + more)
+
+    def test_bytes_are_missed_by_no_reading_in_pieces(self, tmp_path: Path) -> None:
+        packed = gzip.compress(np.random.default_rng(1).bytes(2**16 - 23), 0)
+        assert len(packed) == 2**16, "the member ends where a piece ends"
+        with pytest.raises(errors.UnreadableFile, match="first member"):
+            self.unpack(tmp_path, packed + b"\0")
 
 
 class TestNpz:

@@ -209,6 +209,8 @@ def test_a_thousand_classes_are_taken_and_no_more(upload: Upload) -> None:
     assert len(upload({"x": npz(train_vectors=rows[1:], train_labels=np.arange(1000))}).classes or ()) == 1000
     with pytest.raises(errors.InconsistentDataset, match="1000"):
         upload({"x": npz(train_vectors=rows, train_labels=np.arange(1001))})
+    with pytest.raises(errors.InconsistentDataset, match="1000"):
+        upload({"x": npz(train_vectors=rows, train_labels=np.arange(1001), test_vectors=rows[:1])})
     halves = {"train_vectors": rows[:600], "test_vectors": rows[:600]}
     with pytest.raises(errors.InconsistentDataset, match="1000"):
         upload({"x": npz(**halves, train_labels=np.arange(600), test_labels=np.arange(600) + 600)})
@@ -330,13 +332,13 @@ class TestLimits:
     def test_gzip_members_together(self, upload: Upload) -> None:
         files = {f"{name}.gz": gzip.compress(idx(np.zeros((90, 9, 9)))) for name in (TRAIN, TEST)}
         assert upload(files, max_bytes=20_000).facts.test_rows == 90
-        with pytest.raises(errors.TooLarge):
+        with pytest.raises(errors.TooLarge, match="this gzip file"):
             upload(files, max_bytes=10_000)
 
     def test_zip_members_together(self, upload: Upload) -> None:
         files = {"x": npz(train_images=np.zeros((90, 9, 9), np.uint8), test_images=np.zeros((90, 9, 9), np.uint8))}
         assert upload(files, max_bytes=20_000).facts.test_rows == 90
-        with pytest.raises(errors.TooLarge):
+        with pytest.raises(errors.TooLarge, match="this zip file"):
             upload(files, max_bytes=10_000)
 
     def test_rows_that_grow_when_stored(self, upload: Upload) -> None:
