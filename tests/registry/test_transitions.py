@@ -1,0 +1,327 @@
+"""Every row of the table of transitions, by its effect on the run and on the record of its attempts."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from registry import attempts, metrics, models, runs
+from registry.errors import Fenced, QueueFull, RunFinished, RunInUse, RunIsLive, RunNotFound
+from registry.tables import TERMINAL, Run
+
+UNKNOWN = "018f0000-0000-7000-8000-000000000000"
+
+
+def outcomes(desk: Any, run: Run) -> list[str | None]:
+    return [attempt.outcome for attempt in desk.see(attempts.of_run, run.id)]
+
+
+def free(run: Run) -> bool:
+    return run.lease_owner is None and run.lease_expires_at is None and run.stop_requested is None
+
+
+def test_a_new_run_waits_with_all_that_was_asked(desk: Any) -> None:
+    spec = {"z": 1, "a": [1, 2.5, None, "é"]}
+    run = desk.enqueue(kind="import", spec=spec, spec_version=7, priority=3, device="cuda", dataset_name="digits")
+    seen = desk.get(run)
+    assert (seen.state, seen.kind, seen.priority, seen.device) == ("queued", "import", 3, "cuda")
+    assert (list(seen.spec), seen.spec, seen.spec_version, seen.dataset_name) == (["z", "a"], spec, 7, "digits")
+    assert (seen.attempt, seen.failures, seen.fence) == (0, 0, 0)
+    assert abs(seen.created_at - datetime.now(UTC)) < timedelta(minutes=1)
+    assert seen.started_at is None
+
+
+def test_a_claim_opens_an_attempt_under_a_new_fence_with_a_lease(desk: Any) -> None:
+    run = desk.enqueue()
+    claimed = desk.claim("me")
+    assert (claimed.id, claimed.state, claimed.fence, claimed.attempt) == (run.id, "running", 1, 1)
+    assert claimed.lease_owner == "me"
+    assert claimed.lease_expires_at - claimed.started_at == timedelta(seconds=60)
+    [attempt] = desk.see(attempts.of_run, run.id)
+    assert (attempt.fence, attempt.attempt, attempt.worker_id, attempt.outcome) == (1, 1, "me", None)
+    assert attempt.resumed_epoch is None
+
+
+def test_a_renewal_extends_the_lease_and_answers_the_wish(desk: Any) -> None:
+    run = desk.running()
+    assert desk.do(runs.renew, run.id, run.fence, 3600) is None
+    assert desk.get(run).lease_expires_at > run.lease_expires_at + timedelta(minutes=50)
+    desk.do(runs.cancel, run.id)
+    assert desk.do(runs.renew, run.id, run.fence, 60) == "cancel"
+    assert desk.see(runs.wish, run.id, run.fence) == "cancel"
+
+
+def test_a_late_renewal_saves_a_run_that_nobody_has_reaped(desk: Any) -> None:
+    run = desk.lapsed()
+    desk.do(runs.renew, run.id, run.fence, 60)
+    assert desk.do(runs.reap) == []
+    assert desk.get(run).state == "running"
+
+
+def test_success_publishes_the_next_version_and_frees_the_worker(desk: Any) -> None:
+    run = desk.published("digits-kl")
+    assert (run.state, run.result, run.model_name, run.model_version) == ("succeeded", {"mse": 0.5}, "digits-kl", 1)
+    assert free(run)
+    assert run.finished_at is not None
+    assert run.error_code is None
+    version = desk.see(models.resolve, "digits-kl")
+    assert (version.run_id, version.reference) == (run.id, "digits-kl@1")
+    assert outcomes(desk, run) == ["succeeded"]
+
+
+def test_success_wins_over_a_wish_that_came_late(desk: Any) -> None:
+    run = desk.running()
+    desk.do(runs.cancel, run.id)
+    done = desk.do(runs.succeed, run.id, run.fence, result={})
+    assert (done.state, done.result, done.stop_requested, done.model_name) == ("succeeded", {}, None, None)
+
+
+def test_success_said_twice_by_one_attempt_publishes_once(desk: Any) -> None:
+    run = desk.running()
+    first, second = desk.succeed(run), desk.succeed(run)
+    assert first.model_version == second.model_version == 1
+    assert len(desk.see(models.versions, "model", limit=10).items) == 1
+
+
+@pytest.mark.parametrize(("failures", "seconds"), [(0, 10), (1, 20)])
+def test_an_error_that_may_pass_is_tried_again_after_a_growing_wait(desk: Any, failures: int, seconds: int) -> None:
+    run = desk.running(failures=failures)
+    before = datetime.now(UTC)
+    again = desk.fail(run, may_pass=True)
+    assert (again.state, again.failures, again.error_code, again.finished_at) == ("queued", failures + 1, None, None)
+    assert free(again)
+    assert timedelta(seconds=0.75 * seconds) < again.available_at - before < timedelta(seconds=1.25 * seconds + 5)
+    assert desk.claim() is None, "not before its time"
+    [attempt] = desk.see(attempts.of_run, run.id)
+    assert (attempt.outcome, attempt.error_code, attempt.error_detail) == ("failed", "BROKEN", "It broke.")
+
+
+@pytest.mark.parametrize(
+    ("columns", "may_pass"),
+    [({}, False), ({"failures": 2}, True), ({"attempt": 50, "fence": 50}, True)],
+    ids=["permanent", "third failure", "fiftieth attempt"],
+)
+def test_a_permanent_error_or_the_limits_fail_the_run(desk: Any, columns: dict[str, int], may_pass: bool) -> None:
+    run = desk.running(**columns)
+    failed = desk.fail(run, may_pass=may_pass)
+    assert (failed.state, failed.error_code, failed.error_detail) == ("failed", "BROKEN", "It broke.")
+    assert free(failed)
+    assert failed.finished_at is not None
+
+
+@pytest.mark.parametrize(("wish", "state"), [("cancel", "cancelled"), ("pause", "paused")])
+def test_an_error_that_may_pass_gives_way_to_a_wish(desk: Any, wish: str, state: str) -> None:
+    run = desk.fail(desk.running(stop_requested=wish), may_pass=True)
+    assert (run.state, run.stop_requested) == (state, None)
+    assert (run.finished_at is not None) == (state in TERMINAL)
+
+
+def test_a_detail_that_a_database_cannot_keep_is_made_fit(desk: Any) -> None:
+    run = desk.running()
+    failed = desk.do(runs.fail, run.id, run.fence, code="X", detail="a\0b" + "c" * 10_000, may_pass=False)
+    assert failed.error_detail.startswith("abccc")
+    assert len(failed.error_detail) == 4000
+
+
+def test_a_released_run_keeps_its_place_and_is_not_charged(desk: Any) -> None:
+    run = desk.running(failures=2)
+    desk.enqueue()
+    back = desk.do(runs.release, run.id, run.fence)
+    assert (back.state, back.failures, back.available_at) == ("queued", 2, run.available_at)
+    assert free(back)
+    assert outcomes(desk, run) == ["released"]
+    assert desk.claim().id == run.id, "it has waited longest"
+
+
+@pytest.mark.parametrize(("wish", "state"), [("cancel", "cancelled"), ("pause", "paused")])
+@pytest.mark.parametrize(("verb", "outcome"), [("release", "released"), ("acknowledge_stop", "stopped")])
+def test_a_run_that_is_given_back_goes_as_wished(desk: Any, verb: str, outcome: str, wish: str, state: str) -> None:
+    run = desk.running(stop_requested=wish)
+    back = desk.do(getattr(runs, verb), run.id, run.fence)
+    assert back.state == state
+    assert free(back)
+    assert outcomes(desk, run) == [outcome]
+    assert desk.do(getattr(runs, verb), run.id, run.fence).state == state, "may be said twice"
+
+
+def test_the_fiftieth_attempt_is_the_last_even_if_it_is_given_back(desk: Any) -> None:
+    run = desk.running(attempt=50, fence=50)
+    back = desk.do(runs.release, run.id, run.fence)
+    assert (back.state, back.error_code) == ("failed", "TOO_MANY_ATTEMPTS")
+
+
+@pytest.mark.parametrize("state", ["queued", "paused"])
+@pytest.mark.parametrize("force", [False, True])
+def test_a_run_that_nobody_works_on_is_cancelled_at_once(desk: Any, state: str, force: bool) -> None:
+    run = desk.arrange(desk.enqueue(), state=state)
+    cancelled = desk.do(runs.cancel, run.id, force=force)
+    assert (cancelled.state, cancelled.fence) == ("cancelled", 0)
+    assert cancelled.finished_at is not None
+    assert desk.claim() is None
+
+
+def test_cancelling_a_running_run_is_a_wish_that_its_worker_follows(desk: Any) -> None:
+    run = desk.running()
+    wished = desk.do(runs.cancel, run.id)
+    assert (wished.state, wished.stop_requested, wished.fence) == ("running", "cancel", run.fence)
+    assert desk.do(runs.cancel, run.id).stop_requested == "cancel", "asking again changes nothing"
+    assert desk.do(runs.acknowledge_stop, run.id, run.fence).state == "cancelled"
+    assert outcomes(desk, run) == ["stopped"]
+
+
+def test_a_forced_cancel_ends_a_running_run_and_fences_its_worker(desk: Any) -> None:
+    run = desk.running()
+    cancelled = desk.do(runs.cancel, run.id, force=True)
+    assert (cancelled.state, cancelled.fence) == ("cancelled", run.fence + 1)
+    assert free(cancelled)
+    assert outcomes(desk, run) == ["cancelled"]
+    with pytest.raises(Fenced):
+        desk.do(runs.renew, run.id, run.fence, 60)
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_an_ended_run_cannot_be_cancelled(desk: Any, force: bool) -> None:
+    run = desk.published()
+    with pytest.raises(RunFinished, match="succeeded"):
+        desk.do(runs.cancel, run.id, force=force)
+    assert desk.get(run).state == "succeeded"
+
+
+@pytest.mark.parametrize(
+    ("columns", "state", "code"),
+    [
+        ({}, "queued", None),
+        ({"stop_requested": "cancel"}, "cancelled", None),
+        ({"stop_requested": "pause"}, "paused", None),
+        ({"failures": 2}, "failed", "WORKER_LOST"),
+        ({"attempt": 50, "fence": 50}, "failed", "WORKER_LOST"),
+        ({"failures": 2, "stop_requested": "cancel"}, "cancelled", None),
+    ],
+)
+def test_a_lease_that_is_over_takes_the_run_away(
+    desk: Any, columns: dict[str, Any], state: str, code: str | None
+) -> None:
+    run = desk.lapsed()
+    if "attempt" in columns:  # its attempt was opened under the first fence
+        desk.do(lambda session: session.execute(attempts.Attempt.__table__.update().values(fence=50)))
+    run = desk.arrange(run, **columns)
+    assert desk.do(runs.reap) == [run.id]
+    reaped = desk.get(run)
+    assert (reaped.state, reaped.error_code) == (state, code)
+    assert (reaped.fence, reaped.failures) == (run.fence + 1, run.failures + 1)
+    assert free(reaped)
+    assert outcomes(desk, run) == ["lost"]
+    assert desk.do(runs.reap) == [], "nothing is reaped twice"
+
+
+def test_only_leases_that_are_over_are_reaped(desk: Any) -> None:
+    live, waiting = desk.running(), desk.enqueue()
+    assert desk.do(runs.reap) == []
+    assert (desk.get(live).state, desk.get(waiting).state) == ("running", "queued")
+
+
+def test_a_run_that_loses_three_workers_at_the_same_place_fails(desk: Any) -> None:
+    run = desk.enqueue()
+    for _ in range(3):
+        claimed = desk.claim()
+        desk.arrange(claimed, lease_expires_at=claimed.created_at)
+        desk.do(runs.reap)
+    assert (desk.get(run).state, desk.get(run).attempt) == ("failed", 3)
+    assert outcomes(desk, run) == ["lost"] * 3
+
+
+def test_a_newer_checkpoint_clears_the_failures_and_an_equal_one_does_not(desk: Any) -> None:
+    run = desk.running(failures=2)
+    desk.do(runs.add_checkpoint, run.id, run.fence, epoch=4, stored=desk.blob("a"))
+    assert desk.get(run).failures == 0
+    run = desk.arrange(run, failures=2)
+    desk.do(runs.add_checkpoint, run.id, run.fence, epoch=4, stored=desk.blob("b"))
+    assert desk.get(run).failures == 2
+    assert desk.see(runs.latest_checkpoint, run.id).sha256 == desk.blob("b").sha256
+    assert [found.epoch for found in desk.see(runs.checkpoints, run.id)] == [4]
+    assert desk.see(runs.checkpoint, run.id, 4).bytes == 1
+
+
+def test_an_attempt_that_resumes_finds_only_the_metrics_up_to_its_checkpoint(desk: Any) -> None:
+    run = desk.running()
+    records = [runs.MetricRecord(0, epoch, {"loss": epoch / 10}) for epoch in range(1, 8)]
+    desk.do(runs.record, run.id, run.fence, progress={"epoch": 7}, metrics=records)
+    for epoch in (2, 5):
+        desk.do(runs.add_checkpoint, run.id, run.fence, epoch=epoch, stored=desk.blob(str(epoch)))
+    desk.do(runs.release, run.id, run.fence)
+    again = desk.claim()
+    assert (again.fence, again.attempt, again.progress) == (2, 2, None)
+    assert again.started_at == run.started_at
+    assert [metric.epoch for metric in desk.see(metrics.read, run.id)] == [1, 2, 3, 4, 5]
+    assert [attempt.resumed_epoch for attempt in desk.see(attempts.of_run, run.id)] == [None, 5]
+
+
+def test_an_attempt_from_the_start_finds_no_metrics(desk: Any) -> None:
+    run = desk.running()
+    desk.do(runs.record, run.id, run.fence, metrics=[runs.MetricRecord(0, 1, {"loss": 1.0})])
+    desk.do(runs.release, run.id, run.fence)
+    desk.claim()
+    assert desk.see(metrics.read, run.id) == []
+
+
+def test_metrics_come_in_ascending_order_and_a_batch_may_be_sent_again(desk: Any) -> None:
+    run = desk.running()
+    batch = [runs.MetricRecord(member, epoch, {"loss": member + epoch}) for epoch in (2, 1) for member in (1, 0)]
+    for _ in range(2):
+        desk.do(runs.record, run.id, run.fence, metrics=batch)
+    read = desk.see(metrics.read, run.id)
+    assert [(metric.epoch, metric.member) for metric in read] == [(1, 0), (1, 1), (2, 0), (2, 1)]
+    assert [metric.epoch for metric in desk.see(metrics.read, run.id, after=1, limit=1)] == [2]
+
+
+def test_progress_and_environment_are_kept(desk: Any) -> None:
+    run = desk.running()
+    desk.do(runs.record, run.id, run.fence, progress={"epoch": 1, "eta_seconds": None})
+    desk.do(runs.describe, run.id, run.fence, {"device": "cpu", "threads": 2})
+    assert desk.get(run).progress == {"epoch": 1, "eta_seconds": None}
+    assert desk.see(attempts.of_run, run.id)[0].environment == {"device": "cpu", "threads": 2}
+
+
+@pytest.mark.parametrize("state", ["queued", "running", "paused"])
+def test_a_live_run_cannot_be_deleted(desk: Any, state: str) -> None:
+    run = desk.running() if state == "running" else desk.arrange(desk.enqueue(), state=state)
+    with pytest.raises(RunIsLive):
+        desk.do(runs.delete, run.id)
+
+
+def test_a_run_is_deleted_with_all_that_was_recorded_of_it(desk: Any) -> None:
+    run = desk.enqueue(idempotency_key="key", request_sha256="0" * 64)
+    desk.claim()
+    desk.do(runs.record, run.id, 1, metrics=[runs.MetricRecord(0, 1, {})])
+    desk.do(runs.add_checkpoint, run.id, 1, epoch=1, stored=desk.blob("checkpoint"))
+    desk.do(runs.attach_dataset, run.id, 1, desk.blob("checkpoint").sha256)
+    desk.do(runs.succeed, run.id, 1, result={}, outputs=[runs.Output("weights", 0, desk.blob("weights"))])
+    desk.do(runs.delete, run.id)
+    with pytest.raises(RunNotFound):
+        desk.get(run)
+    assert desk.enqueue(idempotency_key="key", request_sha256="1" * 64).id != run.id, "its key is free"
+
+
+def test_a_run_that_a_model_comes_from_stays_until_the_model_goes(desk: Any) -> None:
+    run = desk.published()
+    with pytest.raises(RunInUse):
+        desk.do(runs.delete, run.id)
+    desk.do(models.delete_version, "model", 1)
+    assert desk.get(run).model_name is None
+    desk.do(runs.delete, run.id)
+
+
+@pytest.mark.parametrize("run_id", [UNKNOWN, "", "x", "\0", UNKNOWN.upper() + "A"])
+def test_an_unknown_run_is_not_found(desk: Any, run_id: str) -> None:
+    for verb in (runs.get, runs.cancel, runs.delete):
+        with pytest.raises(RunNotFound):
+            desk.do(verb, run_id)
+
+
+def test_the_queue_takes_so_many_and_no_more(desk: Any) -> None:
+    desk.enqueue(max_queued=1, idempotency_key="key", request_sha256="0" * 64)
+    with pytest.raises(QueueFull):
+        desk.enqueue(max_queued=1, idempotency_key="other", request_sha256="0" * 64)
+    assert desk.see(runs.counts) == dict.fromkeys(TERMINAL, 0) | {"queued": 1, "running": 0, "paused": 0}
+    desk.enqueue(max_queued=1, idempotency_key="key", request_sha256="0" * 64)  # a replay needs no room
+    desk.enqueue(max_queued=2, idempotency_key="other", request_sha256="1" * 64)  # the refused one left no key
