@@ -33,7 +33,7 @@ def test_the_session_works_when_pasted(house: Any, tmp_path: Path) -> None:
 
 def test_the_readme_shows_the_commands_that_there_are() -> None:
     makefile = (Path(__file__).parents[2] / "Makefile").read_text()
-    named = set(re.findall(r"\bmake ([a-z]+)", README))
+    named = set(re.findall(r"(?:^|`| {4,})make ([a-z]+)", README, re.MULTILINE))
     assert {"demo", "up", "test", "check", "bench"} <= named
     for target in named:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
