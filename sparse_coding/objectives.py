@@ -1,11 +1,11 @@
 """What training minimises: mse.mean + weight * penalty. Each formula has an id that is stamped on its numbers.
 
-B rows, d inputs, n latents; code h, reconstruction r, input x. A penalty gives its gradient by h beside its value.
-Knows nothing of networks and optimisers.
+B rows, d inputs, n latents; code h, reconstruction r, input x. Called, a penalty is its value without the weight;
+`with_gradient` adds its derivatives by h, which broadcast to the shape of h. Knows nothing of networks and optimisers.
 """
 
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 import torch
 from jaxtyping import Float
@@ -31,20 +31,6 @@ def mse_mean(r: Float[Tensor, "B d"], x: Float[Tensor, "B d"]) -> Scalar:
 def sse_row(r: Float[Tensor, "B d"], x: Float[Tensor, "B d"]) -> Scalar:
     """`sse.row`: sum (r - x)^2 / B. The tutorial's text."""
     return (r - x).square().sum() / len(x)
-
-
-class Penalty(Protocol):
-    """A number that is smaller for sparser codes."""
-
-    @property
-    def id(self) -> str:
-        """Names the formula."""
-
-    def __call__(self, h: Code) -> Scalar:
-        """The penalty of a batch, without its weight."""
-
-    def with_gradient(self, h: Code) -> tuple[Scalar, Float[Tensor, "#B #n"]]:
-        """The same number, and its derivatives by `h`, which broadcast to the shape of `h`."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +103,9 @@ def _rates(h: Code) -> Float[Tensor, " n"]:
 
 def _clamped(rates: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
     return rates.clamp(RATE_MARGIN, 1 - RATE_MARGIN)
+
+
+Penalty = Nothing | L1Mean | L1Sum | KlBatch
 
 
 @dataclass(frozen=True)

@@ -38,8 +38,9 @@ FORMULAS: Final = {  # number -> formula id
 class Histogram:
     """Counts between edges; a value on an edge belongs to the bin above it, the last edge to the last bin."""
 
-    edges: Float64[np.ndarray, " bins+1"]
     counts: Int64[np.ndarray, " bins"]
+    edges: Float64[np.ndarray, " edges"]
+    """One more than bins."""
 
     def document(self) -> dict[str, Any]:
         return {"edges": self.edges.tolist(), "counts": self.counts.tolist()}
@@ -59,7 +60,10 @@ class SparsityReport:
     dead: Int64[np.ndarray, " dead"]
     """Latents that exceed the threshold on no row of the whole split."""
     activations: Histogram
+    l0_threshold: float
+    """`l0.threshold`: mean number of latents per row above the threshold."""
     l0_nonzero: float
+    """`l0.nonzero`: mean number of latents per row that are not zero."""
 
     @property
     def inactive(self) -> Int64[np.ndarray, " inactive"]:
@@ -68,20 +72,22 @@ class SparsityReport:
 
     def document(self) -> dict[str, Any]:
         """The statistics as JSON values."""
-        population, lifetime = float(self.population.mean()), float(self.lifetime.mean())
         return {
             "num_samples": self.num_samples,
             "threshold": self.threshold,
-            "population_sparsity": {"mean": population, "histogram": _shares(self.population).document()},
+            "population_sparsity": {
+                "mean": float(self.population.mean()),
+                "histogram": _shares(self.population).document(),
+            },
             "lifetime_sparsity": {
-                "mean": lifetime,
+                "mean": float(self.lifetime.mean()),
                 "per_latent": self.lifetime.tolist(),
                 "histogram": _shares(self.lifetime).document(),
             },
             "inactive_latents": {"count": len(self.inactive), "indices": self.inactive.tolist()},
             "dead_latents": {"count": len(self.dead), "indices": self.dead.tolist()},
             "activation_histogram": self.activations.document(),
-            "l0": {"threshold": population * len(self.lifetime), "nonzero": self.l0_nonzero},
+            "l0": {"threshold": self.l0_threshold, "nonzero": self.l0_nonzero},
             "formulas": FORMULAS,
         }
 
@@ -117,7 +123,8 @@ def measure(
         lifetime=active.mean(0, dtype=np.float64),
         dead=dead,
         activations=_histogram(codes, ACTIVATION_BINS, (float(codes.min()), float(codes.max()))),
-        l0_nonzero=float(np.count_nonzero(codes) / len(codes)),
+        l0_threshold=np.count_nonzero(active) / len(codes),
+        l0_nonzero=np.count_nonzero(codes) / len(codes),
     )
 
 
@@ -140,4 +147,4 @@ def _shares(values: Float64[np.ndarray, " n"]) -> Histogram:
 
 def _histogram(values: np.ndarray, bins: int, limits: tuple[float, float]) -> Histogram:
     counts, edges = np.histogram(values, bins=bins, range=limits)
-    return Histogram(edges.astype(np.float64), counts.astype(np.int64))
+    return Histogram(counts.astype(np.int64), edges.astype(np.float64))

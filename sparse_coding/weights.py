@@ -162,7 +162,7 @@ def _shape(document: Mapping[str, Any], asked: TrainSpec) -> tuple[int, tuple[in
     if not isinstance(sizes, list) or not all(type(size) is int and size > 0 for size in sizes):
         raise errors.UnreadableFile("The file's metadata hold no shape of the inputs that can be read.")
     width = math.prod(sizes)
-    if width != n_inputs or len(sizes) not in (1, 3):
+    if width != n_inputs or len(sizes) != (1 if image_shape is None else 3):
         raise errors.UnreadableFile("The shapes of the inputs in the file's metadata do not fit each other.")
     if spec.count_parameters(asked.model, width) > spec.MAX_PARAMETERS:
         raise errors.UnreadableFile("The network in the file is larger than any that is trained here.")

@@ -12,6 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from sparse_coding import builtin_datasets, datasets, preprocessing, spec, training, weights
+from sparse_coding.datasets import Dataset
+from sparse_coding.spec import TrainSpec
+from sparse_coding.training import TrainingData, TrainingState
+
 
 @pytest.fixture(scope="session")
 def npy_bytes() -> Callable[..., bytes]:
@@ -102,3 +107,64 @@ def allocating_at_most() -> Callable[[int], AbstractContextManager[None]]:
         assert peak < most, f"{peak:,} bytes were allocated"
 
     return watch
+
+
+@pytest.fixture(scope="session")
+def dataset_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Dataset]:
+    """A dataset with these rows, written and opened again; without test rows, the training rows are tested on."""
+
+    def make(train: np.ndarray, test: np.ndarray | None = None) -> Dataset:
+        path = tmp_path_factory.mktemp("dataset") / "rows.safetensors"
+        datasets.write(path, train=train, test=train if test is None else test)
+        return datasets.open(path)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """scikit-learn's digits, 8 x 8: 1,437 and 360 images."""
+    folder = tmp_path_factory.mktemp("digits")
+    return datasets.open(builtin_datasets.materialise("digits", folder, folder))
+
+
+@pytest.fixture(scope="session")
+def ask() -> Callable[..., TrainSpec]:
+    """A spec with short training of a small network, and whatever is asked otherwise."""
+
+    def make(**parts: Any) -> TrainSpec:
+        document: dict[str, Any] = {
+            "dataset": {"name": "digits", **parts.get("dataset", {})},
+            "model": {"hidden": [24], "n_latents": 12, **parts.get("model", {})},
+            "sparsity": parts.get("sparsity", {"kind": "kl"}),
+            "training": {"epochs": 2, "batch_size": 64, **parts.get("training", {})},
+        }
+        asked = spec.parse(document)
+        assert isinstance(asked, TrainSpec)
+        return asked
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def prepare() -> Callable[..., tuple[TrainingState, TrainingData]]:
+    """A fresh state and the data of a spec, on the CPU."""
+
+    def make(asked: TrainSpec, dataset: Dataset) -> tuple[TrainingState, TrainingData]:
+        fitted = preprocessing.fit(asked.dataset, dataset)
+        data = training.load(dataset, fitted, asked, "cpu")
+        return training.start(asked, fitted.n_inputs, "cpu"), data
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def trained(digits: Dataset, ask: Callable[..., TrainSpec], prepare: Callable[..., Any], tmp_path_factory: Any) -> Any:
+    """A model of the digits, after three epochs, read back from its file."""
+    asked = ask(training={"epochs": 3, "learning_rate": 0.005})
+    state, data = prepare(asked, digits)
+    for _ in training.epochs(state, data, asked):
+        pass
+    path = tmp_path_factory.mktemp("trained") / "weights.safetensors"
+    weights.write(path, state.autoencoder, asked, data.preprocessing)
+    return weights.read(path)
