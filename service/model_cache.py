@@ -9,17 +9,20 @@ from collections import OrderedDict
 from concurrent.futures import Future
 
 from registry.artifacts import ArtifactStore
-from sparse_coding import weights
+from sparse_coding import training, weights
 from sparse_coding.weights import TrainedModel
 
 
 class ModelCache:
-    """At most `capacity` models on `device`; safe to ask from several threads."""
+    """At most `capacity` models on `device` (cpu, cuda or auto); safe to ask from several threads.
+
+    Raises `SpecDoesNotFit` if CUDA is asked for and missing.
+    """
 
     def __init__(self, artifacts: ArtifactStore, *, capacity: int, device: str = "cpu") -> None:
         self._artifacts = artifacts
         self._capacity = capacity
-        self._device = device
+        self._device = training.device_for(device)
         self._lock = threading.Lock()
         self._loaded: OrderedDict[str, Future[TrainedModel]] = OrderedDict()
 

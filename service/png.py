@@ -52,8 +52,9 @@ def grid(tiles: np.ndarray, *, columns: int, gap: int = 4, scale: int = 1, marke
 
 
 def whole_factor(image: np.ndarray, side: int = TILE_SIDE) -> int:
-    """How often each pixel of an image [height, width] is drawn, so that it is `side` pixels wide or less; at least 1."""
-    return max(1, side // max(image.shape))
+    """How often each pixel of an image [height, width] is drawn to make it `side` wide or a little less; at least 1."""
+    height, width = image.shape
+    return max(1, int(side // max(height, width)))
 
 
 def spread(images: np.ndarray) -> np.ndarray:

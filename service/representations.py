@@ -121,7 +121,14 @@ def has_already(request: Request, etag: str) -> bool:
 
 def json_bytes(document: Any) -> bytes:
     """A JSON text of a document that may hold numpy arrays; float32 is written as its shortest decimal."""
-    return orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
+    return orjson.dumps(document, default=_contiguous, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def _contiguous(value: object) -> np.ndarray:
+    """An array in the one layout that orjson writes."""
+    if isinstance(value, np.ndarray) and not value.flags.c_contiguous:
+        return np.ascontiguousarray(value)
+    raise TypeError
 
 
 def npy_bytes(array: np.ndarray) -> bytes:
@@ -137,8 +144,7 @@ def array_bytes(form: Representation, arrays: Mapping[str, np.ndarray], beside: 
         return safetensors.numpy.save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
     if form == NPY:
         return npy_bytes(next(iter(arrays.values())))
-    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    return json_bytes({**beside, **contiguous})
+    return json_bytes({**beside, **arrays})
 
 
 def computed(content: bytes, form: Representation) -> Response:

@@ -109,7 +109,12 @@ def trained(asked: spec.TrainSpec, dataset_file: Path, folder: Path) -> tuple[Pa
 SMALL = {"n_latents": 20, "hidden": [16]}
 SHORT = {"epochs": 2, "batch_size": 64}
 SPECS: dict[str, dict[str, Any]] = {
-    "kl": {"dataset": {"name": "digits"}, "model": SMALL, "training": {"epochs": 60, "batch_size": 32}},
+    "kl": {
+        "dataset": {"name": "digits"},
+        "model": SMALL,
+        "sparsity": {"kind": "kl", "weight": 0.001},
+        "training": {"epochs": 40, "batch_size": 32, "learning_rate": 0.005},
+    },
     "l1": {
         "dataset": {"name": "digits", "image_size": 10},
         "model": SMALL,
@@ -127,7 +132,7 @@ SPECS: dict[str, dict[str, Any]] = {
         "dataset": {"name": "signals", "scaling": "minmax"},
         "model": {"n_latents": 7, "hidden": [], "output": "identity"},
         "sparsity": {"kind": "none"},
-        "training": SHORT,
+        "training": {"epochs": 60, "batch_size": 16, "learning_rate": 0.01},
     },
 }
 

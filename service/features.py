@@ -1,0 +1,337 @@
+"""What single latents look like, and which inputs activate them, over HTTP: statistics, pictures and grids of them.
+
+The statistics of all latents come from one pass over the test split and are kept. What a feature is stands in the
+workshop (`feature_images`), how tiles become files in `png`.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Literal
+
+import numpy as np
+import safetensors.numpy
+from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import BaseModel, Field
+
+from registry.errors import InvalidCursor
+from service import analysis, encodings, inputs, png, problems, reconstructions, representations
+from service.dependencies import Rooms, RoomsDep
+from service.errors import LatentNotFound
+from service.models import Chosen, ChosenDep
+from service.pages import MAX_PAGE, Cursor, Limit, NextCursor
+from service.representations import JSON, PNG, Representation
+from sparse_coding import feature_images, sparsity
+from sparse_coding.errors import TooManyRows
+from sparse_coding.weights import TrainedModel
+
+router = APIRouter(prefix="/api/v1", tags=["features"])
+
+OFFERS: Final = (JSON, PNG)
+SPLIT: Final = "test"
+"""Statistics and the inputs that activate a latent most are taken from rows that it was not trained on."""
+MAX_TOP: Final = 32
+MAX_ACTIVATIONS: Final = 2**26
+"""Statistics are computed from so many activations at most, in whole rows: 256 MiB of float32."""
+MIN_ROWS: Final = 1024
+GAP: Final = 4
+LARGE_SIDE: Final = 256
+"""Side in pixels that the picture of one latent aims at."""
+
+Mode = Literal["raw", "difference"]
+ModeQuery = Annotated[
+    Mode, Query(description="`raw`: the decoded one-hot code. `difference`: what it adds to the decoded zero code.")
+]
+AmplitudeQuery = Annotated[
+    Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)] | Literal["p95"],
+    Query(description="Activation of the one latent; `p95`: the 95th percentile of its own positive activations."),
+]
+FormatQuery = Annotated[Literal["json", "png"] | None, Query(alias="format", description="Overrides `Accept`.")]
+Sort = Literal["index", "lifetime_sparsity"]
+
+
+class Feature(BaseModel):
+    """One latent's statistics over the test split."""
+
+    latent: int
+    lifetime_sparsity: float = Field(description="Fraction of rows that activate it (above 0.1).")
+    mean: float = Field(description="Mean activation over all rows.")
+    max: float = Field(description="Greatest activation.")
+    p95: float | None = Field(description="95th percentile of its positive activations; null without any.")
+    dead: bool = Field(description="No row activates it.")
+
+
+class FeaturePage(BaseModel):
+    """Latents in the order asked for."""
+
+    model: str
+    mode: Mode
+    amplitude: float | Literal["p95"]
+    num_samples: int = Field(description="Rows of the test split that the statistics were computed on: all that fit.")
+    items: list[Feature]
+    next_cursor: NextCursor
+
+
+class TopInput(BaseModel):
+    """One of the rows that activate a latent most."""
+
+    split: str
+    index: int
+    activation: float
+    label: str | None = Field(description="Name of its class; null without labels.")
+
+
+class FeatureAnswer(Feature):
+    """One latent: its statistics, what it looks like, and what activates it."""
+
+    model: str
+    mode: Mode
+    amplitude: float | Literal["p95"]
+    pixels: list[Any] | None = Field(description="[height][width], or [height][width][3]; null for a model of vectors.")
+    top_inputs: list[TopInput] = Field(description="Largest activation first; rows that leave it at 0 are left out.")
+
+
+@dataclass(frozen=True)
+class _Look:
+    """How a latent is made visible."""
+
+    mode: Mode
+    amplitude: float | Literal["p95"]
+
+
+@dataclass(frozen=True)
+class _Statistics:
+    """What one pass over the test split says of all n latents."""
+
+    lifetime_sparsity: np.ndarray
+    mean: np.ndarray
+    max: np.ndarray
+    p95: np.ndarray
+    """NaN for a latent without a positive activation."""
+    dead: np.ndarray
+    top_indices: np.ndarray
+    """[n, MAX_TOP or fewer]: rows by falling activation."""
+    top_activations: np.ndarray
+    num_samples: np.ndarray
+    """[1]: rows that were looked at."""
+
+    def of(self, latent: int) -> dict[str, Any]:
+        p95 = float(self.p95[latent])
+        return {
+            "latent": latent,
+            "lifetime_sparsity": float(self.lifetime_sparsity[latent]),
+            "mean": float(self.mean[latent]),
+            "max": float(self.max[latent]),
+            "p95": None if math.isnan(p95) else p95,
+            "dead": bool(self.dead[latent]),
+        }
+
+
+@router.get(
+    "/models/{model}/features",
+    summary="List features",
+    response_class=Response,
+    responses={
+        200: representations.described(FeaturePage, PNG),
+        304: {"description": "The client has it already."},
+        **problems.responses(404, 406, 413, 503),
+    },
+)
+async def list_features(
+    request: Request,
+    chosen: ChosenDep,
+    rooms: RoomsDep,
+    mode: ModeQuery = "raw",
+    amplitude: AmplitudeQuery = 1.0,
+    limit: Limit = 64,
+    sort: Annotated[Sort, Query(description="By number, or the most used first.")] = "index",
+    cursor: Cursor = None,
+    form: FormatQuery = None,
+) -> Response:
+    """Statistics of the latents; as PNG, a grid of their feature images that is ceil(sqrt(n)) wide.
+
+    In the grid each tile has a contrast of its own: `raw` from its minimum (black) to its maximum (white), `difference`
+    symmetric about mid grey. Dead latents have a coloured frame. The text chunk `latents` names what is shown.
+    """
+    wanted = representations.choose(request, OFFERS, form)
+    page = (sort, cursor, min(limit, MAX_PAGE))
+    content = await rooms.compute.run(request, _list, rooms, chosen, _Look(mode, amplitude), page, wanted)
+    return representations.fixed(request, content, wanted, pinned=chosen.pinned)
+
+
+@router.get(
+    "/models/{model}/features/{latent}",
+    summary="Get a feature",
+    response_class=Response,
+    responses={
+        200: representations.described(FeatureAnswer, PNG),
+        304: {"description": "The client has it already."},
+        **problems.responses(404, 406, 503),
+    },
+)
+async def get_feature(
+    request: Request,
+    chosen: ChosenDep,
+    rooms: RoomsDep,
+    latent: Annotated[int, Path(ge=0, le=65_535, description="A latent, from 0.", examples=[3])],
+    mode: ModeQuery = "raw",
+    amplitude: AmplitudeQuery = 1.0,
+    top: Annotated[int, Query(ge=0, le=MAX_TOP, description="How many of the inputs that activate it most.")] = 8,
+    form: FormatQuery = None,
+) -> Response:
+    """One latent: its image, its statistics, and the inputs of the test split that activate it most."""
+    wanted = representations.choose(request, OFFERS, form)
+    content = await rooms.compute.run(request, _get, rooms, chosen, _Look(mode, amplitude), latent, top, wanted)
+    return representations.fixed(request, content, wanted, pinned=chosen.pinned)
+
+
+def _list(
+    rooms: Rooms, chosen: Chosen, look: _Look, page: tuple[Sort, str | None, int], wanted: Representation
+) -> bytes:
+    model = rooms.models.get(chosen.version.digest)
+    if wanted == PNG:
+        reconstructions.image_shape(model)
+    statistics = _statistics(rooms, chosen, model)
+    shown, following = _page(statistics, chosen.version.digest, *page)
+    if wanted == PNG:
+        return _grid(rooms, chosen, model, statistics, look, shown)
+    document: dict[str, Any] = {"model": chosen.version.reference, **vars(look)}
+    document |= {"num_samples": int(statistics.num_samples[0])}
+    document |= {"items": [statistics.of(latent) for latent in shown], "next_cursor": following}
+    return representations.json_bytes(document)
+
+
+def _page(
+    statistics: _Statistics, digest: str, sort: Sort, cursor: str | None, limit: int
+) -> tuple[list[int], str | None]:
+    """The latents of one page, and the cursor of the next. A cursor belongs to one model version and one order."""
+    count = len(statistics.dead)
+    order = np.arange(count) if sort == "index" else np.argsort(-statistics.lifetime_sparsity, kind="stable")
+    suffix = f".{sort}.{digest[:12]}"
+    start = 0
+    if cursor is not None:
+        number = cursor.removesuffix(suffix)
+        if number == cursor or not number.isascii() or not number.isdecimal() or not 0 < int(number) < count:
+            raise InvalidCursor("the cursor is not `next_cursor` of a page of this model in this order")
+        start = int(number)
+    end = start + limit
+    return order[start:end].tolist(), f"{end}{suffix}" if end < count else None
+
+
+def _get(rooms: Rooms, chosen: Chosen, look: _Look, latent: int, top: int, wanted: Representation) -> bytes:
+    model = rooms.models.get(chosen.version.digest)
+    if latent >= model.n_latents:
+        raise LatentNotFound(f"latents of this model are numbered from 0 to {model.n_latents - 1}")
+    if wanted == PNG:
+        reconstructions.image_shape(model)
+    statistics = _statistics(rooms, chosen, model)
+    if wanted == PNG:
+        return _one(chosen, model, statistics, look, latent)
+    document: dict[str, Any] = {"model": chosen.version.reference, **vars(look), **statistics.of(latent)}
+    document["pixels"] = _pixels(model, statistics, look, latent)
+    document["top_inputs"] = _top_inputs(rooms, chosen, statistics, latent, top)
+    return representations.json_bytes(document)
+
+
+def _statistics(rooms: Rooms, chosen: Chosen, model: TrainedModel) -> _Statistics:
+    inputs_of = {
+        "model": chosen.version.digest,
+        "dataset": chosen.version.dataset_digest,
+        "split": SPLIT,
+        "top": MAX_TOP,
+    }
+    content = analysis.kept(rooms, "features", inputs_of, lambda: _measure(rooms, chosen, model))
+    return _Statistics(**safetensors.numpy.load(content))
+
+
+def _measure(rooms: Rooms, chosen: Chosen, model: TrainedModel) -> bytes:
+    """One pass over the split; the result as safetensors, one array for each field of `_Statistics`."""
+    rows = analysis.dataset(rooms, chosen.version.dataset_digest).split(SPLIT).rows
+    codes = sparsity.encode_all(model, rows[: max(MIN_ROWS, MAX_ACTIVATIONS // model.n_latents)])
+    tops = [feature_images.top_inputs(codes, latent, MAX_TOP) for latent in range(model.n_latents)]
+    return safetensors.numpy.save(
+        {
+            **vars(feature_images.statistics(codes)),
+            "top_indices": np.stack([indices for indices, _ in tops]),
+            "top_activations": np.stack([activations for _, activations in tops]),
+            "num_samples": np.array([len(codes)]),
+        }
+    )
+
+
+def _top_inputs(rooms: Rooms, chosen: Chosen, statistics: _Statistics, latent: int, top: int) -> list[dict[str, Any]]:
+    source = analysis.dataset(rooms, chosen.version.dataset_digest)
+    labels = source.split(SPLIT).labels
+    indices, activations = statistics.top_indices[latent, :top], statistics.top_activations[latent, :top]
+    return [
+        {
+            "split": SPLIT,
+            "index": index,
+            "activation": activation,
+            "label": None if labels is None or source.classes is None else source.classes[labels[index]],
+        }
+        for index, activation in zip(indices.tolist(), activations.tolist(), strict=True)
+        if activation > 0
+    ]
+
+
+def _images(model: TrainedModel, statistics: _Statistics, look: _Look, shown: Sequence[int]) -> np.ndarray:
+    """Feature images, float32 [m, channels, height, width]."""
+    images = feature_images.decoded(model, shown, mode=look.mode, amplitude=look.amplitude, p95=statistics.p95)
+    return encodings.finite(images, "pictures")
+
+
+def _pixels(model: TrainedModel, statistics: _Statistics, look: _Look, latent: int) -> np.ndarray | None:
+    if model.preprocessing.image_shape is None:
+        return None
+    image = _images(model, statistics, look, [latent])[0]
+    return image[0] if len(image) == 1 else image.transpose(1, 2, 0)
+
+
+def _grid(
+    rooms: Rooms, chosen: Chosen, model: TrainedModel, statistics: _Statistics, look: _Look, shown: Sequence[int]
+) -> bytes:
+    """A picture of several latents, wide enough to be about square."""
+    most = min(rooms.settings.max_images, max(1, inputs.MAX_NUMBERS // model.preprocessing.n_inputs))
+    if len(shown) > most:
+        raise TooManyRows(f"at most {most} features of this model fit into one picture; {len(shown)} were asked for")
+    images = _images(model, statistics, look, shown)
+    dead = [position for position, latent in enumerate(shown) if statistics.dead[latent]]
+    sheet = png.grid(
+        _contrast(look)(images),
+        columns=math.ceil(math.sqrt(len(shown))),
+        gap=GAP,
+        scale=png.whole_factor(images[0, 0]),
+        marked=dead,
+    )
+    return png.encode(sheet, _text(chosen, look, images, shown, [shown[position] for position in dead]))
+
+
+def _one(chosen: Chosen, model: TrainedModel, statistics: _Statistics, look: _Look, latent: int) -> bytes:
+    """A picture of one latent and nothing around it, larger than in a grid."""
+    images = _images(model, statistics, look, [latent])
+    scale = png.whole_factor(images[0, 0], side=LARGE_SIDE)
+    sheet = png.grid(_contrast(look)(images), columns=1, gap=0, scale=scale)
+    return png.encode(sheet, _text(chosen, look, images, [latent], [latent] if statistics.dead[latent] else []))
+
+
+def _contrast(look: _Look) -> Callable[[np.ndarray], np.ndarray]:
+    return png.spread if look.mode == "raw" else png.centred
+
+
+def _text(chosen: Chosen, look: _Look, images: np.ndarray, shown: Sequence[int], dead: Sequence[int]) -> dict[str, str]:
+    """What a picture says of itself, as tEXt chunks; all but sentences and names is JSON."""
+    inner = tuple(range(1, images.ndim))
+    ranges = np.stack([images.min(axis=inner), images.max(axis=inner)], axis=1)
+    contrasts = {
+        "raw": "each tile from its minimum (black) to its maximum (white)",
+        "difference": "each tile symmetric: 0 is mid grey, its largest magnitude black or white",
+    }
+    facts = {"latents": list(shown), "dead": list(dead), "ranges": ranges}
+    return {
+        **{name: representations.json_bytes(fact).decode() for name, fact in facts.items()},
+        "contrast": contrasts[look.mode],
+        "mode": look.mode,
+        "amplitude": str(look.amplitude),
+        "model": chosen.version.reference,
+    }

@@ -1,0 +1,123 @@
+"""How sparse a model's codes are, over HTTP: numbers, and three histograms as a chart.
+
+Computed once for each question and kept. The definitions stand in the workshop, the drawing in `charts`.
+"""
+
+from typing import Annotated, Any, Final, Literal
+
+import orjson
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel, Field
+
+from service import analysis, charts, problems, representations
+from service.dependencies import Rooms, RoomsDep
+from service.models import Chosen, ChosenDep
+from service.representations import JSON, Representation
+from sparse_coding import sparsity
+
+router = APIRouter(prefix="/api/v1", tags=["sparsity"])
+
+OFFERS: Final = (JSON, *charts.FORMS)
+MAX_SAMPLES: Final = 1_000_000
+
+
+class Histogram(BaseModel):
+    """Counts between neighbouring edges; there is one edge more than counts."""
+
+    edges: list[float]
+    counts: list[int]
+
+
+class PopulationSparsity(BaseModel):
+    """Fraction of latents active on a row."""
+
+    mean: float = Field(description="Over the rows.")
+    histogram: Histogram = Field(description="50 bins on [0, 1], counting rows.")
+
+
+class LifetimeSparsity(BaseModel):
+    """Fraction of rows that activate a latent."""
+
+    mean: float = Field(description="Over the latents.")
+    per_latent: list[float]
+    histogram: Histogram = Field(description="50 bins on [0, 1], counting latents.")
+
+
+class Latents(BaseModel):
+    """Some of the model's latents."""
+
+    count: int
+    indices: list[int]
+
+
+class L0(BaseModel):
+    """Mean number of latents per row."""
+
+    threshold: float = Field(description="Above the threshold.")
+    nonzero: float = Field(description="Not zero.")
+
+
+class SparsityAnswer(BaseModel):
+    """How many latents are active, and how often each one is."""
+
+    model: str
+    split: Literal["train", "test"]
+    num_samples: int = Field(description="Rows really used: the split may have fewer than were asked for.")
+    threshold: float = Field(description="A latent is active on a row when its activation is strictly above this.")
+    population_sparsity: PopulationSparsity
+    lifetime_sparsity: LifetimeSparsity
+    inactive_latents: Latents = Field(description="Active on fewer than 1 % of the rows.")
+    dead_latents: Latents = Field(description="At or below the threshold on every row of the whole split.")
+    activation_histogram: Histogram = Field(description="All activations, 100 bins from the least to the greatest.")
+    l0: L0
+    formulas: dict[str, str] = Field(description="What each number is, by name.")
+
+
+@router.get(
+    "/models/{model}/sparsity",
+    summary="Sparsity statistics",
+    response_class=Response,
+    responses={
+        200: representations.described(SparsityAnswer, *charts.FORMS),
+        304: {"description": "The client has it already."},
+        **problems.responses(404, 406, 503),
+    },
+)
+async def get_sparsity(
+    request: Request,
+    chosen: ChosenDep,
+    rooms: RoomsDep,
+    split: Annotated[
+        Literal["train", "test"], Query(description="Rows of which split of the dataset that it was trained on.")
+    ] = "test",
+    num_samples: Annotated[int, Query(ge=1, le=MAX_SAMPLES, description="The first so many rows.")] = 1000,
+    threshold: Annotated[float, Query(ge=0, le=1e6, allow_inf_nan=False, description="Active is above this.")] = 0.1,
+    form: Annotated[
+        Literal["json", "vega", "png", "svg"] | None, Query(alias="format", description="Overrides `Accept`.")
+    ] = None,
+) -> Response:
+    """Population and lifetime sparsity, dead and inactive latents; as a chart, the three histograms.
+
+    Population sparsity is the fraction of latents active on a row, lifetime sparsity the fraction of rows that
+    activate a latent.
+    """
+    wanted = representations.choose(request, OFFERS, form)
+    question = {"split": split, "num_samples": num_samples, "threshold": threshold}
+    content = await rooms.compute.run(request, _answer, rooms, chosen, question, wanted)
+    return representations.fixed(request, content, wanted, pinned=chosen.pinned)
+
+
+def _answer(rooms: Rooms, chosen: Chosen, question: dict[str, Any], wanted: Representation) -> bytes:
+    inputs = {"model": chosen.version.digest, "dataset": chosen.version.dataset_digest, **question}
+    kept = analysis.kept(rooms, "sparsity", inputs, lambda: _analyse(rooms, chosen, question))
+    report = {"model": chosen.version.reference, "split": question["split"], **orjson.loads(kept)}
+    if wanted == JSON:
+        return representations.json_bytes(report)
+    return charts.render(charts.sparsity_histograms(report), wanted)
+
+
+def _analyse(rooms: Rooms, chosen: Chosen, question: dict[str, Any]) -> bytes:
+    model = rooms.models.get(chosen.version.digest)
+    rows = analysis.dataset(rooms, chosen.version.dataset_digest).split(question["split"]).rows
+    report = sparsity.analyse(model, rows, threshold=question["threshold"], num_samples=question["num_samples"])
+    return representations.json_bytes(report.document())
