@@ -289,7 +289,7 @@ def _absent(session: Session, room: int, after: str) -> DatasetPage:
     names = [name for name in sorted(CATALOGUE) if name > after]
     absent = [CATALOGUE[name] for name in names if not _is_present(session, name)]
     more = len(absent) > room
-    last = absent[room - 1].name if room else after
+    last = absent[room - 1].name if more and room else after
     return DatasetPage(
         items=[_unborn(built_in) for built_in in absent[:room]], next_cursor=f"{_ABSENT}{last}" if more else None
     )

@@ -39,7 +39,7 @@ def _ending(stream: TextIO) -> list[Processor]:
     """The last steps: what makes text of an event."""
     remove = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     if stream.isatty():
-        return [remove, structlog.dev.ConsoleRenderer()]
+        return [remove, structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
     return [remove, structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
 
 

@@ -258,7 +258,7 @@ def _http_detail(error: HTTPException) -> str:
     if error.detail == _BODY_UNREADABLE:
         return _MALFORMED_JSON
     if error.status_code == 404 and error.detail == "Not Found":
-        return "there is nothing at this path"
+        return "there is nothing at this path; /docs shows what there is"
     if error.status_code == 405:
         return f"this path is there for {(error.headers or {}).get('Allow', 'other methods')}"
     return str(error.detail)
