@@ -1,0 +1,164 @@
+"""Hostile input against the real process: quick, clear refusals, no memory for what a header merely promises."""
+
+import gzip
+import io
+import json
+import socket
+import struct
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+
+MIB = 2**20
+NPY = "application/x-npy"
+SAFETENSORS = "application/vnd.safetensors"
+
+
+def npy_header(shape: str, descr: str = "'<f4'") -> bytes:
+    text = f"{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}, }}".encode()
+    text += b" " * (63 - (10 + len(text)) % 64) + b"\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text
+
+
+def safetensors_header(header: dict[str, Any]) -> bytes:
+    text = json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text
+
+
+def zip_bomb() -> bytes:
+    buffer = io.BytesIO()
+    with (
+        zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("train_vectors.npy", "w") as member,
+    ):
+        member.write(npy_header("(65536, 1024)"))
+        for _ in range(256):
+            member.write(bytes(MIB))
+    return buffer.getvalue()
+
+
+TENSOR = {"dtype": "F32", "shape": [2**40, 2**20], "data_offsets": [0, 2**62]}
+BODIES = {
+    "npy that promises 16 TiB": (NPY, npy_header("(4194304, 1048576)") + bytes(64)),
+    "npy whose product overflows": (NPY, npy_header("(4294967296, 4294967296)") + bytes(64)),
+    "npy with a negative dimension": (NPY, npy_header("(-1, 64)") + bytes(256)),
+    "npy of objects": (NPY, npy_header("(1,)", "'|O'") + b"\x80\x04."),
+    "npy with a version from the future": (NPY, b"\x93NUMPY\x09\x00" + bytes(64)),
+    "safetensors that promises 4 EiB": (SAFETENSORS, safetensors_header({"inputs": TENSOR}) + bytes(64)),
+    "safetensors with a header of 2^63 bytes": (SAFETENSORS, struct.pack("<Q", 2**63) + b"{}"),
+    "json nested 100,000 deep": ("application/json", b'{"inputs": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"),
+    "json with a huge integer": ("application/json", b'{"inputs": [[' + b"9" * 5000 + b"]]}"),
+    "json with NaN": ("application/json", b'{"inputs": [[NaN]]}'),
+    "a pickle": ("application/octet-stream", b"\x80\x04\x95\x10\x00\x00\x00\x00\x00\x00\x00\x8c\x05posix\x94."),
+}
+IDX_OF_4_BILLION = struct.pack(">IIII", 2051, 2**32 - 1, 512, 512)
+UPLOADS = {
+    "idx of 2^32 images": ("application/octet-stream", "train-images-idx3-ubyte", IDX_OF_4_BILLION),
+    "gzip bomb": ("application/gzip", "train-images-idx3-ubyte.gz", gzip.compress(bytes(512 * MIB), 9)),
+    "zip bomb": ("application/zip", "bomb.npz", zip_bomb()),
+    "pickle named npz": ("application/zip", "weights.npz", b"\x80\x04\x95\x10."),
+    "npy that promises 16 TiB": (NPY, "x.npy", npy_header("(4194304, 1048576)")),
+}
+
+
+def api_process(house: Any) -> psutil.Process:
+    """The child of `sae up` that listens."""
+    for child in psutil.Process(house.process.pid).children(recursive=True):
+        if any(word == "service" for word in child.cmdline()):
+            return child
+    raise AssertionError("no API process")
+
+
+def left_behind(house: Any) -> list[Path]:
+    uploads = house.folder / "uploads"
+    assert uploads.is_dir(), "where uploads are received"
+    return [path for path in uploads.rglob("*") if path.is_file()]
+
+
+@pytest.fixture
+def watched(house: Any) -> Iterator[None]:
+    """The API process keeps its size, stays alive and leaves no file of an upload behind."""
+    house.http.get("/api/v1/datasets")
+    process = api_process(house)
+    before = process.memory_info().rss
+    yield
+    assert process.memory_info().rss - before < 64 * MIB
+    assert house.http.get("/livez").status_code == 200
+    assert left_behind(house) == []
+
+
+@pytest.fixture(scope="module")
+def model(house: Any) -> str:
+    run = house.trained(
+        name="target", dataset={"name": "digits"}, model={"n_latents": 8, "hidden": []}, training={"epochs": 1}
+    )
+    return str(run["model"])
+
+
+@pytest.mark.parametrize("case", sorted(BODIES))
+def test_a_hostile_body_of_encode_is_refused_quickly(house: Any, model: str, watched: None, case: str) -> None:
+    media_type, body = BODIES[case]
+    answer = house.http.post(f"/api/v1/models/{model}/encode", content=body, headers={"Content-Type": media_type})
+    assert 400 <= answer.status_code < 500, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert problem["code"].isupper()
+    assert len(problem["detail"]) > 10, "says what was expected and what came"
+    assert len(answer.content) < 4096, "the client's own input is not echoed"
+
+
+@pytest.mark.parametrize("multipart", [True, False], ids=["multipart", "raw"])
+@pytest.mark.parametrize("case", sorted(UPLOADS))
+def test_a_hostile_upload_is_refused_and_leaves_nothing(house: Any, watched: None, case: str, multipart: bool) -> None:
+    media_type, name, body = UPLOADS[case]
+    path = "/api/v1/datasets/hostile"
+    if multipart:
+        answer = house.http.post(path, files=[("files", (name, body, media_type))])
+    else:
+        answer = house.http.post(path, content=body, headers={"Content-Type": media_type})
+    assert 400 <= answer.status_code < 500, answer.text
+    assert answer.json()["code"].isupper()
+    assert house.http.get(path).status_code == 404
+
+
+def test_an_upload_that_breaks_off_leaves_nothing(house: Any, watched: None) -> None:
+    body = npy_header("(1000, 100)") + bytes(1000)
+    head = (
+        f"POST /api/v1/datasets/broken HTTP/1.1\r\nHost: {house.http.base_url.host}:{house.http.base_url.port}\r\n"
+        f"Content-Type: {NPY}\r\nContent-Length: 400128\r\n\r\n"
+    )
+    with socket.create_connection((house.http.base_url.host, house.http.base_url.port)) as connection:
+        connection.sendall(head.encode() + body)
+        time.sleep(0.2)  # the service is inside the body when the connection goes
+    deadline = time.monotonic() + 30
+    while left_behind(house) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert house.http.get("/api/v1/datasets/broken").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/v1/datasets/%2e%2e%2fregistry.sqlite3", "/api/v1/models/..%2f..%2fetc", "/api/v1/datasets/a%00b"]
+)
+def test_a_name_that_climbs_out_of_its_folder_is_refused(house: Any, watched: None, path: str) -> None:
+    for method in ("GET", "DELETE"):
+        answer = house.http.request(method, path)
+        assert answer.status_code in (404, 405, 422), answer.text
+    assert (house.folder / "registry.sqlite3").exists()
+
+
+def test_rows_that_no_dataset_has_are_refused(house: Any, model: str, watched: None) -> None:
+    for indices in ([360], [-1], [2**62]):
+        body = {"dataset": "digits", "split": "test", "indices": indices}
+        answer = house.http.post(f"/api/v1/models/{model}/encode", json=body)
+        assert answer.status_code == 422, answer.text
+    wide = np.zeros((2, 63)).tolist()
+    answer = house.http.post(f"/api/v1/models/{model}/encode", json={"inputs": wide})
+    assert (answer.status_code, answer.json()["code"]) == (422, "WRONG_WIDTH")
+    assert "64" in answer.json()["detail"]
+    assert "63" in answer.json()["detail"]
