@@ -15,20 +15,20 @@ NETWORK: Final = re.compile(
 MOUNTS: Final = Path("/proc/mounts")
 
 
-def kind_of(path: Path, mounts: Path = MOUNTS) -> str | None:
+def kind_of(path: Path) -> str | None:
     """The type of the file system that holds `path`, which need not exist yet; None where the kernel does not say."""
     place = path.resolve()
     try:
-        lines = mounts.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+        lines = MOUNTS.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     except OSError:
         return None
     kinds = {Path(_unescaped(point)): kind for _, point, kind, *_ in map(str.split, lines)}
     return next((kinds[folder] for folder in (place, *place.parents) if folder in kinds), None)
 
 
-def require_local(path: Path, mounts: Path = MOUNTS) -> None:
+def require_local(path: Path) -> None:
     """Raises NetworkFileSystem if SQLite's locks cannot be trusted at `path`."""
-    kind = kind_of(path, mounts)
+    kind = kind_of(path)
     if kind is not None and NETWORK.fullmatch(kind):
         raise NetworkFileSystem(
             f"the SQLite database would lie on a network file system ({kind}), where its locks do not hold: set "

@@ -20,7 +20,6 @@ from registry.tables import Run
 T = TypeVar("T")
 
 
-
 @pytest.fixture(scope="session")
 def migrated_postgres(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A migrated PostgreSQL database for one test after another: making a new one for each takes ten times as long."""

@@ -8,6 +8,7 @@ from threading import Barrier
 from typing import Any
 
 import pytest
+from sqlalchemy.orm import Session
 
 from registry import idempotency, runs
 from registry.errors import IdempotencyMismatch
@@ -129,8 +130,11 @@ def test_a_key_is_forgotten_after_a_day(desk: Any) -> None:
 
 
 def test_a_transaction_that_breaks_off_leaves_neither_run_nor_key(desk: Any) -> None:
-    with pytest.raises(RuntimeError), desk.database.write() as session:
+    def break_off(session: Session) -> None:
         runs.enqueue(session, kind="train", spec={}, spec_version=1, idempotency_key="key", request_sha256=ASKED)
         raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        desk.do(break_off)
     assert desk.see(runs.counts)["queued"] == 0
     desk.enqueue(idempotency_key="key", request_sha256=OTHER)

@@ -1,0 +1,124 @@
+"""What the schema itself refuses, to whoever writes past the functions of this room."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
+from sqlalchemy.exc import IntegrityError
+
+from registry import artifacts, datasets, models, runs, tables
+
+IMAGES = datasets.Facts("images", (1, 8, 8), 64, 80, 20)
+
+
+@pytest.fixture
+def house(desk: Any) -> Any:
+    """A registry with a row in every table that refers to another."""
+    for content in ("input", "checkpoint", "analysis", "unused"):
+        desk.do(artifacts.register, desk.blob(content))
+    desk.do(datasets.enter, name="digits", stored=desk.blob("dataset"), facts=IMAGES)
+    run = desk.enqueue(idempotency_key="key", request_sha256="0" * 64)
+    desk.claim()
+    desk.do(runs.attach_dataset, run.id, 1, desk.blob("input").sha256)
+    desk.do(runs.add_checkpoint, run.id, 1, epoch=1, stored=desk.blob("checkpoint"))
+    desk.succeed(desk.get(run))
+    desk.do(models.set_alias, "model", "production", 1)
+    execute(desk, f"INSERT INTO analyses VALUES ('{'0' * 64}', 'probe', '{desk.blob('analysis').sha256}', 0)")
+    return desk
+
+
+def execute(desk: Any, statement: str) -> None:
+    desk.do(lambda session: session.execute(text(statement)))
+
+
+BROKEN = {
+    "ck_runs_state": "UPDATE runs SET state = 'sleeping' WHERE state = 'queued'",
+    "ck_runs_device": "UPDATE runs SET device = 'tpu'",
+    "ck_runs_lease_owner": "UPDATE runs SET state = 'running' WHERE state = 'queued'",
+    "ck_runs_lease_expires_at": "UPDATE runs SET lease_expires_at = 5 WHERE state = 'queued'",
+    "ck_runs_stop_requested": "UPDATE runs SET stop_requested = 'sleep' WHERE state = 'running'",
+    "ck_runs_wish_of_a_running_run": "UPDATE runs SET stop_requested = 'cancel' WHERE state = 'queued'",
+    "ck_runs_finished_at": "UPDATE runs SET finished_at = 5 WHERE state = 'queued'",
+    "ck_runs_error_code": "UPDATE runs SET error_code = 'X' WHERE state = 'queued'",
+    "ck_runs_result": "UPDATE runs SET result = '{}' WHERE state = 'queued'",
+    "ck_runs_model": "UPDATE runs SET model_version = 1 WHERE state = 'queued'",
+    "ck_runs_counters": "UPDATE runs SET fence = 0 WHERE state = 'running'",
+    "ck_attempts_outcome": "UPDATE attempts SET outcome = 'vanished' WHERE outcome IS NOT NULL",
+    "ck_attempts_ended_at": "UPDATE attempts SET outcome = NULL",
+    "ck_checkpoints_epoch": "UPDATE checkpoints SET epoch = -1",
+    "ck_artifacts_sha256": "INSERT INTO artifacts VALUES ('abc', 1, 0, 0)",
+    "ck_artifacts_bytes": f"INSERT INTO artifacts VALUES ('{'0' * 64}', -1, 0, 0)",
+    "ck_datasets_kind": "UPDATE datasets SET kind = 'sounds', image_shape = NULL",
+    "ck_datasets_image_shape": "UPDATE datasets SET image_shape = NULL",
+    "ck_datasets_counts": "UPDATE datasets SET train_rows = 0",
+    "ck_models_name": "INSERT INTO models VALUES ('stats', 1, 0)",
+    "ck_models_last_version": "INSERT INTO models VALUES ('other', 0, 0)",
+    "ck_model_versions_version": "INSERT INTO model_versions SELECT name, 0, 'another id', run_id, 1, digest,"
+    " dataset_name, dataset_digest, spec, spec_version, result, created_at FROM model_versions",
+    "uq_model_versions_run_id_member": "INSERT INTO model_versions SELECT name, 2, 'another id', run_id, member,"
+    " digest, dataset_name, dataset_digest, spec, spec_version, result, created_at FROM model_versions",
+    "uq_model_versions_id": "INSERT INTO model_versions SELECT name, 2, id, run_id, 1, digest,"
+    " dataset_name, dataset_digest, spec, spec_version, result, created_at FROM model_versions",
+    "uq_datasets_name": "INSERT INTO datasets SELECT 'another id', name, digest, bytes, kind, image_shape, n_inputs,"
+    " classes, train_rows, test_rows, minimum, maximum, builtin, created_at FROM datasets",
+    "uq_attempts_open": "INSERT INTO attempts (run_id, fence, attempt, worker_id, started_at)"
+    " SELECT id, 9, 9, 'me', 0 FROM runs WHERE state = 'running'",
+}
+"""For each constraint a statement that breaks it, and no other."""
+
+
+@pytest.mark.parametrize("constraint", BROKEN)
+def test_no_row_can_contradict_itself(house: Any, constraint: str) -> None:
+    house.running()
+    house.enqueue()
+    with pytest.raises(IntegrityError) as caught:
+        execute(house, BROKEN[constraint])
+    message = str(caught.value.orig)
+    if "UNIQUE constraint failed" not in message:  # where SQLite names the columns instead
+        assert constraint in message
+
+
+def test_every_constraint_of_the_tables_is_tried() -> None:
+    named = {
+        str(constraint.name)
+        for table in tables.Base.metadata.tables.values()
+        for constraint in (*table.constraints, *table.indexes)
+        if isinstance(constraint, CheckConstraint | UniqueConstraint)
+        or (isinstance(constraint, Index) and constraint.unique)
+    }
+    assert named == set(BROKEN)
+
+
+@pytest.mark.parametrize("content", ["dataset", "input", "checkpoint", "analysis", "weights"])
+def test_a_blob_in_use_cannot_be_deleted(house: Any, content: str) -> None:
+    [run] = house.see(runs.page, limit=1, state="succeeded").items
+    stored = house.blob(f"weights {run.id}" if content == "weights" else content)
+    with pytest.raises(IntegrityError):
+        execute(house, f"DELETE FROM artifacts WHERE sha256 = '{stored.sha256}'")
+
+
+def test_a_blob_that_nothing_uses_can_be_deleted(house: Any) -> None:
+    execute(house, f"DELETE FROM artifacts WHERE sha256 = '{house.blob('unused').sha256}'")
+
+
+@pytest.mark.parametrize("statement", ["DELETE FROM runs", "DELETE FROM models", "DELETE FROM model_versions"])
+def test_nothing_is_deleted_by_cascade(house: Any, statement: str) -> None:
+    with pytest.raises(IntegrityError):
+        execute(house, statement)
+
+
+@pytest.mark.parametrize(
+    "table", ["attempts", "checkpoints", "run_events", "run_inputs", "run_metrics", "run_outputs", "idempotency_keys"]
+)
+def test_what_is_told_of_a_run_needs_the_run(house: Any, table: str) -> None:
+    rows = {
+        "attempts": "('none', 1, 1, 'me', NULL, NULL, 0, 0, 'lost', NULL, NULL)",
+        "checkpoints": f"('none', 1, 1, '{house.blob('unused').sha256}', 1, 0)",
+        "run_events": "('none', 1, 0, 'created', '{}')",
+        "run_inputs": f"('none', 'dataset', '{house.blob('unused').sha256}')",
+        "run_metrics": "('none', 0, 1, '{}')",
+        "run_outputs": f"('none', 'weights', 0, '{house.blob('unused').sha256}')",
+        "idempotency_keys": f"('other', '{'0' * 64}', 'none', 0)",
+    }
+    with pytest.raises(IntegrityError):
+        execute(house, f"INSERT INTO {table} VALUES {rows[table]}")
