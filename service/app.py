@@ -16,6 +16,7 @@ from service import (
     encodings,
     features,
     health,
+    metrics,
     models,
     problems,
     reception,
@@ -33,6 +34,7 @@ from service.settings import ServiceSettings
 
 ROUTERS: Final = (
     runs.router,
+    metrics.router,
     datasets.router,
     models.router,
     encodings.router,

@@ -3,19 +3,17 @@
 Knows how a reference is resolved and pinned; never loads a tensor.
 """
 
-import base64
 import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from fastapi.responses import FileResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from registry import models
 from registry.tables import ModelVersion
-from service import problems, representations
+from service import files, problems
 from service.dependencies import RoomsDep
 from service.errors import InvalidRequest
 from service.pages import Cursor, Limit, NextCursor
@@ -171,15 +169,12 @@ def delete_alias(name: NamePath, alias: AliasPath, rooms: RoomsDep) -> None:
 )
 def get_weights(request: Request, chosen: ChosenDep, rooms: RoomsDep) -> Response:
     """The final weights as a safetensors file, with all that is needed to use it elsewhere in its metadata."""
-    digest = chosen.version.digest
-    etag = f'"{digest}"'
-    headers = representations.fixed_headers(etag, pinned=chosen.pinned)
-    if representations.has_already(request, etag):
-        return Response(status_code=304, headers=headers)
-    headers["Repr-Digest"] = f"sha-256=:{base64.b64encode(bytes.fromhex(digest)).decode()}:"
-    return FileResponse(
-        rooms.artifacts.path(digest),
-        headers=headers,
-        media_type=SAFETENSORS.media_type,
-        filename=f"{chosen.version.reference}.safetensors",
+    version = chosen.version
+    return files.download(
+        request,
+        rooms.artifacts.path(version.digest),
+        version.digest,
+        SAFETENSORS,
+        name=f"{version.reference}.safetensors",
+        pinned=chosen.pinned,
     )

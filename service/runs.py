@@ -1,33 +1,25 @@
-"""Runs over HTTP: ask for one, look at it, stop it, and take its curves and checkpoints away.
+"""Runs over HTTP: ask for one, look at it, stop it, and take its checkpoints away; its curves stand in `metrics`.
 
 Judges a spec against its dataset before anything is queued. Knows neither training nor the queue's statements.
 """
 
-import base64
-import csv
 import hashlib
-import io
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Body, Header, Path, Query, Request, Response
-from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import FileResponse
+from fastapi import APIRouter, Body, Header, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
-from registry import datasets, metrics, models, runs, tables
+from registry import datasets, models, runs, tables
 from registry.errors import DatasetNotFound, InvalidRequest
-from service import charts, problems, representations, space
-from service.dependencies import Rooms, RoomsDep
+from service import files, problems, space
+from service.dependencies import RoomsDep
 from service.errors import Fault, SpecRefused, UnknownDataset
 from service.pages import MAX_PAGE, Cursor, Limit, NextCursor
-from service.representations import CSV, JSON, SAFETENSORS
+from service.representations import SAFETENSORS
 from sparse_coding import catalogue, spec
-
-MAX_RECORDS: Final = 10_000
-"""Epochs in one answer."""
 
 router = APIRouter(prefix="/api/v1", tags=["runs"])
 
@@ -109,28 +101,6 @@ class CancelWish(_Answer):
     force: bool = Field(False, description="Do not wait for the worker: take the run from it now.")
 
 
-class EpochRecord(_Answer):
-    """What one epoch measured; a figure that the run does not have is null."""
-
-    member: Count | None = None
-    epoch: Count
-    loss: float | None
-    reconstruction: float | None
-    sparsity: float | None = Field(description="The penalty before its weight.")
-    test_mse: float | None
-    explained_variance: float | None
-    l0: float | None
-    dead_latents: Count | None
-    seconds: float | None
-
-
-class MetricsPage(_Answer):
-    """Records by ascending epoch."""
-
-    items: list[EpochRecord] = Field(max_length=MAX_RECORDS)
-    next_cursor: NextCursor
-
-
 class CheckpointAnswer(_Answer):
     """A file from which the run would resume."""
 
@@ -162,7 +132,7 @@ def create_run(
         Header(
             min_length=1,
             max_length=255,
-            pattern=r"^[!-~]+$",
+            pattern=r'^"?[!#-~]+"?$',
             description="Sent again with the same body, it gives the first answer's run instead of another one.",
         ),
     ] = None,
@@ -233,42 +203,6 @@ def cancel_run(
         return _answer(runs.cancel(session, run_id, force=wish is not None and wish.force))
 
 
-@router.get(
-    "/runs/{run_id}/metrics",
-    summary="The curves of a run",
-    response_class=Response,
-    responses={
-        200: representations.described(MetricsPage, CSV, *charts.FORMS),
-        304: {"description": "The client has it already."},
-        **problems.responses(404, 406, 503),
-    },
-)
-async def list_metrics(
-    request: Request,
-    rooms: RoomsDep,
-    run_id: RunId,
-    after: Annotated[int, Query(ge=0, le=2**31 - 1, description="Only epochs after this one.")] = 0,
-    limit: Annotated[int, Query(ge=1, le=2**31 - 1, description=f"At most {MAX_RECORDS} are given.")] = 1000,
-    form: Annotated[
-        Literal["json", "csv", "vega", "png", "svg"] | None, Query(alias="format", description="Overrides `Accept`.")
-    ] = None,
-) -> Response:
-    """One record an epoch, ascending: as JSON, as CSV, or drawn (Vega-Lite, PNG, SVG)."""
-    chosen = representations.choose(request, (JSON, CSV, *charts.FORMS), form)
-    run, records, more = await run_in_threadpool(_records, rooms, run_id, after, min(limit, MAX_RECORDS))
-    if chosen == JSON:
-        following = str(records[-1]["epoch"]) if more else None
-        content = representations.json_bytes({"items": records, "next_cursor": following})
-    elif chosen == CSV:
-        content = _table(records)
-    else:
-        title = f"Training of {run.spec.get('name', run.id)}"
-        content = await rooms.compute.run(
-            request, lambda: charts.render(charts.training_curves(records, title), chosen)
-        )
-    return representations.fixed(request, content, chosen, pinned=False)
-
-
 @router.get("/runs/{run_id}/checkpoints", summary="List a run's checkpoints", responses=problems.responses(404))
 def list_checkpoints(rooms: RoomsDep, run_id: RunId) -> CheckpointList:
     with rooms.database.read() as session:
@@ -289,7 +223,7 @@ def list_checkpoints(rooms: RoomsDep, run_id: RunId) -> CheckpointList:
     responses={
         200: {"content": {SAFETENSORS.media_type: {"schema": {"type": "string", "format": "binary"}}}},
         304: {"description": "The client has it already."},
-        **problems.responses(404),
+        **problems.responses(404, 416),
     },
 )
 def get_checkpoint(
@@ -301,15 +235,13 @@ def get_checkpoint(
     """The file from which a worker would resume: weights, the optimiser's moments and the epoch, as safetensors."""
     with rooms.database.read() as session:
         found = runs.checkpoint(session, run_id, epoch)
-    headers = representations.fixed_headers(f'"{found.sha256}"', pinned=True)
-    if representations.has_already(request, headers["ETag"]):
-        return Response(status_code=304, headers=headers)
-    digest = base64.b64encode(bytes.fromhex(found.sha256)).decode()
-    return FileResponse(
+    return files.download(
+        request,
         rooms.artifacts.path(found.sha256),
-        media_type=SAFETENSORS.media_type,
-        filename=f"{run_id}-{epoch}.safetensors",
-        headers={**headers, "Repr-Digest": f"sha-256=:{digest}:"},
+        found.sha256,
+        SAFETENSORS,
+        name=f"{run_id}-{epoch}.safetensors",
+        pinned=True,
     )
 
 
@@ -389,23 +321,3 @@ def _progress(stored: Mapping[str, Any] | None) -> Progress | None:
     if stored is None:
         return None
     return Progress(**{name: stored[name] for name in Progress.model_fields if name in stored})
-
-
-def _records(rooms: Rooms, run_id: str, after: int, limit: int) -> tuple[tables.Run, Sequence[Mapping[str, Any]], bool]:
-    """The run, records of the epochs after `after`, and whether there are more."""
-    with rooms.database.read() as session:
-        run = runs.get(session, run_id)
-        rows = metrics.read(session, run_id, after, limit + 1)
-    several = any(row.member for row in rows)
-    records = [{**({"member": row.member} if several else {}), "epoch": row.epoch, **row.record} for row in rows]
-    return run, records[:limit], len(records) > limit
-
-
-def _table(records: Sequence[Mapping[str, Any]]) -> bytes:
-    """CSV with a column for each field, in the order in which the fields came; null is empty."""
-    columns = list(dict.fromkeys(name for record in records for name in record)) or ["epoch"]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(records)
-    return text.getvalue().encode()

@@ -104,8 +104,8 @@ def test_a_spec_that_makes_no_sense_is_refused_by_a_pointer_to_the_field(
 
 
 def test_a_long_input_is_never_echoed_and_many_faults_are_counted_not_listed(gallery: Any) -> None:
-    body = {"dataset": {"name": "n" * 5000}, "model": {"hidden": [0] * 5}} | {f"field{i}": "v" * 100 for i in range(500)}
-    answer = gallery.http.post("/api/v1/runs", json=body | {"k" * 5000: 1})
+    body: dict[str, Any] = {"dataset": {"name": "n" * 5000}, "model": {"hidden": [0] * 5}, "k" * 5000: 1}
+    answer = gallery.http.post("/api/v1/runs", json=body | {f"field{i}": "v" * 100 for i in range(500)})
     assert len(faults(answer)) == problems.MAX_FAULTS
     assert "and 50" in answer.json()["detail"]
     assert "nnnn" not in answer.text

@@ -1,0 +1,105 @@
+"""The curves of a run over HTTP: a record an epoch, as numbers, as a table or drawn.
+
+Knows no meaning of the numbers; what is drawn of them stands in `charts`.
+"""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Final, Literal
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from pydantic import BaseModel, ConfigDict, Field
+
+from registry import metrics, runs, tables
+from service import charts, problems, representations
+from service.dependencies import Rooms, RoomsDep
+from service.pages import NextCursor
+from service.representations import CSV, JSON
+from service.runs import Count, RunId
+
+MAX_RECORDS: Final = 10_000
+"""Epochs in one answer."""
+
+router = APIRouter(prefix="/api/v1", tags=["runs"])
+
+
+class EpochRecord(BaseModel):
+    """What one epoch measured; a figure that the run does not have is null."""
+
+    model_config = ConfigDict(extra="forbid")
+    member: Count | None = None
+    epoch: Count
+    loss: float | None
+    reconstruction: float | None
+    sparsity: float | None = Field(description="The penalty before its weight.")
+    test_mse: float | None
+    explained_variance: float | None
+    l0: float | None
+    dead_latents: Count | None
+    seconds: float | None
+
+
+class MetricsPage(BaseModel):
+    """Records by ascending epoch."""
+
+    model_config = ConfigDict(extra="forbid")
+    items: list[EpochRecord] = Field(max_length=MAX_RECORDS)
+    next_cursor: NextCursor
+
+
+@router.get(
+    "/runs/{run_id}/metrics",
+    summary="The curves of a run",
+    response_class=Response,
+    responses={
+        200: representations.described(MetricsPage, CSV, *charts.FORMS),
+        304: {"description": "The client has it already."},
+        **problems.responses(404, 406, 503),
+    },
+)
+async def list_metrics(
+    request: Request,
+    rooms: RoomsDep,
+    run_id: RunId,
+    after: Annotated[int, Query(ge=0, le=2**31 - 1, description="Only epochs after this one.")] = 0,
+    limit: Annotated[int, Query(ge=1, le=2**31 - 1, description=f"At most {MAX_RECORDS} are given.")] = 1000,
+    form: Annotated[
+        Literal["json", "csv", "vega", "png", "svg"] | None, Query(alias="format", description="Overrides `Accept`.")
+    ] = None,
+) -> Response:
+    """One record an epoch, ascending: as JSON, as CSV, or drawn (Vega-Lite, PNG, SVG)."""
+    chosen = representations.choose(request, (JSON, CSV, *charts.FORMS), form)
+    run, records, more = await run_in_threadpool(_records, rooms, run_id, after, min(limit, MAX_RECORDS))
+    if chosen == JSON:
+        following = str(records[-1]["epoch"]) if more else None
+        content = representations.json_bytes({"items": records, "next_cursor": following})
+    elif chosen == CSV:
+        content = _table(records)
+    else:
+        title = f"Training of {run.spec.get('name', run.id)}"
+        content = await rooms.compute.run(
+            request, lambda: charts.render(charts.training_curves(records, title), chosen)
+        )
+    return representations.fixed(request, content, chosen, pinned=False)
+
+
+def _records(rooms: Rooms, run_id: str, after: int, limit: int) -> tuple[tables.Run, Sequence[Mapping[str, Any]], bool]:
+    """The run, records of the epochs after `after`, and whether there are more."""
+    with rooms.database.read() as session:
+        run = runs.get(session, run_id)
+        rows = metrics.read(session, run_id, after, limit + 1)
+    several = any(row.member for row in rows)
+    records = [{**({"member": row.member} if several else {}), "epoch": row.epoch, **row.record} for row in rows]
+    return run, records[:limit], len(records) > limit
+
+
+def _table(records: Sequence[Mapping[str, Any]]) -> bytes:
+    """CSV with a column for each field, in the order in which the fields came; null is empty."""
+    columns = list(dict.fromkeys(name for record in records for name in record)) or ["epoch"]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(records)
+    return text.getvalue().encode()
