@@ -11,13 +11,18 @@ from typing import Any, Final
 
 from registry import analyses, artifacts
 from registry.errors import ArtifactMissing
-from service import reception
+from service import reception, space
 from service.dependencies import Rooms
+from service.errors import StorageFull
 from sparse_coding import datasets, spec
 from sparse_coding.datasets import Dataset
+from sparse_coding.weights import TrainedModel
 
 FORMULAS_VERSION: Final = 1
 """Grows with every change of a formula or of a kept form, so that answers kept from before are not given."""
+
+MAX_ACTIVATIONS: Final = 2**26
+"""Activations that an analysis holds at a time: 256 MiB of float32."""
 
 
 def kept(rooms: Rooms, kind: str, inputs: Mapping[str, Any], make: Callable[[], bytes]) -> bytes:
@@ -43,6 +48,16 @@ def key_of(kind: str, inputs: Mapping[str, Any]) -> str:
 
 
 def _keep(rooms: Rooms, key: str, kind: str, content: bytes) -> None:
+    """Store the answer, unless the storage is full: it can always be computed again."""
+    try:
+        with rooms.database.read() as session:
+            space.require(session, rooms.settings.max_stored_bytes, len(content))
+    except StorageFull:
+        return
+    _store(rooms, key, kind, content)
+
+
+def _store(rooms: Rooms, key: str, kind: str, content: bytes) -> None:
     with reception.folder(rooms.settings.uploads_dir) as folder:
         unfinished = folder / kind
         unfinished.write_bytes(content)
@@ -50,6 +65,11 @@ def _keep(rooms: Rooms, key: str, kind: str, content: bytes) -> None:
     with rooms.database.write() as session:
         artifacts.register(session, stored)
         analyses.keep(session, key, kind, stored)
+
+
+def fitting(model: TrainedModel, rows: int) -> int:
+    """So many of `rows` rows that their activations are at most `MAX_ACTIVATIONS`; at least one."""
+    return max(1, min(rows, MAX_ACTIVATIONS // model.n_latents))
 
 
 def dataset(rooms: Rooms, digest: str) -> Dataset:

@@ -9,7 +9,7 @@ import contextlib
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Final, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar
 
 import torch
 from starlette.requests import ClientDisconnect, Request
@@ -28,7 +28,8 @@ class Compute:
 
     def __init__(self, *, threads: int | None, max_waiting: int) -> None:
         self._max_waiting = max_waiting
-        self._slots = threading.BoundedSemaphore(max_waiting)
+        self._lock = threading.Lock()
+        self._waiting = 0
         self._executor = ThreadPoolExecutor(
             max_workers=1, thread_name_prefix="compute", initializer=_settle, initargs=(threads,)
         )
@@ -53,15 +54,26 @@ class Compute:
             with contextlib.suppress(asyncio.CancelledError):
                 await gone
 
+    @property
+    def waiting(self) -> int:
+        """Pieces of work that wait or run."""
+        return self._waiting
+
     def _submit(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        if not self._slots.acquire(blocking=False):
-            raise Overloaded(
-                f"{self._max_waiting} computations are waiting already; try again in {RETRY_SECONDS} s",
-                retry_after=RETRY_SECONDS,
-            )
+        with self._lock:
+            if self._waiting >= self._max_waiting:
+                raise Overloaded(
+                    f"{self._waiting} computations are waiting already; try again in {RETRY_SECONDS} s",
+                    retry_after=RETRY_SECONDS,
+                )
+            self._waiting += 1
         future = self._executor.submit(_call, lambda: function(*args, **kwargs))
-        future.add_done_callback(lambda _: self._slots.release())
+        future.add_done_callback(self._leave)
         return future
+
+    def _leave(self, _: "Future[Any]") -> None:
+        with self._lock:
+            self._waiting -= 1
 
     def close(self) -> None:
         """Drop what waits, and wait for what runs."""

@@ -31,9 +31,6 @@ OFFERS: Final = (JSON, PNG)
 SPLIT: Final = "test"
 """Statistics and the inputs that activate a latent most are taken from rows that it was not trained on."""
 MAX_TOP: Final = 32
-MAX_ACTIVATIONS: Final = 2**26
-"""Statistics are computed from so many activations at most, in whole rows: 256 MiB of float32."""
-MIN_ROWS: Final = 1024
 GAP: Final = 4
 LARGE_SIDE: Final = 256
 """Side in pixels that the picture of one latent aims at."""
@@ -100,6 +97,15 @@ class _Look:
 
 
 @dataclass(frozen=True)
+class _Page:
+    """Which latents are asked for."""
+
+    sort: Sort
+    cursor: str | None
+    limit: int
+
+
+@dataclass(frozen=True)
 class _Statistics:
     """What one pass over the test split says of all n latents."""
 
@@ -154,7 +160,7 @@ async def list_features(
     symmetric about mid grey. Dead latents have a coloured frame. The text chunk `latents` names what is shown.
     """
     wanted = representations.choose(request, OFFERS, form)
-    page = (sort, cursor, min(limit, MAX_PAGE))
+    page = _Page(sort, cursor, min(limit, MAX_PAGE))
     content = await rooms.compute.run(request, _list, rooms, chosen, _Look(mode, amplitude), page, wanted)
     return representations.fixed(request, content, wanted, pinned=chosen.pinned)
 
@@ -185,14 +191,12 @@ async def get_feature(
     return representations.fixed(request, content, wanted, pinned=chosen.pinned)
 
 
-def _list(
-    rooms: Rooms, chosen: Chosen, look: _Look, page: tuple[Sort, str | None, int], wanted: Representation
-) -> bytes:
+def _list(rooms: Rooms, chosen: Chosen, look: _Look, page: _Page, wanted: Representation) -> bytes:
     model = rooms.models.get(chosen.version.digest)
     if wanted == PNG:
         reconstructions.image_shape(model)
     statistics = _statistics(rooms, chosen, model)
-    shown, following = _page(statistics, chosen.version.digest, *page)
+    shown, following = _turn(statistics, chosen.version.digest, page)
     if wanted == PNG:
         return _grid(rooms, chosen, model, statistics, look, shown)
     document: dict[str, Any] = {"model": chosen.version.reference, **vars(look)}
@@ -201,20 +205,18 @@ def _list(
     return representations.json_bytes(document)
 
 
-def _page(
-    statistics: _Statistics, digest: str, sort: Sort, cursor: str | None, limit: int
-) -> tuple[list[int], str | None]:
+def _turn(statistics: _Statistics, digest: str, page: _Page) -> tuple[list[int], str | None]:
     """The latents of one page, and the cursor of the next. A cursor belongs to one model version and one order."""
     count = len(statistics.dead)
-    order = np.arange(count) if sort == "index" else np.argsort(-statistics.lifetime_sparsity, kind="stable")
-    suffix = f".{sort}.{digest[:12]}"
+    order = np.arange(count) if page.sort == "index" else np.argsort(-statistics.lifetime_sparsity, kind="stable")
+    suffix = f".{page.sort}.{digest[:12]}"
     start = 0
-    if cursor is not None:
-        number = cursor.removesuffix(suffix)
-        if number == cursor or not number.isascii() or not number.isdecimal() or not 0 < int(number) < count:
+    if page.cursor is not None:
+        number = page.cursor.removesuffix(suffix)
+        if number == page.cursor or not number.isascii() or not number.isdecimal() or not 0 < int(number) < count:
             raise InvalidCursor("the cursor is not `next_cursor` of a page of this model in this order")
         start = int(number)
-    end = start + limit
+    end = start + page.limit
     return order[start:end].tolist(), f"{end}{suffix}" if end < count else None
 
 
@@ -247,7 +249,7 @@ def _statistics(rooms: Rooms, chosen: Chosen, model: TrainedModel) -> _Statistic
 def _measure(rooms: Rooms, chosen: Chosen, model: TrainedModel) -> bytes:
     """One pass over the split; the result as safetensors, one array for each field of `_Statistics`."""
     rows = analysis.dataset(rooms, chosen.version.dataset_digest).split(SPLIT).rows
-    codes = sparsity.encode_all(model, rows[: max(MIN_ROWS, MAX_ACTIVATIONS // model.n_latents)])
+    codes = sparsity.encode_all(model, rows[: analysis.fitting(model, len(rows))])
     tops = [feature_images.top_inputs(codes, latent, MAX_TOP) for latent in range(model.n_latents)]
     return safetensors.numpy.save(
         {
@@ -285,7 +287,7 @@ def _pixels(model: TrainedModel, statistics: _Statistics, look: _Look, latent: i
     if model.preprocessing.image_shape is None:
         return None
     image = _images(model, statistics, look, [latent])[0]
-    return image[0] if len(image) == 1 else image.transpose(1, 2, 0)
+    return np.asarray(image[0] if len(image) == 1 else image.transpose(1, 2, 0))
 
 
 def _grid(

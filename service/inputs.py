@@ -52,7 +52,7 @@ class NumberRows(BaseModel):
     """Rows of the model's width in raw units ([0, 1] for images), flat or nested as images. Only described by this."""
 
     model_config = ConfigDict(extra="forbid")
-    inputs: list[list[Any]] = Field(
+    inputs: list[Annotated[list[Any], Field(max_length=MAX_NUMBERS)]] = Field(
         min_length=1,
         max_length=1_000_000,
         description="[rows][n_inputs], or as images [rows][height][width], in colour [rows][height][width][3].",
@@ -63,7 +63,9 @@ class CodeRows(BaseModel):
     """Codes of the model's width. Only described by this."""
 
     model_config = ConfigDict(extra="forbid")
-    codes: list[list[float]] = Field(min_length=1, max_length=1_000_000, description="[rows][n_latents]")
+    codes: list[Annotated[list[float], Field(max_length=65_536)]] = Field(
+        min_length=1, max_length=1_000_000, description="[rows][n_latents]"
+    )
 
 
 class SparseRow(BaseModel):
@@ -109,11 +111,10 @@ class Body:
 def described(*schemas: type[BaseModel], tensor_name: str, examples: Mapping[str, Any]) -> dict[str, Any]:
     """`openapi_extra` of a route that parses its body by itself; the examples work once the demo has been run."""
     binary = {"type": "string", "format": "binary"}
+    documents = [schema.model_json_schema(ref_template="#/components/schemas/{model}") for schema in schemas]
+    one_of = [{name: value for name, value in document.items() if name != "$defs"} for document in documents]
     content = {
-        JSON.media_type: {
-            "schema": {"oneOf": [schema.model_json_schema() for schema in schemas]},
-            "examples": examples,
-        },
+        JSON.media_type: {"schema": {"oneOf": one_of}, "examples": examples},
         NPY.media_type: {"schema": {**binary, "description": "float32, float16, or uint8, which is divided by 255."}},
         SAFETENSORS.media_type: {"schema": {**binary, "description": f"One tensor named `{tensor_name}`."}},
     }

@@ -14,6 +14,7 @@ from service.dependencies import Rooms, RoomsDep
 from service.models import Chosen, ChosenDep
 from service.representations import JSON, Representation
 from sparse_coding import sparsity
+from sparse_coding.weights import TrainedModel
 
 router = APIRouter(prefix="/api/v1", tags=["sparsity"])
 
@@ -62,7 +63,7 @@ class SparsityAnswer(BaseModel):
 
     model: str
     split: Literal["train", "test"]
-    num_samples: int = Field(description="Rows really used: the split may have fewer than were asked for.")
+    num_samples: int = Field(description="Rows really used: fewer where the split is shorter or the code very wide.")
     threshold: float = Field(description="A latent is active on a row when its activation is strictly above this.")
     population_sparsity: PopulationSparsity
     lifetime_sparsity: LifetimeSparsity
@@ -70,7 +71,7 @@ class SparsityAnswer(BaseModel):
     dead_latents: Latents = Field(description="At or below the threshold on every row of the whole split.")
     activation_histogram: Histogram = Field(description="All activations, 100 bins from the least to the greatest.")
     l0: L0
-    formulas: dict[str, str] = Field(description="What each number is, by name.")
+    formulas: dict[str, str | list[str]] = Field(description="What each number is, by name.")
 
 
 @router.get(
@@ -108,16 +109,17 @@ async def get_sparsity(
 
 
 def _answer(rooms: Rooms, chosen: Chosen, question: dict[str, Any], wanted: Representation) -> bytes:
+    model = rooms.models.get(chosen.version.digest)
+    question |= {"num_samples": analysis.fitting(model, question["num_samples"])}
     inputs = {"model": chosen.version.digest, "dataset": chosen.version.dataset_digest, **question}
-    kept = analysis.kept(rooms, "sparsity", inputs, lambda: _analyse(rooms, chosen, question))
+    kept = analysis.kept(rooms, "sparsity", inputs, lambda: _analyse(rooms, chosen, model, question))
     report = {"model": chosen.version.reference, "split": question["split"], **orjson.loads(kept)}
     if wanted == JSON:
         return representations.json_bytes(report)
     return charts.render(charts.sparsity_histograms(report), wanted)
 
 
-def _analyse(rooms: Rooms, chosen: Chosen, question: dict[str, Any]) -> bytes:
-    model = rooms.models.get(chosen.version.digest)
+def _analyse(rooms: Rooms, chosen: Chosen, model: TrainedModel, question: dict[str, Any]) -> bytes:
     rows = analysis.dataset(rooms, chosen.version.dataset_digest).split(question["split"]).rows
     report = sparsity.analyse(model, rows, threshold=question["threshold"], num_samples=question["num_samples"])
     return representations.json_bytes(report.document())

@@ -127,6 +127,7 @@ SPECS: dict[str, dict[str, Any]] = {
         "sparsity": {"kind": "l1", "weight": 100},
         "training": SHORT,
     },
+    "digits-kl": {"dataset": {"name": "digits", "image_size": 28}, "model": SMALL, "training": SHORT},
     "colour": {"dataset": {"name": "tints"}, "model": {"n_latents": 5, "hidden": []}, "training": SHORT},
     "vectors": {
         "dataset": {"name": "signals", "scaling": "minmax"},
@@ -139,12 +140,15 @@ SPECS: dict[str, dict[str, Any]] = {
 
 @pytest.fixture(scope="session")
 def gallery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gallery]:
-    """A service with the models `kl` (digits, sigmoid code), `l1` (resized, ReLU), `dead`, `colour` and `vectors`.
+    """A service with the models `kl` (digits, sigmoid code), `l1` (resized, ReLU), `dead`, `colour` and `vectors`,
+    and with the demo's `digits-kl`, so that the examples of the documentation work.
 
     Tests only look at it; what changes something publishes a model of its own.
     """
     folder = tmp_path_factory.mktemp("gallery")
-    settings = ServiceSettings(data_dir=folder / "data", inference_threads=1, max_rows=500, max_images=100)
+    settings = ServiceSettings(
+        data_dir=folder / "data", inference_threads=1, max_rows=500, max_images=100, max_waiting=4
+    )
     schema.upgrade(settings)
     application = app.create_app(settings)
     with serving(application) as http:

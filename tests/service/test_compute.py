@@ -1,8 +1,14 @@
 """The compute thread: one at a time, bounded, and nothing for clients that have gone."""
 
 import asyncio
+import json
+import socket
 import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
 
 import pytest
 import torch
@@ -129,3 +135,69 @@ def test_closing_waits_for_what_runs_and_drops_what_waits() -> None:
         return done
 
     assert asyncio.run(main()) == []
+
+
+# --- over HTTP -------------------------------------------------------------------------------------------------------
+
+ENCODE = "/api/v1/models/kl/encode"
+BODY = {"dataset": "digits", "split": "test", "indices": [0]}
+
+
+@contextmanager
+def occupied(compute: Compute, slots: int) -> Iterator[None]:
+    """The compute thread held up by as many pieces of work, until the block ends."""
+    door = Door()
+
+    def work() -> None:
+        async def wait() -> None:
+            await compute.run(Client().request, door)
+
+        asyncio.run(wait())
+
+    with ThreadPoolExecutor(slots) as callers:
+        waiting = [callers.submit(work) for _ in range(slots)]
+        try:
+            assert door.begun.wait(30)
+            deadline = time.monotonic() + 30
+            while compute.waiting < slots and time.monotonic() < deadline:
+                time.sleep(0.005)
+            yield
+        finally:
+            door.open.set()
+        for work_done in waiting:
+            work_done.result()
+
+
+def test_a_full_queue_is_a_503_that_says_when_to_come_back_while_health_stays_fast(gallery: Any) -> None:
+    with occupied(gallery.rooms.compute, 4):
+        refused = gallery.http.post(ENCODE, json=BODY)
+        assert (refused.status_code, refused.json()["code"]) == (503, "OVERLOADED")
+        assert int(refused.headers["retry-after"]) >= 1
+        assert gallery.http.get("/livez").status_code == 200
+        assert gallery.http.get("/api/v1/models/kl").status_code == 200
+    assert gallery.http.post(ENCODE, json=BODY).status_code == 200
+
+
+def counted(gallery: Any, line: str) -> float:
+    """A number in /metrics whose line begins and goes on like this."""
+    name, _, label = line.partition(" ")
+    lines = gallery.http.get("/metrics").text.splitlines()
+    return sum(float(found.split()[-1]) for found in lines if found.startswith(name) and label in found)
+
+
+def test_a_request_whose_client_has_gone_is_never_computed(gallery: Any) -> None:
+    went, rows = 'http_server_request_duration_seconds_count{ status_code="499"', "sae_rows_total encode"
+    before = counted(gallery, went), counted(gallery, rows)
+    text = json.dumps(BODY)
+    url = gallery.http.base_url
+    head = f"POST {ENCODE} HTTP/1.1\r\nHost: {url.host}:{url.port}\r\nContent-Type: application/json\r\n"
+    with occupied(gallery.rooms.compute, 1):
+        with socket.create_connection((url.host, url.port)) as connection:
+            connection.sendall(f"{head}Content-Length: {len(text)}\r\n\r\n{text}".encode())
+            deadline = time.monotonic() + 30
+            while gallery.rooms.compute.waiting < 2 and time.monotonic() < deadline:
+                time.sleep(0.005)
+        while counted(gallery, went) == before[0] and time.monotonic() < deadline:
+            time.sleep(0.005)
+    assert gallery.http.post(ENCODE, json=BODY).status_code == 200
+    assert counted(gallery, rows) == before[1] + 1, "only the row of the client that stayed"

@@ -66,7 +66,7 @@ def test_models_are_listed_newest_first_in_pages(gallery: Any) -> None:
         cursor = page["next_cursor"]
         if cursor is None:
             break
-    expected = ["vectors", "colour", "dead", "l1", "kl"]
+    expected = ["vectors", "colour", "digits-kl", "dead", "l1", "kl"]
     assert [name for name in names if name in expected] == expected
     assert gallery.http.get("/api/v1/models?limit=100000").status_code == 200, "a large limit is cut"
     assert gallery.http.get("/api/v1/models?cursor=nonsense").json()["code"] == "INVALID_CURSOR"

@@ -1,0 +1,67 @@
+"""Kept answers, on SQLite and PostgreSQL: computed once for one question, and never at the cost of the storage."""
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from service import analysis
+
+
+class Maker:
+    """Makes an answer, and counts how often it had to."""
+
+    def __init__(self, answer: bytes = b"answer") -> None:
+        self.answer, self.times = answer, 0
+
+    def __call__(self) -> bytes:
+        self.times += 1
+        return self.answer
+
+
+def test_an_answer_is_computed_once(door: Any) -> None:
+    maker = Maker()
+    for _ in range(3):
+        assert analysis.kept(door.rooms, "test", {"model": "a", "threshold": 0.1}, maker) == b"answer"
+    assert maker.times == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "inputs"), [("other", {"n": 1}), ("test", {"n": 2}), ("test", {"n": 1, "m": 1}), ("test", {})]
+)
+def test_another_question_is_computed_anew(door: Any, kind: str, inputs: dict[str, Any]) -> None:
+    analysis.kept(door.rooms, "test", {"n": 1}, Maker(b"first"))
+    assert analysis.kept(door.rooms, kind, inputs, Maker(b"second")) == b"second"
+
+
+def test_the_order_of_parameters_does_not_matter() -> None:
+    assert analysis.key_of("test", {"a": 1, "b": 2}) == analysis.key_of("test", {"b": 2, "a": 1})
+
+
+def test_a_question_that_failed_is_asked_again(door: Any) -> None:
+    def fail() -> bytes:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        analysis.kept(door.rooms, "test", {}, fail)
+    assert analysis.kept(door.rooms, "test", {}, Maker()) == b"answer"
+
+
+def test_a_full_storage_keeps_nothing_and_answers_all_the_same(door: Any) -> None:
+    full = dataclasses.replace(door.rooms, settings=door.rooms.settings.model_copy(update={"max_stored_bytes": 3}))
+    maker = Maker()
+    for _ in range(2):
+        assert analysis.kept(full, "test", {}, maker) == b"answer"
+    assert maker.times == 2
+    assert [path for path in door.rooms.settings.artifacts_dir.rglob("*") if path.is_file()] == []
+
+
+def test_nothing_is_left_among_the_uploads(door: Any) -> None:
+    analysis.kept(door.rooms, "test", {}, Maker())
+    assert list(door.rooms.settings.uploads_dir.iterdir()) == []
+
+
+def test_a_wide_code_is_analysed_on_fewer_rows(gallery: Any) -> None:
+    model = gallery.rooms.models.get(gallery.http.get("/api/v1/models/kl").json()["digest"])
+    assert analysis.fitting(model, 100) == 100
+    assert analysis.fitting(model, 10**9) == analysis.MAX_ACTIVATIONS // 20
