@@ -46,7 +46,10 @@ def sweep(parent: Path) -> None:
     """Remove what uploads have left that ended with their process."""
     parent.mkdir(parents=True, exist_ok=True)
     for left in parent.iterdir():
-        shutil.rmtree(left, ignore_errors=True)
+        if left.is_dir() and not left.is_symlink():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink()
 
 
 async def receive(request: Request, into: Path) -> list[UploadedFile]:
