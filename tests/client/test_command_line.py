@@ -1,9 +1,9 @@
 """The command line by itself: quick, light, and clear about what it cannot use."""
 
 import os
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -37,9 +37,11 @@ def test_help_loads_no_tensors_no_database_and_no_other_room() -> None:
 
 def test_help_takes_less_than_half_a_second() -> None:
     def seconds() -> float:
-        begun = time.perf_counter()
+        """Processor time: unlike a clock, it does not measure what else the machine does."""
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         assert run("--help").returncode == 0
-        return time.perf_counter() - begun
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
     assert min(seconds() for _ in range(5)) < 0.5
 

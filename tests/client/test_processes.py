@@ -100,10 +100,17 @@ def test_a_signal_interrupts_the_wait_and_gives_its_exit_code(number: signal.Sig
 
 
 def test_handlers_are_as_before_afterwards() -> None:
-    before = [signal.getsignal(number) for number in (*processes.STOP_SIGNALS, signal.SIGCHLD)]
-    with processes.children():
-        pass
-    assert [signal.getsignal(number) for number in (*processes.STOP_SIGNALS, signal.SIGCHLD)] == before
+    def own(_number: int, _frame: object) -> None: ...
+
+    numbers = (*processes.STOP_SIGNALS, signal.SIGCHLD)
+    before = [signal.signal(number, own) for number in numbers]
+    try:
+        with processes.children():
+            assert own not in [signal.getsignal(number) for number in numbers]
+        assert [signal.getsignal(number) for number in numbers] == [own] * len(numbers)
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 def test_a_child_that_dies_is_reported_at_once_with_its_last_words(rooms: Path) -> None:
