@@ -19,10 +19,10 @@ def kind_of(path: Path) -> str | None:
     """The type of the file system that holds `path`, which need not exist yet; None where the kernel does not say."""
     place = path.resolve()
     try:
-        lines = MOUNTS.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+        lines = MOUNTS.read_text(encoding="utf-8", errors="surrogateescape").split("\n")
     except OSError:
         return None
-    kinds = {Path(_unescaped(point)): kind for _, point, kind, *_ in map(str.split, lines)}
+    kinds = {Path(_unescaped(point)): kind for _, point, kind, *_ in (line.split(" ") for line in lines if line)}
     return next((kinds[folder] for folder in (place, *place.parents) if folder in kinds), None)
 
 

@@ -80,7 +80,7 @@ def database_url(text: str) -> URL:
     """The URL with the driver that is used here. Raises ValueError, without the URL's password, for any other."""
     try:
         url = make_url(text)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         raise ValueError(_WANTED) from None
     if url.drivername not in _DRIVERS:
         raise ValueError(_WANTED)

@@ -1,0 +1,49 @@
+"""Kept answers, and what workers say of themselves."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from registry import analyses, workers
+from registry.tables import Worker
+
+KEY = "f" * 64
+WHO = workers.Identity(host="here", pid=7, device="cpu", release="1.0", boot_id="b", pid_started="99", threads=2)
+
+
+def test_an_answer_is_found_again_and_the_first_one_stays(desk: Any) -> None:
+    assert desk.see(analyses.find, KEY) is None
+    desk.do(analyses.keep, KEY, "probe", desk.blob("first"))
+    desk.do(analyses.keep, KEY, "probe", desk.blob("second"))
+    assert desk.see(analyses.find, KEY) == desk.blob("first").sha256
+    assert desk.see(analyses.find, "e" * 64) is None
+
+
+def test_a_worker_that_beats_is_alive_as_it_last_described_itself(desk: Any) -> None:
+    desk.do(workers.beat, "one", WHO)
+    [before] = desk.see(workers.alive, 60)
+    desk.do(workers.beat, "one", replace(WHO, device="cuda", threads=None))
+    [after] = desk.see(workers.alive, 60)
+    assert (after.id, after.host, after.pid, after.device, after.threads) == ("one", "here", 7, "cuda", None)
+    assert after.started_at == before.started_at
+    assert after.seen_at >= before.seen_at
+
+
+@pytest.mark.parametrize(("seconds", "seen"), [(60, ["one"]), (200, ["one", "two"])])
+def test_a_worker_that_is_silent_for_too_long_is_not_listed(desk: Any, seconds: int, seen: list[str]) -> None:
+    desk.do(workers.beat, "two", WHO)
+    [two] = desk.see(workers.alive, 60)
+    earlier = two.seen_at - timedelta(seconds=100)
+    desk.do(lambda session: session.execute(update(Worker).values(seen_at=earlier, started_at=earlier)))
+    desk.do(workers.beat, "one", WHO)
+    assert [worker.id for worker in desk.see(workers.alive, seconds)] == seen
+
+
+def test_a_worker_that_ends_is_forgotten(desk: Any) -> None:
+    desk.do(workers.beat, "one", WHO)
+    for _ in range(2):
+        desk.do(workers.forget, "one")
+    assert desk.see(workers.alive, 60) == []
