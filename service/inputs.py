@@ -110,7 +110,7 @@ class Body:
 
 def described(*schemas: type[BaseModel], tensor_name: str, examples: Mapping[str, Any]) -> dict[str, Any]:
     """`openapi_extra` of a route that parses its body by itself; the examples work once the demo has been run."""
-    binary = {"type": "string", "format": "binary"}
+    binary = {"type": "string", "format": "binary", "maxLength": 2**30}
     documents = [schema.model_json_schema(ref_template="#/components/schemas/{model}") for schema in schemas]
     one_of = [{name: value for name, value in document.items() if name != "$defs"} for document in documents]
     content = {
