@@ -28,7 +28,7 @@ COPY registry registry
 COPY service service
 COPY worker worker
 COPY client client
-RUN pip install --no-deps --no-build-isolation . && python -m compileall -q /usr/local/lib/python3.11/site-packages/client
+RUN pip install --no-deps --no-build-isolation .
 
 RUN useradd --uid 10001 --create-home --shell /usr/sbin/nologin sae \
     && install --directory --owner sae --group sae /data
