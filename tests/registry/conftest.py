@@ -4,6 +4,7 @@ Arranging may go past the rules (a lease that is over, a run that failed before)
 """
 
 import hashlib
+import shutil
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,16 +31,25 @@ def migrated_postgres(postgres_url: str, tmp_path_factory: pytest.TempPathFactor
     return url
 
 
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with a migrated SQLite database, to be copied for every test."""
+    settings = RegistrySettings(data_dir=tmp_path_factory.mktemp("sqlite") / "data")
+    schema.upgrade(settings)
+    return settings.data_dir
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RegistrySettings]:
     """Settings of a migrated and empty registry."""
-    url = request.getfixturevalue("migrated_postgres") if request.param == "postgresql" else None
-    settings = RegistrySettings(data_dir=tmp_path / "data", database_url=url)
-    schema.upgrade(settings)
-    yield settings
-    if url is not None:
-        with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute(f"TRUNCATE {', '.join(tables.Base.metadata.tables)}")
+    shutil.copytree(request.getfixturevalue("migrated_sqlite"), tmp_path / "data")
+    if request.param == "sqlite":
+        yield RegistrySettings(data_dir=tmp_path / "data")
+        return
+    url = request.getfixturevalue("migrated_postgres")
+    yield RegistrySettings(data_dir=tmp_path / "data", database_url=url)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"TRUNCATE {', '.join(tables.Base.metadata.tables)}")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -78,23 +78,27 @@ WRITES: dict[str, Callable[[Any, Run], object]] = {
 }
 
 
-@pytest.mark.parametrize("write", WRITES)
 @pytest.mark.parametrize("lose", [reaped, reaped_and_claimed_again, cancelled_by_force, already_ended])
-def test_nothing_that_a_zombie_does_changes_anything(desk: Any, lose: Callable[[Any], Run], write: str) -> None:
+def test_nothing_that_a_zombie_does_changes_anything(
+    desk: Any, lose: Callable[[Any], Run], subtests: pytest.Subtests
+) -> None:
     run = lose(desk)
     before = everything(desk)
-    with pytest.raises(Fenced, match="not this worker's"):
-        WRITES[write](desk, run)
-    assert everything(desk) == before
+    for name, write in WRITES.items():
+        with subtests.test(name):
+            with pytest.raises(Fenced, match="not this worker's"):
+                write(desk, run)
+            assert everything(desk) == before
 
 
-@pytest.mark.parametrize("write", [write for write in WRITES if write != "release"])
-def test_a_workers_name_is_no_token(desk: Any, write: str) -> None:
+def test_a_workers_name_is_no_token(desk: Any, subtests: pytest.Subtests) -> None:
     run = claimed_again_by_the_same_worker(desk)
     before = everything(desk)
-    with pytest.raises(Fenced):
-        WRITES[write](desk, run)
-    assert everything(desk) == before
+    for name in set(WRITES) - {"release"}:
+        with subtests.test(name):
+            with pytest.raises(Fenced):
+                WRITES[name](desk, run)
+            assert everything(desk) == before
 
 
 def test_a_run_is_fenced_before_anybody_claims_it_again(desk: Any) -> None:

@@ -13,7 +13,6 @@ from registry.errors import (
     InvalidAlias,
     InvalidReference,
     ModelNotFound,
-    RegistryError,
     ReservedName,
     VersionInUse,
     VersionNotFound,
@@ -88,46 +87,47 @@ def test_a_deleted_version_frees_its_weights_and_leaves_no_pointer(desk: Any) ->
     assert desk.get(run).state == "succeeded"
 
 
-@pytest.mark.parametrize(
-    ("reference", "error"),
-    [
-        ("nothing", ModelNotFound),
-        ("nothing@1", ModelNotFound),
-        ("nothing@production", ModelNotFound),
-        ("a@2", VersionNotFound),
-        ("a@999999999", VersionNotFound),
-        ("a@production", AliasNotFound),
-        ("", InvalidReference),
-        ("@", InvalidReference),
-        ("a@", InvalidReference),
-        ("a@0", InvalidReference),
-        ("a@-1", InvalidReference),
-        ("a@01", InvalidReference),
-        ("a@9999999999", InvalidReference),
-        ("a@1@2", InvalidReference),
-        ("a@Production", InvalidReference),
-        ("a@" + "b" * 32, InvalidReference),
-        ("A", InvalidReference),
-        ("..", InvalidReference),
-        ("a/b", InvalidReference),
-        ("a\0", InvalidReference),
-        ("a\n", InvalidReference),
-        ("a" * 64, InvalidReference),
-    ],
-)
-def test_a_reference_that_leads_nowhere_says_why(desk: Any, reference: str, error: type[RegistryError]) -> None:
-    desk.published("a")
-    with pytest.raises(error) as caught:
-        desk.see(models.resolve, reference)
-    assert type(caught.value) is error
-    assert len(str(caught.value)) < 200
+LEADS_NOWHERE = [
+    ("nothing", ModelNotFound),
+    ("nothing@1", ModelNotFound),
+    ("nothing@production", ModelNotFound),
+    ("a@2", VersionNotFound),
+    ("a@999999999", VersionNotFound),
+    ("a@production", AliasNotFound),
+    ("", InvalidReference),
+    ("@", InvalidReference),
+    ("a@", InvalidReference),
+    ("a@0", InvalidReference),
+    ("a@-1", InvalidReference),
+    ("a@01", InvalidReference),
+    ("a@9999999999", InvalidReference),
+    ("a@1@2", InvalidReference),
+    ("a@Production", InvalidReference),
+    ("a@" + "b" * 32, InvalidReference),
+    ("A", InvalidReference),
+    ("..", InvalidReference),
+    ("a/b", InvalidReference),
+    ("a\0", InvalidReference),
+    ("a\n", InvalidReference),
+    ("a" * 64, InvalidReference),
+]
 
 
-@pytest.mark.parametrize("alias", ["", "A", "1", "-a", "a_b", "a" * 32, "a\n", "latest!"])
-def test_an_alias_that_could_be_mistaken_is_refused(desk: Any, alias: str) -> None:
+def test_a_reference_that_leads_nowhere_says_why(desk: Any, subtests: pytest.Subtests) -> None:
     desk.published("a")
-    with pytest.raises(InvalidAlias):
-        desk.do(models.set_alias, "a", alias, 1)
+    for reference, error in LEADS_NOWHERE:
+        with subtests.test(reference):
+            with pytest.raises(error) as caught:
+                desk.see(models.resolve, reference)
+            assert type(caught.value) is error
+            assert len(str(caught.value)) < 200
+
+
+def test_an_alias_that_could_be_mistaken_is_refused(desk: Any, subtests: pytest.Subtests) -> None:
+    desk.published("a")
+    for alias in ("", "A", "1", "-a", "a_b", "a" * 32, "a\n", "latest!"):
+        with subtests.test(alias), pytest.raises(InvalidAlias):
+            desk.do(models.set_alias, "a", alias, 1)
 
 
 @pytest.mark.parametrize("version", [0, -1, 2, 2**31, 2**63])

@@ -88,37 +88,38 @@ def encoded(value: object) -> str:
     return base64.urlsafe_b64encode(json.dumps(value).encode()).decode()
 
 
-@pytest.mark.parametrize(
-    "cursor",
-    [
-        "",
-        "x",
-        "?",
-        "é",
-        "\0",
-        new_id(),
-        "A" * 100_000,
-        encoded(None),
-        encoded(3),
-        encoded(True),
-        encoded(1.5),
-        encoded("\0"),
-        encoded("' OR 1=1"),
-        encoded([new_id()]),
-        encoded({"id": new_id()}),
-        encoded([[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]),
-    ],
-)
-def test_a_cursor_that_is_not_ours_is_refused(desk: Any, cursor: str) -> None:
-    with pytest.raises(InvalidCursor):
-        desk.see(runs.page, limit=1, cursor=cursor)
+FOREIGN = [
+    "",
+    "x",
+    "?",
+    "é",
+    "\0",
+    "\ud800",
+    new_id(),
+    "A" * 100_000,
+    encoded(None),
+    encoded(3),
+    encoded(True),
+    encoded(1.5),
+    encoded("\0"),
+    encoded("' OR 1=1"),
+    encoded([new_id()]),
+    encoded({"id": new_id()}),
+    base64.urlsafe_b64encode(b"[" * 70).decode(),
+]
 
 
-@pytest.mark.parametrize("cursor", [encoded(new_id()), encoded(0), encoded(-1), encoded(2**31), encoded(True)])
-def test_a_list_by_number_takes_only_numbers(desk: Any, cursor: str) -> None:
+def test_a_cursor_that_is_not_ours_is_refused(desk: Any, subtests: pytest.Subtests) -> None:
+    for cursor in FOREIGN:
+        with subtests.test(cursor[:10]), pytest.raises(InvalidCursor):
+            desk.see(runs.page, limit=1, cursor=cursor)
+
+
+def test_a_list_by_number_takes_only_numbers(desk: Any, subtests: pytest.Subtests) -> None:
     desk.published("versions")
-    with pytest.raises(InvalidCursor):
-        desk.see(versions, limit=1, cursor=cursor)
+    for value in (new_id(), 0, -1, 2**31, True):
+        with subtests.test(str(value)), pytest.raises(InvalidCursor):
+            desk.see(versions, limit=1, cursor=encoded(value))
 
 
 def test_identifiers_are_uuids_that_sort_in_the_order_of_their_making() -> None:

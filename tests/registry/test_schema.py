@@ -131,6 +131,7 @@ def test_an_upgrade_makes_private_folders_and_files(empty: RegistrySettings) -> 
 
 
 def test_a_second_upgrade_changes_nothing_and_copies_nothing(settings: RegistrySettings, desk: Any) -> None:
+    schema.upgrade(settings)
     desk.published()
     before, files = everything(settings), set(settings.data_dir.iterdir())
     schema.upgrade(settings)
