@@ -1,6 +1,7 @@
 """`python -m service`: the API as one process. Settings come from the environment; knows nothing of routes."""
 
 import contextlib
+import signal
 import socket
 import sys
 from typing import Final
@@ -10,7 +11,7 @@ import uvicorn
 
 from registry import schema, sessions
 from registry.errors import RegistryError
-from service import app, log_lines
+from service import log_lines
 from service.settings import ServiceSettings
 
 _KEYLESS: Final = """\
@@ -54,7 +55,8 @@ def main() -> int:
 def _serve(settings: ServiceSettings) -> int:
     server = Server(
         uvicorn.Config(
-            app.create_app(settings),
+            "service.app:from_environment",  # named, so that what is refused is refused before torch is loaded
+            factory=True,
             host=settings.host,
             port=settings.port,
             lifespan="on",
@@ -66,6 +68,8 @@ def _serve(settings: ServiceSettings) -> int:
             timeout_graceful_shutdown=settings.shutdown_seconds,
         )
     )
+    # The server passes on the signal that ended it, after everything is closed: to end well, not by the signal.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with contextlib.suppress(KeyboardInterrupt):
         server.run()
     return 0 if server.started else 1

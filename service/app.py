@@ -84,6 +84,11 @@ def create_app(settings: ServiceSettings) -> Application:
     return app
 
 
+def from_environment() -> Application:
+    """An application for the settings of this process."""
+    return create_app(ServiceSettings())
+
+
 @asynccontextmanager
 async def _opened(app: FastAPI, settings: ServiceSettings, measurements: Measurements) -> AsyncIterator[None]:
     """The rooms, opened for as long as the application runs."""

@@ -1,0 +1,154 @@
+"""`python -m service` as a real process: what it refuses to start with, what it says, and how it ends."""
+
+import json
+import os
+import re
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from registry import schema
+from registry.settings import RegistrySettings
+
+PATIENCE = 60.0
+KEY = "a-key-that-nobody-guesses"
+
+
+def environment(folder: Path, **settings: str) -> dict[str, str]:
+    return {**os.environ, "SAE_DATA_DIR": str(folder), "SAE_PORT": "0", "OMP_NUM_THREADS": "1", **settings}
+
+
+def refused(folder: Path, **settings: str) -> str:
+    """What a process that will not start says."""
+    command = [sys.executable, "-m", "service"]
+    ended = subprocess.run(
+        command, env=environment(folder, **settings), capture_output=True, text=True, timeout=PATIENCE
+    )
+    assert ended.returncode == 1
+    assert ended.stdout == ""
+    assert "Traceback" not in ended.stderr
+    return ended.stderr
+
+
+@pytest.fixture
+def migrated(tmp_path: Path) -> Path:
+    folder = tmp_path / "data"
+    schema.upgrade(RegistrySettings(data_dir=folder))
+    return folder
+
+
+class Process:
+    """A running service and what it has said so far."""
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "service"],
+            env=environment(folder, **settings),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert self.process.stdout is not None
+        self.announced = self.process.stdout.readline()
+        found = re.fullmatch(r"API explorer: (http://\S+)/docs\n", self.announced)
+        assert found, self.announced + self.end()
+        self.http = httpx.Client(base_url=found[1], trust_env=False, timeout=PATIENCE)
+
+    def end(self, number: int = signal.SIGTERM) -> str:
+        """Everything that it wrote to its log, once it has ended."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        return self.process.communicate(timeout=PATIENCE)[1]
+
+
+@pytest.fixture
+def start(migrated: Path) -> Iterator[Callable[..., Process]]:
+    started: list[Process] = []
+
+    def begin(**settings: str) -> Process:
+        started.append(Process(migrated, **settings))
+        return started[-1]
+
+    yield begin
+    for each in started:
+        each.http.close()
+        each.end(signal.SIGKILL)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.0.7", "my-machine.example"])
+def test_other_machines_are_not_served_without_a_key_and_the_remedy_is_said(migrated: Path, host: str) -> None:
+    said = refused(migrated, SAE_HOST=host)
+    assert f"SAE_HOST={host}" in said
+    assert "SAE_API_KEY" in said
+    assert "127.0.0.1" in said
+
+
+def test_a_database_that_is_not_there_or_of_another_release_is_refused(migrated: Path, tmp_path: Path) -> None:
+    assert "python -m registry migrate" in refused(tmp_path / "nothing")
+    with sqlite3.connect(migrated / "registry.sqlite3") as connection:
+        connection.execute("UPDATE alembic_version SET version_num = 'tomorrow'")
+    connection.close()
+    assert "later release" in refused(migrated)
+
+
+def test_settings_without_sense_are_named_and_their_values_are_not(migrated: Path) -> None:
+    said = refused(migrated, SAE_PORT="many", SAE_API_KEY="too-short-and-secret"[:9], SAE_MAX_ROWS="0")
+    assert {line.partition(":")[0] for line in said.splitlines()} == {"SAE_PORT", "SAE_API_KEY", "SAE_MAX_ROWS"}
+    assert "too-short" not in said
+
+
+def test_it_says_where_the_explorer_is_and_that_answers(start: Callable[..., Process]) -> None:
+    process = start()
+    assert process.http.get("/docs").status_code == 200
+    assert process.http.get("/readyz").status_code == 200
+    assert "server" not in process.http.get("/livez").headers
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_with_0_and_every_line_of_its_log_is_json(start: Callable[..., Process], number: int) -> None:
+    process = start(SAE_API_KEY=KEY)
+    process.http.get("/api/v1/runs?hush=secret-word", headers={"X-API-Key": KEY, "X-Request-ID": "one"})
+    process.http.get("/api/v1/runs", headers={"X-API-Key": "wrong-" + KEY})
+    lines = [json.loads(line) for line in process.end(number).splitlines()]
+    assert process.process.returncode == 0
+    assert all({"event", "level", "timestamp"} <= line.keys() for line in lines)
+    requests = [line for line in lines if line["event"] == "request"]
+    assert [(line["route"], line["status"]) for line in requests] == [("/api/v1/runs", 200), ("unmatched", 401)]
+    assert requests[0]["request_id"] == "one"
+    assert any("Finished server process" in line["event"] for line in lines), "the server's own lines come the same way"
+    assert not {word for word in (KEY, "secret-word") if word in json.dumps(lines)}
+
+
+def test_a_request_that_does_not_end_holds_up_its_end_only_for_the_time_that_is_set(
+    start: Callable[..., Process], migrated: Path
+) -> None:
+    process = start(SAE_SHUTDOWN_SECONDS="1")
+    head = "POST /api/v1/datasets/x HTTP/1.1\r\nHost: localhost\r\nContent-Type: a/b\r\nContent-Length: 9\r\n\r\nhalf"
+    with socket.create_connection((process.http.base_url.host, process.http.base_url.port)) as connection:
+        connection.sendall(head.encode())
+        until(lambda: uploaded(migrated))
+        process.process.send_signal(signal.SIGTERM)
+        assert process.process.wait(PATIENCE) == 0
+    assert uploaded(migrated) == []
+
+
+def uploaded(folder: Path) -> list[Path]:
+    return [path for path in (folder / "uploads").rglob("*") if path.is_file()]
+
+
+def until(happened: Callable[[], Any]) -> None:
+    """Returns once something is so that the other process makes so."""
+    for _ in range(6000):
+        if happened():
+            return
+        threading.Event().wait(0.01)
+    raise AssertionError("it never came to that")
