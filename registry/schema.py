@@ -23,7 +23,7 @@ from registry.errors import MigrationFailed, SchemaMissing, SchemaTooNew, Schema
 from registry.settings import RegistrySettings
 
 _MIGRATE: Final = "run `sae up` or `python -m registry migrate`"
-_LOCK: Final = 0x5AE_5C4E3A
+LOCK: Final = 0x5AE_5C4E3A
 """Key of PostgreSQL's advisory lock that a migrator holds; any number that nobody else takes."""
 
 
@@ -92,7 +92,7 @@ def _migrating(url: URL) -> Iterator[Connection]:
     try:
         with engine.begin() as connection:
             if engine.dialect.name == "postgresql":
-                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
             yield connection
             if engine.dialect.name == "sqlite":
                 _require_references(connection)

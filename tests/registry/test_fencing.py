@@ -123,3 +123,13 @@ def test_an_end_said_twice_changes_nothing_for_the_run_that_has_gone_on(desk: An
     before = everything(desk)
     assert desk.do(runs.release, run.id, run.fence).state == "running", "as another attempt has it by now"
     assert everything(desk) == before
+
+
+def test_a_run_is_not_taken_away_while_its_worker_is_writing(desk: Any) -> None:
+    if desk.database.url.get_backend_name() == "sqlite":
+        pytest.skip("SQLite has one writer at a time")
+    run = desk.lapsed()
+    with desk.database.write() as session:
+        runs.record(session, run.id, run.fence)  # what else it writes follows in this transaction
+        assert desk.do(runs.reap) == []
+    assert desk.do(runs.reap) == [run.id]

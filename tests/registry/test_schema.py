@@ -1,13 +1,15 @@
 """The schema's version: made, compared, refused, and brought forward without losing a row."""
 
+import fcntl
 import os
 import shutil
 import sqlite3
 import stat
 import subprocess
 import sys
+import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -245,7 +247,39 @@ def environment(settings: RegistrySettings) -> dict[str, str]:
     return {**os.environ, "SAE_DATA_DIR": str(settings.data_dir), **url}
 
 
-def test_migrators_that_start_at_the_same_time_wait_for_each_other(empty: RegistrySettings) -> None:
+@pytest.fixture
+def migrating(empty: RegistrySettings) -> Iterator[Any]:
+    """Another process's migration, under way until `migrating()`."""
+    if on_sqlite(empty):
+        empty.data_dir.mkdir()
+        held = (empty.data_dir / "registry.sqlite3.migrating").open("wb")
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield held.close
+    else:
+        engine = create_engine(empty.url)
+        connection = engine.connect()
+        connection.execute(text(f"SELECT pg_advisory_lock({schema.LOCK})"))
+        yield connection.invalidate
+        connection.close()
+        engine.dispose()
+
+
+def test_a_migrator_waits_for_another(empty: RegistrySettings, migrating: Callable[[], None]) -> None:
+    done = threading.Event()
+
+    def migrate() -> None:
+        schema.upgrade(empty)
+        done.set()
+
+    thread = threading.Thread(target=migrate)
+    thread.start()
+    assert not done.wait(0.3)
+    migrating()
+    assert done.wait(30)
+    thread.join()
+
+
+def test_migrators_that_start_at_the_same_time_all_succeed(empty: RegistrySettings) -> None:
     command = [sys.executable, "-W", "error", "-m", "registry", "migrate"]
     started = [
         subprocess.Popen(command, env=environment(empty), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
