@@ -2,6 +2,7 @@
 
 import json
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -34,6 +35,15 @@ def operations(door: Any) -> Iterator[tuple[str, str]]:
         path = path.replace("{model}", "x").replace("{alias}", "x").replace("{latent}", "1")
         for method in route.methods or {"GET"}:
             yield method, path + ("/swagger-ui.css" if path == "/docs/assets" else "")
+
+
+def logged(lines: list[Any], event: str) -> Any:
+    """The line of that event, which is written after the answer has gone out."""
+    for _ in range(1000):
+        if found := [line for line in lines if line["event"] == event]:
+            return found[0]
+        threading.Event().wait(0.01)
+    raise AssertionError(f"nothing was logged about {event}")
 
 
 @pytest.fixture
@@ -263,10 +273,11 @@ def test_an_error_of_our_own_is_a_500_without_details_and_stands_in_the_log_unde
         session.execute(text("ALTER TABLE runs RENAME TO secret_table"))
     with structlog.testing.capture_logs([structlog.contextvars.merge_contextvars]) as lines:
         answer = open_door.http.get("/api/v1/runs", headers={"X-Request-ID": "find-me"})
+        logged(lines, "request")
     assert problem(answer) == (500, "INTERNAL_ERROR")
     for word in ("runs", "sqlite", "SELECT", "Error:", "Traceback", str(open_door.rooms.settings.data_dir)):
         assert word not in answer.text
-    unhandled = next(line for line in lines if line["event"] == "unhandled")
+    unhandled = logged(lines, "unhandled")
     assert unhandled["request_id"] == "find-me"
     assert unhandled["exc_info"]
     assert open_door.http.get("/livez").status_code == 200
@@ -276,7 +287,7 @@ def test_the_access_line_names_the_route_and_holds_no_secret(locked_door: Any) -
     with structlog.testing.capture_logs([structlog.contextvars.merge_contextvars]) as lines:
         headers = {"Authorization": f"Bearer {KEY}", "X-Request-ID": "one"}
         locked_door.http.get("/api/v1/runs/some-id?token=hush", headers=headers)
-    (line,) = [line for line in lines if line["event"] == "request"]
+        line = logged(lines, "request")
     assert (line["method"], line["route"], line["status"]) == ("GET", "/api/v1/runs/{run_id}", 404)
     assert line["request_id"] == "one"
     assert line["duration_ms"] > 0
