@@ -132,6 +132,7 @@ def _copy_older(file: Path) -> None:
         version = connection.execute("SELECT version_num FROM alembic_version").fetchone() if found else None
         if version is None or version[0] == ScriptDirectory.from_config(_config()).get_current_head():
             return
+        _require_known(version[0])
         copy = file.with_name(f"{file.name}.{version[0]}.{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}")
         copy.touch(mode=0o600)
         connection.execute("VACUUM INTO ?", [str(copy)])

@@ -172,7 +172,7 @@ def test_a_newer_schema_is_neither_used_nor_touched(empty: RegistrySettings, lat
     later()
     schema.upgrade(empty)
     later.over()
-    before = everything(empty)
+    before, files = everything(empty), set(empty.data_dir.iterdir())
     database = sessions.open(empty)
     with pytest.raises(SchemaTooNew, match="0002"):
         schema.require_current(database)
@@ -180,6 +180,7 @@ def test_a_newer_schema_is_neither_used_nor_touched(empty: RegistrySettings, lat
         schema.upgrade(empty)
     database.dispose()
     assert everything(empty) == before
+    assert set(empty.data_dir.iterdir()) == files
 
 
 @pytest.fixture
