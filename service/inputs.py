@@ -36,6 +36,9 @@ MAX_DIMENSIONS: Final = 4
 MAX_NUMBERS: Final = 2**24
 """Numbers of the widest layer in one request: 64 MiB of float32, however short the body was that asked for them."""
 
+MAX_LISTS: Final = 2**20
+"""Lists and objects in one JSON body. An empty list is two bytes on the wire and fifty in memory."""
+
 Index = Annotated[int, Field(strict=True, ge=0, le=2**53 - 1)]
 
 
@@ -132,6 +135,8 @@ async def received(request: Request) -> Body:
 
 def document(body: Body, alternatives: Sequence[frozenset[str]]) -> dict[str, Any]:
     """The JSON object in a body, whose names must be some of those of one of the `alternatives`."""
+    if (lists := body.content.count(b"[") + body.content.count(b"{")) > MAX_LISTS:
+        raise errors.TooManyRows(f"at most {MAX_LISTS} lists and objects fit into one JSON body; {lists} came")
     try:
         parsed = orjson.loads(body.content)
     except orjson.JSONDecodeError as error:

@@ -53,6 +53,7 @@ BODIES = {
     "safetensors that promises 4 EiB": (SAFETENSORS, safetensors_header({"inputs": TENSOR}) + bytes(64)),
     "safetensors with a header of 2^63 bytes": (SAFETENSORS, struct.pack("<Q", 2**63) + b"{}"),
     "json nested 100,000 deep": ("application/json", b'{"inputs": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"),
+    "json of 5 million empty lists": ("application/json", b'{"inputs": [' + b"[]," * 5_000_000 + b"[]]}"),
     "json with a huge integer": ("application/json", b'{"inputs": [[' + b"9" * 5000 + b"]]}"),
     "json with NaN": ("application/json", b'{"inputs": [[NaN]]}'),
     "a pickle": ("application/octet-stream", b"\x80\x04\x95\x10\x00\x00\x00\x00\x00\x00\x00\x8c\x05posix\x94."),
