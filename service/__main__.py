@@ -1,10 +1,12 @@
 """`python -m service`: the API as one process. Settings come from the environment; knows nothing of routes."""
 
 import contextlib
+import logging
+import os
 import signal
 import socket
 import sys
-from typing import Final
+from typing import Final, NoReturn
 
 import pydantic
 import uvicorn
@@ -70,7 +72,7 @@ def _serve(settings: ServiceSettings) -> int:
     )
     # The server passes on the signal that ended it, after everything is closed: to end well, not by the signal.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    with contextlib.suppress(KeyboardInterrupt):
+    with contextlib.suppress(KeyboardInterrupt, SystemExit):
         server.run()
     return 0 if server.started else 1
 
@@ -83,10 +85,18 @@ def _settings_faults(error: pydantic.ValidationError) -> str:
     )
 
 
+def _end(status: int) -> NoReturn:
+    """Leave at once: Python itself would wait for a computation that nobody waits for any more."""
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
 def _refused(why: str) -> int:
     sys.stderr.write(f"{why}\n")
     return 1
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    _end(main())

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from importlib import metadata
 from typing import Any, Final
 
+import anyio
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
@@ -104,7 +105,8 @@ async def _opened(app: FastAPI, settings: ServiceSettings, measurements: Measure
         try:
             yield
         finally:
-            compute.close()
+            with anyio.move_on_after(settings.shutdown_seconds):
+                await anyio.to_thread.run_sync(compute.close, abandon_on_cancel=True)
     finally:
         database.dispose()
 

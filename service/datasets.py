@@ -32,6 +32,10 @@ from sparse_coding.spec import NAME_PATTERN
 router = APIRouter(prefix="/api/v1", tags=["datasets"])
 
 Name = Annotated[str, Path(max_length=63, pattern=NAME_PATTERN, description="The dataset's name.", examples=["digits"])]
+NewName = Annotated[
+    str,
+    Path(max_length=63, pattern=NAME_PATTERN, description="The name that it gets for good.", examples=["my-digits"]),
+]
 Rows = Annotated[int, Field(ge=0, le=2**53)]
 
 _COLUMNS: Final = 16
@@ -152,7 +156,7 @@ async def upload_dataset(
     request: Request,
     response: Response,
     rooms: RoomsDep,
-    name: Name,
+    name: NewName,
     test_fraction: Annotated[
         float, Query(gt=0, lt=1, description="Share of the rows that become the test split, where none is sent.")
     ] = 0.2,

@@ -32,6 +32,7 @@ def configure(stream: TextIO = sys.stderr) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.INFO)
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it says which database it met, at every look at the schema
     logging.captureWarnings(True)
 
 

@@ -26,7 +26,7 @@ class ServiceSettings(RegistrySettings):
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="More names under which the service may be called, separated by commas."
     )
-    inference_device: Literal["auto", "cpu", "cuda"] = Field(
+    inference_device: Literal["cpu", "cuda"] = Field(
         "cpu", description="Where models that are served compute; `SAE_DEVICE` is the worker's."
     )
     inference_threads: int | None = Field(
@@ -40,7 +40,9 @@ class ServiceSettings(RegistrySettings):
     max_stored_bytes: int = Field(50 * 2**30, ge=2**20, le=2**50, description="Bytes of artifacts kept in all.")
     max_waiting: int = Field(32, ge=1, le=10_000, description="Computations that may wait for the compute thread.")
     model_cache_size: int = Field(8, ge=1, le=1000, description="Models kept loaded.")
-    shutdown_seconds: int = Field(10, ge=1, le=3600, description="What a request in flight is given at shutdown.")
+    shutdown_seconds: int = Field(
+        10, ge=1, le=3600, description="What requests, then computations, are given at shutdown."
+    )
 
     @field_validator("allowed_hosts", mode="before")
     @classmethod

@@ -1,5 +1,6 @@
 """`python -m service` as a real process: what it refuses to start with, what it says, and how it ends."""
 
+import asyncio
 import json
 import os
 import re
@@ -9,15 +10,19 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from starlette.requests import Request
 
 from registry import schema
 from registry.settings import RegistrySettings
+from service import app
+from service.settings import ServiceSettings
 
 PATIENCE = 60.0
 KEY = "a-key-that-nobody-guesses"
@@ -121,6 +126,7 @@ def test_a_signal_ends_it_with_0_and_every_line_of_its_log_is_json(start: Callab
     lines = [json.loads(line) for line in process.end(number).splitlines()]
     assert process.process.returncode == 0
     assert all({"event", "level", "timestamp"} <= line.keys() for line in lines)
+    assert not [line for line in lines if line["logger"].startswith("alembic")]
     requests = [line for line in lines if line["event"] == "request"]
     assert [(line["route"], line["status"]) for line in requests] == [("/api/v1/runs", 200), ("unmatched", 401)]
     assert requests[0]["request_id"] == "one"
@@ -139,6 +145,28 @@ def test_a_request_that_does_not_end_holds_up_its_end_only_for_the_time_that_is_
         process.process.send_signal(signal.SIGTERM)
         assert process.process.wait(PATIENCE) == 0
     assert uploaded(migrated) == []
+
+
+def test_a_computation_that_does_not_end_holds_up_its_end_only_for_the_time_that_is_set(migrated: Path) -> None:
+    application = app.create_app(ServiceSettings(data_dir=migrated, shutdown_seconds=1))
+    begun, released = threading.Event(), threading.Event()
+
+    def compute() -> None:
+        begun.set()
+        released.wait(PATIENCE)
+
+    async def open_and_close() -> float:
+        async with application.router.lifespan_context(application):
+            request = Request({"type": "http"}, receive=asyncio.Event().wait)  # type: ignore[arg-type]
+            running = asyncio.create_task(application.state.rooms.compute.run(request, compute))
+            await asyncio.to_thread(begun.wait, PATIENCE)
+            closing = time.monotonic()
+        waited = time.monotonic() - closing
+        released.set()
+        await running
+        return waited
+
+    assert 1 <= asyncio.run(open_and_close()) < 10
 
 
 def uploaded(folder: Path) -> list[Path]:
