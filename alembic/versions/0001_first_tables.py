@@ -20,6 +20,7 @@ def upgrade() -> None:
     _create_what_runs_tell()
     _create_attempts_and_checkpoints()
     _create_models()
+    _create_aliases()
     _create_the_rest()
 
 
@@ -252,6 +253,9 @@ def _create_models() -> None:
     )
     op.create_index(op.f("ix_model_versions_digest"), "model_versions", ["digest"])
     op.create_index(op.f("ix_model_versions_dataset_digest"), "model_versions", ["dataset_digest"])
+
+
+def _create_aliases() -> None:
     op.create_table(
         "aliases",
         sa.Column("name", sa.String(63), nullable=False),
