@@ -54,7 +54,7 @@ def carry_out(start: messages.Start, pipe: Pipe) -> Ending:
     except errors.SparseCodingError as error:
         return messages.Error(code=error.code, detail=str(error), may_pass=error.may_pass)
     except (MemoryError, RuntimeError) as error:
-        if not _is_shortage(error):
+        if not is_shortage(error):
             raise
         traceback.print_exc()
         return messages.Error(code=OUT_OF_MEMORY, detail="The run does not fit into the memory here.", may_pass=True)
@@ -122,11 +122,9 @@ class _Training:
         if self._pipe.wish is not None:
             return messages.Stopped(wish=self._pipe.wish)
         for event in training.epochs(self._state, self._data, self._asked):
-            match event:
-                case training.Pulse():
-                    self._on_pulse(event)
-                case training.EpochRecord():
-                    self._on_epoch(event)
+            if isinstance(event, training.EpochRecord):
+                self._on_epoch(event)
+            self._say_progress()
             if (stopped := self._stopped()) is not None:
                 return stopped
         return self._result()
@@ -137,10 +135,10 @@ class _Training:
             return checkpoint.read(path, self._asked, self._here.device)
         return training.start(self._asked, self._preprocessing.n_inputs, self._here.device)
 
-    def _on_pulse(self, pulse: training.Pulse) -> None:
+    def _say_progress(self) -> None:
         if time.monotonic() - self._said_at >= SAY_SECONDS:
             self._said_at = time.monotonic()
-            self._pipe.say(self._pace.progress(pulse.epoch - 1, pulse.rows))
+            self._pipe.say(self._pace.progress(self._state.epoch, self._state.rows))
 
     def _on_epoch(self, record: training.EpochRecord) -> None:
         now = time.monotonic()
@@ -180,8 +178,10 @@ class _Training:
 
     def _result(self) -> messages.Result:
         epochs = self._asked.training.epochs
-        self._pipe.say(messages.Progress(phase="finishing", epoch=epochs, epochs=epochs))
         speed = self._pace.rows_per_second(epochs)
+        self._pipe.say(
+            messages.Progress(phase="finishing", epoch=epochs, epochs=epochs, rows_per_second=speed, eta_seconds=0)
+        )
         path = self._start.folder / "weights.safetensors"
         weights.write(path, self._state.autoencoder, self._asked, self._preprocessing)
         summary = training.summary(self._state, self._data, self._asked) | {
@@ -211,6 +211,6 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _is_shortage(error: Exception) -> bool:
+def is_shortage(error: Exception) -> bool:
     """torch's allocator for the CPU has no error class of its own."""
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)

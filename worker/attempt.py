@@ -110,6 +110,7 @@ class Attempt:
         except (errors.Fenced, LeaseLost):
             raise
         except Exception as error:
+            self._ledger.forget()  # what the registry has refused must not stand in the way of the outcome
             self._end_with(self._explained(error))
         finally:
             if self._trainer is not None:
@@ -256,8 +257,14 @@ class Attempt:
         return messages.Error(code="INTERNAL_ERROR", detail="The worker failed unexpectedly; its log says where.")
 
     def _settle(self) -> None:
-        """Write the outcome, with everything that is not written yet, in one transaction."""
-        run = self._ledger.insist(self._outcome())
+        """Write the outcome, after everything that is not written yet."""
+        try:
+            run = self._ledger.insist(self._outcome())
+        except (errors.Fenced, LeaseLost):
+            raise
+        except Exception as error:  # refused, as a model's name that is reserved; nothing of it was written
+            self._ending, self._wish = self._explained(error), None
+            run = self._ledger.insist(self._outcome())
         self._log.info("run_ended", state=run.state, error=run.error_code)
 
     def _outcome(self) -> Callable[[Session], Run]:

@@ -68,7 +68,7 @@ class Lease:
 
     def pause(self, seconds: float) -> None:
         """Wait, but not beyond the loss of the lease. Raises LeaseLost as `check` does."""
-        self._closed.wait(min(seconds, max(0.0, self._deadline - time.monotonic())))
+        self._closed.wait(seconds)
         self.check()
 
     def _renew(self) -> None:

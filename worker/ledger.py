@@ -84,6 +84,12 @@ class Ledger:
         except errors.DatabaseUnavailable:
             return None
 
+    def forget(self) -> None:
+        """Let go of everything that is noted."""
+        self._progress = None
+        self._metrics.clear()
+        self._others.clear()
+
     @property
     def _has_notes(self) -> bool:
         return bool(self._progress or self._metrics or self._others)
@@ -93,6 +99,4 @@ class Ledger:
             runs.record(session, self._run_id, self._fence, progress=self._progress, metrics=self._metrics)
             for write in self._others:
                 write(session)
-        self._progress = None
-        self._metrics.clear()
-        self._others.clear()
+        self.forget()

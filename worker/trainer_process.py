@@ -94,6 +94,11 @@ def _understood(line: bytes) -> Heard:
 
 
 def _environment(threads: int) -> dict[str, str]:
-    """Ours without our settings (among them the database's address), with the thread count that torch will read."""
+    """Ours without our settings (among them the database's address), with what OpenMP reads when torch is loaded.
+
+    Threads that wait for each other must sleep: when anything else wants a core, spinning ones make an epoch of this
+    size take fifty times as long, and on idle cores sleeping ones cost nothing that can be measured.
+    """
     inherited = {name: value for name, value in os.environ.items() if not name.upper().startswith("SAE_")}
-    return inherited | {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
+    counts = {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
+    return {"OMP_WAIT_POLICY": "PASSIVE"} | inherited | counts
