@@ -19,7 +19,7 @@ def main() -> int:
     """Exit status: 0 after a stop as asked, 1 with a sentence on stderr when it cannot work here."""
     try:
         settings = WorkerSettings()
-        schema.require_current(sessions.open(settings))
+        _check_schema(settings)
         journal.configure()
         supervisor = Supervisor(settings)
         _obey_signals(supervisor)
@@ -29,6 +29,14 @@ def main() -> int:
     except (errors.RegistryError, DeviceMissing) as error:
         return _refuse(str(error))
     return 0
+
+
+def _check_schema(settings: WorkerSettings) -> None:
+    database = sessions.open(settings)
+    try:
+        schema.require_current(database)
+    finally:
+        database.dispose()
 
 
 def _obey_signals(supervisor: Supervisor) -> None:

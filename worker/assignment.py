@@ -34,11 +34,13 @@ def hello(device: Literal["auto", "cpu", "cuda"]) -> messages.Hello:
     return messages.Hello(
         torch=torch.__version__,
         device="cuda" if chosen.type == "cuda" else "cpu",
-        device_name=torch.cuda.get_device_name()
-        if chosen.type == "cuda"
-        else platform.processor() or platform.machine(),
+        device_name=torch.cuda.get_device_name() if chosen.type == "cuda" else _processor(),
         threads=torch.get_num_threads(),
     )
+
+
+def _processor() -> str:
+    return platform.processor() or platform.machine()
 
 
 def carry_out(start: messages.Start, pipe: Pipe) -> Ending:
@@ -62,15 +64,17 @@ def carry_out(start: messages.Start, pipe: Pipe) -> Ending:
 
 def _bring_in(asked: spec.ImportSpec, start: messages.Start, pipe: Pipe) -> messages.Result:
     dataset, digest = _dataset(asked.dataset, start, pipe)
+    if start.inputs.dataset is not None:
+        digest = _digest(start.inputs.dataset)
     rows = {"train_rows": dataset.facts.train_rows, "test_rows": dataset.facts.test_rows}
     return messages.Result(summary={"dataset": asked.dataset, "digest": digest, **rows})
 
 
-def _dataset(name: str, start: messages.Start, pipe: Pipe) -> tuple[Dataset, str]:
-    """The run's dataset and its digest; a built-in that is not in the archive yet is made here, and reported."""
+def _dataset(name: str, start: messages.Start, pipe: Pipe) -> tuple[Dataset, str | None]:
+    """The run's dataset. A built-in that is not in the archive yet is made here and reported; then its digest, too."""
     pipe.say(messages.Progress(phase="preparing"))
     if start.inputs.dataset is not None:
-        return datasets.open(start.inputs.dataset), _digest(start.inputs.dataset)
+        return datasets.open(start.inputs.dataset), None
     # loads scikit-learn and torchvision, which takes longer than torch itself, and most runs find their dataset made
     path = importlib.import_module("sparse_coding.builtin_datasets").materialise(name, start.folder, start.sources)
     dataset = datasets.open(path)  # before it is reported: the file is moved away then, but stays mapped

@@ -263,6 +263,7 @@ class Attempt:
         except (errors.Fenced, LeaseLost):
             raise
         except Exception as error:  # refused, as a model's name that is reserved; nothing of it was written
+            self._ledger.forget()
             self._ending, self._wish = self._explained(error), None
             run = self._ledger.insist(self._outcome())
         self._log.info("run_ended", state=run.state, error=run.error_code)

@@ -34,7 +34,8 @@ def parsed(run: Run) -> Spec:
         where = "/".join(str(part) for part in error.errors()[0]["loc"])
         raise SpecNotUnderstood(f"The stored spec does not fit this release, at {where}.", may_pass=False) from error
     except ValueError as error:
-        raise SpecNotUnderstood(f"{str(error).capitalize()}.", may_pass=run.spec_version > spec.SPEC_VERSION) from error
+        newer = run.spec_version > spec.SPEC_VERSION
+        raise SpecNotUnderstood(f"The stored spec cannot be read: {error}.", may_pass=newer) from error
 
 
 def dataset_name(asked: Spec) -> str:

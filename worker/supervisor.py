@@ -34,7 +34,7 @@ class Supervisor:
         self._id = f"{socket.gethostname()}-{os.getpid()}-{identifiers.new_id()}"
         self._rooms = Rooms(
             settings=settings,
-            threads=settings.threads or len(os.sched_getaffinity(0)),
+            threads=settings.threads or _cores(),
             database=sessions.open(settings),
             lease_database=sessions.open(settings),
             artifacts=DirectoryStore(settings.artifacts_dir),
@@ -97,3 +97,8 @@ class Supervisor:
     def _describe(self) -> workers.Identity:
         devices = self._rooms.devices
         return identity.describe(devices.kind, devices.device_name, self._rooms.threads)
+
+
+def _cores() -> int:
+    """Those that this process may use, where the system tells."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

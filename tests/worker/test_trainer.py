@@ -20,6 +20,16 @@ EPOCHS = 400
 """More than the pipe holds records of: a trainer that is not listened to waits, so there is time to interrupt it."""
 ENDLESS = {"epochs": 100_000, "batch_size": 64}
 
+NOISE = """
+import os, sys
+
+def hear(event, details):
+    if event == "import" and details[0] == "torch":
+        os.write(1, b"noise of a library\\n")
+
+sys.addaudithook(hear)
+"""
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
@@ -53,6 +63,7 @@ class Whole:
 
     folder: Path
     reports: list[Any]
+    log: bytes
     returncode: int
 
     def of(self, kind: type) -> list[Any]:
@@ -61,16 +72,20 @@ class Whole:
 
 @pytest.fixture(scope="module")
 def whole(trainer: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Whole:
-    """It makes its dataset itself, and has it taken away when it has reported it, as a supervisor does."""
+    """It makes its dataset itself, and has it taken away when it has reported it, as a supervisor does.
+
+    While torch is imported something writes to file descriptor 1, as a C library would.
+    """
     folder = tmp_path_factory.mktemp("whole")
+    (folder / "sitecustomize.py").write_text(NOISE)
     reports = []
-    with trainer() as started:
+    with trainer(PYTHONPATH=str(folder)) as started:
         started.send(order(folder, None))
         for report in started.said():
             reports.append(report)
             if isinstance(report, messages.Dataset):
                 (folder / report.path).rename(folder / "adopted")
-        return Whole(folder, reports, started.process.wait())
+        return Whole(folder, reports, started.process.stderr.read(), started.process.wait())
 
 
 def test_a_run_tells_what_it_does_from_hello_to_result(whole: Whole) -> None:
@@ -83,6 +98,10 @@ def test_a_run_tells_what_it_does_from_hello_to_result(whole: Whole) -> None:
     assert all(record.record["seconds"] > 0 and record.record["loss"] > 0 for record in whole.of(messages.Metrics))
     phases = [report.phase for report in whole.of(messages.Progress)]
     assert [phase for phase, _ in itertools.groupby(phases)] == ["preparing", "training", "finishing"]
+
+
+def test_what_libraries_print_goes_to_the_log_and_not_into_the_pipe(whole: Whole) -> None:
+    assert b"noise of a library" in whole.log
 
 
 def test_a_built_in_that_is_missing_is_made_and_reported(whole: Whole, digits: Path) -> None:
@@ -153,38 +172,13 @@ def test_checkpoints_come_as_often_as_they_are_wanted(trainer: Callable[..., Any
     assert kept == [1, 2, 3], "after the last epoch come the weights"
 
 
-def test_what_libraries_print_does_not_reach_the_pipe(trainer: Callable[..., Any], folder: Path, digits: Path) -> None:
-    """While torch is imported something writes to file descriptor 1, as a C library would."""
-    noisy = folder / "noisy"
-    noisy.mkdir()
-    (noisy / "sitecustomize.py").write_text(
-        "import os, sys\n"
-        "def hear(event, details):\n"
-        "    if event == 'import' and details[0] == 'torch':\n"
-        "        os.write(1, b'noise of a library\\n')\n"
-        "sys.addaudithook(hear)\n"
-    )
-    with trainer(PYTHONPATH=str(noisy)) as started:
-        started.send(order(folder, digits, epochs=1))
-        assert isinstance(list(started.said())[-1], messages.Result)
-        assert b"noise of a library" in started.process.stderr.read()
-
-
-def test_the_end_of_its_orders_ends_the_trainer(trainer: Callable[..., Any], folder: Path, digits: Path) -> None:
-    with trainer() as started:
-        started.send(order(folder, digits, **ENDLESS))
-        started.until(messages.Metrics)
-        started.process.stdin.close()
-        assert started.process.wait(timeout=10) == 3
-
-
 def test_a_trainer_that_gets_no_order_ends(trainer: Callable[..., Any]) -> None:
     with trainer() as started:
         started.process.stdin.close()
         assert started.process.wait(timeout=10) == 3
 
 
-def test_signals_for_the_whole_service_are_left_to_the_supervisor(
+def test_signals_are_left_to_the_supervisor_and_the_end_of_its_orders_ends_the_trainer(
     trainer: Callable[..., Any], folder: Path, digits: Path
 ) -> None:
     with trainer() as started:
@@ -194,6 +188,8 @@ def test_signals_for_the_whole_service_are_left_to_the_supervisor(
             started.process.send_signal(number)
         later = (report for report in started.said() if isinstance(report, messages.Metrics))
         assert any(report.epoch > seen + 20 for report in later)
+        started.process.stdin.close()
+        assert started.process.wait(timeout=10) == 3
 
 
 def test_a_refusal_of_the_workshop_is_an_error_that_says_why(
