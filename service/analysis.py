@@ -58,7 +58,7 @@ def _keep(rooms: Rooms, key: str, kind: str, content: bytes) -> None:
 
 
 def _store(rooms: Rooms, key: str, kind: str, content: bytes) -> None:
-    with reception.folder(rooms.settings.uploads_dir) as folder:
+    with reception.folder(rooms.uploads) as folder:
         unfinished = folder / kind
         unfinished.write_bytes(content)
         stored = rooms.artifacts.put(unfinished)

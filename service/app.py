@@ -1,7 +1,7 @@
 """The application put together: rooms opened, routes included, the guard around everything. Knows no request."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from importlib import metadata
 from typing import Any, Final
 
@@ -93,22 +93,21 @@ def from_environment() -> Application:
 @asynccontextmanager
 async def _opened(app: FastAPI, settings: ServiceSettings, measurements: Measurements) -> AsyncIterator[None]:
     """The rooms, opened for as long as the application runs."""
-    database = sessions.open(settings)
-    try:
+    with ExitStack() as stack:
+        database = sessions.open(settings)
+        stack.callback(database.dispose)
         schema.require_current(database)
-        reception.sweep(settings.uploads_dir)
+        uploads = stack.enter_context(reception.own(settings.uploads_dir))
         settings.artifacts_dir.mkdir(parents=True, exist_ok=True)
         artifacts = DirectoryStore(settings.artifacts_dir)
         models = ModelCache(artifacts, capacity=settings.model_cache_size, device=settings.inference_device)
         compute = Compute(threads=settings.inference_threads, max_waiting=settings.max_waiting)
-        app.state.rooms = Rooms(settings, database, artifacts, models, compute, measurements)
+        app.state.rooms = Rooms(settings, database, artifacts, uploads, models, compute, measurements)
         try:
             yield
         finally:
             with anyio.move_on_after(settings.shutdown_seconds):
                 await anyio.to_thread.run_sync(compute.close, abandon_on_cancel=True)
-    finally:
-        database.dispose()
 
 
 def _operation_id(route: APIRoute) -> str:

@@ -34,7 +34,7 @@ router = APIRouter(prefix="/api/v1", tags=["datasets"])
 Name = Annotated[str, Path(max_length=63, pattern=NAME_PATTERN, description="The dataset's name.", examples=["digits"])]
 NewName = Annotated[
     str,
-    Path(max_length=63, pattern=NAME_PATTERN, description="The name that it gets for good.", examples=["my-digits"]),
+    Path(max_length=63, pattern=NAME_PATTERN, description="The name that it gets for good.", examples=["my-images"]),
 ]
 Rows = Annotated[int, Field(ge=0, le=2**53)]
 
@@ -171,7 +171,7 @@ async def upload_dataset(
     if name in CATALOGUE:
         raise NameReserved(f"{name} is a built-in dataset: take another name")
     await run_in_threadpool(_require_space, rooms)
-    with reception.folder(rooms.settings.uploads_dir) as folder:
+    with reception.folder(rooms.uploads) as folder:
         files = await reception.receive(request, folder)
         order = _Order(name, tuple(files), folder, test_fraction, seed)
         entered = await rooms.compute.run(request, _take_in, rooms, order)

@@ -1,6 +1,7 @@
 """What the routes share: the opened rooms, made once when the application starts. Knows no route."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, cast
 
 from fastapi import Depends, Request
@@ -20,6 +21,8 @@ class Rooms:
     settings: ServiceSettings
     database: Database
     artifacts: ArtifactStore
+    uploads: Path
+    """Folder for files in the making, of this process alone."""
     models: ModelCache
     compute: Compute
     measurements: Measurements

@@ -4,10 +4,11 @@ The names that a client gives its files are carried along, to recognise MNIST's;
 Knows neither what the files hold nor what becomes of them.
 """
 
+import fcntl
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Final
 
@@ -23,12 +24,32 @@ MAX_FILES: Final = 8
 """Parts of one upload; MNIST's form has four."""
 MAX_NAME: Final = 255
 _PART: Final = "files"
+_LOCK: Final = ".lock"
 ACCEPTED: Final = (
     "multipart/form-data",
     "application/octet-stream",
     "application/x-npy",
     "application/vnd.safetensors",
 )
+
+
+@contextmanager
+def own(parent: Path) -> Iterator[Path]:
+    """A folder for the uploads of this process alone; what dead processes have left beside it is removed.
+
+    The lock file next to it is locked as long as this process lives. It is so before the folder is made: whoever sees
+    a folder whose lock is free knows that its owner is dead.
+    """
+    path = parent / uuid.uuid4().hex
+    parent.mkdir(parents=True, exist_ok=True)
+    with _lock_of(path).open("x") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        path.mkdir()
+        _sweep(parent)
+        try:
+            yield path
+        finally:
+            _remove(path)
 
 
 @contextmanager
@@ -42,14 +63,24 @@ def folder(parent: Path) -> Iterator[Path]:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def sweep(parent: Path) -> None:
-    """Remove what uploads have left that ended with their process."""
-    parent.mkdir(parents=True, exist_ok=True)
-    for left in parent.iterdir():
+def _sweep(parent: Path) -> None:
+    """Remove what belongs to no process that lives."""
+    for left in list(parent.iterdir()):
         if left.is_dir() and not left.is_symlink():
-            shutil.rmtree(left, ignore_errors=True)
-        else:
-            left.unlink()
+            with suppress(OSError), _lock_of(left).open("a") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # raises while its owner lives
+                _remove(left)
+        elif left.suffix != _LOCK:
+            left.unlink(missing_ok=True)
+
+
+def _remove(path: Path) -> None:
+    shutil.rmtree(path, ignore_errors=True)
+    _lock_of(path).unlink(missing_ok=True)
+
+
+def _lock_of(path: Path) -> Path:
+    return path.with_suffix(_LOCK)
 
 
 async def receive(request: Request, into: Path) -> list[UploadedFile]:

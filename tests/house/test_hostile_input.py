@@ -79,7 +79,7 @@ def api_process(house: Any) -> psutil.Process:
 def left_behind(house: Any) -> list[Path]:
     uploads = house.folder / "uploads"
     assert uploads.is_dir(), "where uploads are received"
-    return [path for path in uploads.rglob("*") if path.is_file()]
+    return [path for path in uploads.rglob("*") if path.is_file() and path.suffix != ".lock"]
 
 
 @pytest.fixture

@@ -58,7 +58,7 @@ def test_a_full_storage_keeps_nothing_and_answers_all_the_same(door: Any) -> Non
 
 def test_nothing_is_left_among_the_uploads(door: Any) -> None:
     analysis.kept(door.rooms, "test", {}, Maker())
-    assert list(door.rooms.settings.uploads_dir.iterdir()) == []
+    assert list(door.rooms.uploads.iterdir()) == []
 
 
 def test_a_wide_code_is_analysed_on_fewer_rows(gallery: Any) -> None:

@@ -55,8 +55,8 @@ def code(answer: Any) -> tuple[int, str]:
 
 def left(door: Any) -> list[Path]:
     """What lies in the folders of uploads and artifacts."""
-    settings = door.rooms.settings
-    return [path for folder in (settings.uploads_dir, settings.artifacts_dir) for path in folder.rglob("*")]
+    folders = (door.rooms.uploads, door.rooms.settings.artifacts_dir)
+    return [path for folder in folders for path in folder.rglob("*")]
 
 
 def enter_digits(door: Any, folder: Path) -> None:
@@ -114,7 +114,7 @@ def test_a_raw_body_becomes_a_dataset(door: Any) -> None:
     file = door.rooms.artifacts.path(dataset["digest"])
     assert (file.stat().st_size, hashlib.sha256(file.read_bytes()).hexdigest()) == (dataset["bytes"], dataset["digest"])
     assert door.http.get(f"{DATASETS}/signals").json() == dataset
-    assert list(door.rooms.settings.uploads_dir.iterdir()) == []
+    assert list(door.rooms.uploads.iterdir()) == []
 
 
 def test_files_under_mnists_names_become_a_dataset_of_images_with_labels(door: Any) -> None:
@@ -185,7 +185,7 @@ def test_client_file_names_are_never_paths(serve: Callable[..., Any], tmp_path: 
         answer = door.http.post(f"{DATASETS}/named", files=[("files", (name, npy(VECTORS)))])
         assert answer.status_code in {200, 201, 422}, answer.text
     assert list(tmp_path.rglob("*escaped*")) + list(tmp_path.rglob("absolute*")) == []
-    assert list(door.rooms.settings.uploads_dir.iterdir()) == []
+    assert list(door.rooms.uploads.iterdir()) == []
 
 
 ENORMOUS = b"\x93NUMPY\x01\x00v\x00" + b"{'descr': '<f4', 'fortran_order': False, 'shape': (4194304, 1048576), }".ljust(
@@ -251,7 +251,7 @@ def test_a_form_that_is_none_is_refused_and_leaves_nothing(serve: Callable[..., 
 
 def test_an_upload_that_breaks_off_leaves_nothing(serve: Callable[..., Any]) -> None:
     door = serve()
-    uploads_dir = door.rooms.settings.uploads_dir
+    uploads_dir = door.rooms.uploads
     address = (door.http.base_url.host, door.http.base_url.port)
     head = f"POST {DATASETS}/broken HTTP/1.1\r\nHost: localhost\r\nContent-Type: {NPY}\r\nContent-Length: 9999\r\n\r\n"
     with socket.create_connection(address) as connection:
@@ -277,8 +277,21 @@ def test_what_an_earlier_process_left_of_an_upload_is_removed_at_the_start(
     remains.mkdir(parents=True)
     (remains / "0").write_bytes(b"half")
     (remains.parent / "stray").write_bytes(b"half")
-    door = serve()
-    assert list(door.rooms.settings.uploads_dir.iterdir()) == []
+    own = serve().rooms.uploads
+    assert set(remains.parent.iterdir()) == {own, own.with_suffix(".lock")}
+    assert list(own.iterdir()) == []
+
+
+def test_a_second_process_on_the_same_folder_leaves_a_running_upload_alone(serve: Callable[..., Any]) -> None:
+    first = serve()
+    head = f"POST {DATASETS}/slow HTTP/1.1\r\nHost: localhost\r\nContent-Type: {NPY}\r\nConnection: close\r\n"
+    body = npy(VECTORS)
+    with socket.create_connection((first.http.base_url.host, first.http.base_url.port)) as connection:
+        connection.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body[:100])
+        until(lambda: any(path.is_file() for path in first.rooms.uploads.rglob("*")))
+        assert serve().rooms.uploads != first.rooms.uploads
+        connection.sendall(body[100:])
+        assert connection.makefile("rb").readline().split()[1] == b"201"
 
 
 def test_an_upload_that_does_not_fit_into_the_store_is_507(serve: Callable[..., Any]) -> None:
@@ -380,7 +393,7 @@ def test_a_large_upload_streams_to_the_disk_and_is_never_held_in_memory(serve: C
         yield head
         for _ in range(64):
             yield bytes(2**20)
-            sizes.append(sum(path.stat().st_size for path in door.rooms.settings.uploads_dir.rglob("*")))
+            sizes.append(sum(path.stat().st_size for path in door.rooms.uploads.rglob("*")))
 
     answer = door.http.post(f"{DATASETS}/large", content=body(), headers={"Content-Type": NPY})
     assert answer.status_code == 201, answer.text

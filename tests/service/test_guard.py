@@ -189,7 +189,7 @@ def test_an_upload_has_a_larger_limit_of_its_own(open_door: Any) -> None:
     assert problem(fits) == (415, "UNSUPPORTED_FORMAT")
     answer = open_door.http.post("/api/v1/datasets/x", content=chunks(250_000), headers={"Content-Type": "image/x"})
     assert problem(answer) == (413, "CONTENT_TOO_LARGE")
-    assert list(open_door.rooms.settings.uploads_dir.iterdir()) == []
+    assert list(open_door.rooms.uploads.iterdir()) == []
 
 
 @pytest.mark.parametrize("length", ["-1", "1e9", "9" * 40, "0x10", "٣"])

@@ -170,7 +170,7 @@ def test_a_computation_that_does_not_end_holds_up_its_end_only_for_the_time_that
 
 
 def uploaded(folder: Path) -> list[Path]:
-    return [path for path in (folder / "uploads").rglob("*") if path.is_file()]
+    return [path for path in (folder / "uploads").rglob("*") if path.is_file() and path.suffix != ".lock"]
 
 
 def until(happened: Callable[[], Any]) -> None:
