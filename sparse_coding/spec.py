@@ -6,6 +6,7 @@ the tutorial's main run: KL 0.01 with rho 0.05, 784-256-128-256-784, Adam at 1e-
 
 import itertools
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
@@ -22,7 +23,7 @@ NAME_PATTERN: Final = r"^[a-z0-9][a-z0-9._-]{0,62}$"
 """A dataset's or a model's name: a slug of at most 63 characters."""
 
 Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=63)]
-Width = Annotated[int, Field(ge=1, le=65_536)]
+Width = Annotated[int, Field(strict=True, ge=1, le=65_536)]
 
 
 class _Frozen(BaseModel):
@@ -34,13 +35,21 @@ class DatasetChoice(_Frozen):
 
     name: Name = Field(description="A built-in dataset or an uploaded one.", examples=["digits"])
     image_size: int | None = Field(
-        None, ge=2, le=512, description="Resize images to this height and width (bicubic); null keeps their size."
+        None,
+        strict=True,
+        ge=2,
+        le=512,
+        description="Resize images to this height and width (bicubic); null keeps their size.",
     )
     train_limit: int | None = Field(
-        None, ge=1, le=100_000_000, description="Learn from the first rows of the training split only."
+        None, strict=True, ge=1, le=100_000_000, description="Learn from the first rows of the training split only."
     )
     validation_fraction: float = Field(
-        0.0, ge=0, le=0.5, description="Share of the training rows, taken from their end, that is kept for choosing."
+        0.0,
+        strict=True,
+        ge=0,
+        le=0.5,
+        description="Share of the training rows, taken from their end, that is kept for choosing.",
     )
     scaling: Literal["none", "minmax"] = Field(
         "none", description="`minmax` maps every input dimension to [0, 1] over the training rows."
@@ -64,15 +73,15 @@ class Kl(_Frozen):
     """Penalty `kl.batch` on a sigmoid code: every latent's mean over the batch is drawn to rho."""
 
     kind: Literal["kl"] = "kl"
-    weight: float = Field(0.01, ge=0, le=1e6, description="Factor of the penalty in the loss.")
-    rho: float = Field(0.05, gt=0, lt=1, description="Target mean activation of each latent.")
+    weight: float = Field(0.01, strict=True, ge=0, le=1e6, description="Factor of the penalty in the loss.")
+    rho: float = Field(0.05, strict=True, gt=0, lt=1, description="Target mean activation of each latent.")
 
 
 class L1(_Frozen):
     """Penalty on the absolute activations of a ReLU code."""
 
     kind: Literal["l1"] = "l1"
-    weight: float = Field(0.001, ge=0, le=1e6, description="Factor of the penalty in the loss.")
+    weight: float = Field(0.001, strict=True, ge=0, le=1e6, description="Factor of the penalty in the loss.")
     reduction: Literal["mean", "sum"] = Field(
         "mean", description="`mean` over rows and latents (`l1.mean`), or `sum` over latents (`l1.sum`)."
     )
@@ -87,10 +96,10 @@ class NoPenalty(_Frozen):
 class Training(_Frozen):
     """How long and in which steps: Adam on shuffled batches, the last short batch kept."""
 
-    epochs: int = Field(15, ge=1, le=100_000, description="Passes over the training rows.")
-    batch_size: int = Field(128, ge=1, le=65_536, description="Rows of one step.")
-    learning_rate: float = Field(0.001, gt=0, le=10, description="Adam's step size.")
-    seed: int = Field(42, ge=0, le=2**53 - 1, description="Seeds the weights and the order of the rows.")
+    epochs: int = Field(15, strict=True, ge=1, le=100_000, description="Passes over the training rows.")
+    batch_size: int = Field(128, strict=True, ge=1, le=65_536, description="Rows of one step.")
+    learning_rate: float = Field(0.001, strict=True, gt=0, le=10, description="Adam's step size.")
+    seed: int = Field(42, strict=True, ge=0, le=2**53 - 1, description="Seeds the weights and the order of the rows.")
     precision: Literal["float32"] = Field("float32", description="Number format of weights and steps.")
 
 
@@ -111,7 +120,9 @@ Sparsity = Annotated[
         _tag_or("kl"), custom_error_type="unknown_kind", custom_error_message="kind must be one of kl, l1, none"
     ),
 ]
-Priority = Annotated[int, Field(ge=-100, le=100, description="Higher runs first; equals run in order of arrival.")]
+Priority = Annotated[
+    int, Field(strict=True, ge=-100, le=100, description="Higher runs first; equals run in order of arrival.")
+]
 
 
 class TrainSpec(_Frozen):
@@ -133,7 +144,7 @@ class TrainSpec(_Frozen):
             sparsity = value.get("sparsity")
             kind = _tag_or("kl")(sparsity if sparsity is not None else {})
             dataset = value["dataset"].get("name")
-            if isinstance(dataset, str):
+            if isinstance(dataset, str) and re.fullmatch(NAME_PATTERN, dataset):
                 return {**value, "name": f"{dataset[:58]}-{kind}"}
         return value
 
