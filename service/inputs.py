@@ -5,6 +5,7 @@ only after it was compared with the bytes that came. Knows no models' names and 
 """
 
 import itertools
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
@@ -38,6 +39,9 @@ MAX_NUMBERS: Final = 2**24
 
 MAX_LISTS: Final = 2**20
 """Lists and objects in one JSON body. An empty list is two bytes on the wire and fifty in memory."""
+
+_NOT_FINITE: Final = re.compile(rb"\bNaN\b|\bInfinity\b")
+"""What other writers of JSON, Python's among them, make of numbers that JSON has no word for."""
 
 Index = Annotated[int, Field(strict=True, ge=0, le=2**53 - 1)]
 
@@ -140,6 +144,8 @@ def document(body: Body, alternatives: Sequence[frozenset[str]]) -> dict[str, An
     try:
         parsed = orjson.loads(body.content)
     except orjson.JSONDecodeError as error:
+        if "is infinity" in str(error) or _NOT_FINITE.search(body.content):
+            raise errors.NotFinite("every number must be finite; NaN, an infinity or a larger number came") from error
         raise RequestValidationError([{"type": "json_invalid", "loc": ("body",), "msg": "JSON"}]) from error
     if not isinstance(parsed, dict):
         raise InvalidRequest("the body must be a JSON object", [Fault("", "must be a JSON object")])
@@ -207,7 +213,7 @@ def rows(rooms: Rooms, model: TrainedModel, body: Body) -> np.ndarray:
     """The rows that a body means for a model, float32 [B, n_inputs] in raw units and finite.
 
     Rows of a dataset go through the model's resizing; rows in the body are of its width already.
-    Raises the workshop's `InvalidInput`, `InvalidFile` and `IndexOutOfRange`, and `InvalidRequest`.
+    Raises the workshop's `InvalidInput`, `InvalidFile`, `IndexOutOfRange` and `InputsOutOfRange`, and `InvalidRequest`.
     """
     if body.media_type != JSON.media_type:
         return _fitting(rooms, model, tensor(body, "inputs"))
@@ -224,7 +230,9 @@ def _fitting(rooms: Rooms, model: TrainedModel, sent: np.ndarray) -> np.ndarray:
     shape = model.preprocessing.image_shape
     if shape is not None and shape[0] > 1 and sent.shape[1:] == (*shape[1:], shape[0]):
         sent = sent.transpose(0, 3, 1, 2)  # colour as it is answered and uploaded: [height][width][channels]
-    return model.preprocessing.from_body(sent)
+    values = model.preprocessing.from_body(sent)
+    model.check_range(values)
+    return values
 
 
 def check_count(rooms: Rooms, model: TrainedModel, count: int) -> None:

@@ -29,7 +29,8 @@ class Reconstructions(BaseModel):
 
     model: str = Field(description="The version that computed them.")
     reconstructions: list[list[float]] = Field(description="[rows][n_inputs], in raw units: [0, 1] for images.")
-    mse: list[float] = Field(description="Mean squared error of each row, in the units that the model was trained in.")
+    mse: list[float] = Field(description="Mean squared error of each row.")
+    error_units: Literal["raw", "scaled"] = Field(description="Units of `mse`: `scaled` for a model with `minmax`.")
 
 
 @router.post(
@@ -71,7 +72,8 @@ def _reconstruct(rooms: Rooms, chosen: Chosen, body: Body, wanted: Representatio
             rows.reshape(-1, *shape), encodings.finite(outputs, "reconstructions").reshape(-1, *shape), errors
         )
     arrays = {"reconstructions": outputs, "mse": errors}
-    return representations.array_bytes(wanted, arrays, {"model": chosen.version.reference})
+    beside = {"model": chosen.version.reference, "error_units": model.preprocessing.error_units}
+    return representations.array_bytes(wanted, arrays, beside)
 
 
 def image_shape(model: TrainedModel) -> tuple[int, int, int]:

@@ -157,7 +157,7 @@ def _collapse(measured: HeldOut, held_out: HeldOutRows) -> str | None:
         return f"All {len(measured.highest)} latents are dead: none exceeds {THRESHOLD} on any held-out row."
     if measured.mse >= COLLAPSED_AT * held_out.mean_row_mse:
         return (
-            f"The held-out error of {measured.mse:.4g} is no better than the {held_out.mean_row_mse:.4g} "
-            "that always answering the mean of the training rows gives."
+            f"The held-out error of {measured.mse:.4g} is not below {COLLAPSED_AT:.0%} of the "
+            f"{held_out.mean_row_mse:.4g} that always answering the mean of the training rows gives."
         )
     return None

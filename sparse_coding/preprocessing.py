@@ -41,6 +41,11 @@ class Preprocessing:
     def scaling(self) -> Literal["none", "minmax"]:
         return "none" if self.minimum is None else "minmax"
 
+    @property
+    def error_units(self) -> Literal["raw", "scaled"]:
+        """Errors are measured on what the network sees: after scaling, if there is one."""
+        return "raw" if self.scaling == "none" else "scaled"
+
     def to(self, device: str | torch.device) -> "Preprocessing":
         """The same, with its tensors on `device`."""
         if self.minimum is None or self.span is None:

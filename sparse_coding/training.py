@@ -182,4 +182,5 @@ def summary(state: TrainingState, data: TrainingData, asked: TrainSpec) -> dict[
     """A finished run's figures on the held-out split as JSON values, and whether it collapsed, in words."""
     held_out = evaluation.evaluate(state.autoencoder, data.preprocessing, data.test)
     formulas = objectives.objective_for(asked.sparsity).formulas | evaluation.FORMULAS
-    return evaluation.summary(held_out, data.test) | {"formulas": formulas}
+    figures = evaluation.summary(held_out, data.test)
+    return figures | {"error_units": data.preprocessing.error_units, "formulas": formulas}

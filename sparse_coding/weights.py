@@ -50,6 +50,14 @@ class TrainedModel:
         rows = self.preprocessing.rows(stored)
         return np.divide(rows, np.float32(255)) if rows.dtype == np.uint8 else np.array(rows)
 
+    def check_range(self, rows: Float32[np.ndarray, "B d"]) -> None:
+        """Raises `InputsOutOfRange` for rows in raw units that a sigmoid output could not reach."""
+        bounded = self.spec.model.output == "sigmoid" and self.preprocessing.scaling == "none"
+        if bounded and (rows.min() < 0 or rows.max() > 1):
+            raise errors.InputsOutOfRange(
+                f"The model takes inputs in [0, 1]; these span [{rows.min():g}, {rows.max():g}]."
+            )
+
     def encode(self, rows: Float32[np.ndarray, "B d"]) -> Float32[np.ndarray, "B n"]:
         """The codes of rows in raw units. Raises `WrongWidth`."""
         _check_width(rows, self.n_inputs, "inputs")

@@ -209,6 +209,7 @@ def test_vectors_train_too(house: Any) -> None:
     answer = house.http.post(f"/api/v1/models/{run['model']}/reconstruct", json={"inputs": rows[:5].tolist()})
     outputs = np.array(answer.raise_for_status().json()["reconstructions"])
     assert outputs.shape == (5, 12)
+    assert answer.json()["error_units"] == run["result"]["error_units"] == "scaled"
     assert np.abs(outputs).max() > 1.5, "reconstructions come back in raw units"
 
 

@@ -120,7 +120,7 @@ def test_the_mean_row_is_that_of_the_training_rows() -> None:
     ("network", "words"),
     [
         (constant(torch.full((3,), 0.2)), "All 3 latents are dead"),
-        (copying(3, 5.0), "no better than"),
+        (copying(3, 5.0), "not below 99%"),
     ],
 )
 def test_a_collapsed_network_is_said_to_be_collapsed(network: Autoencoder, words: str) -> None:
