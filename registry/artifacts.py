@@ -13,9 +13,9 @@ import stat
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
-from sqlalchemy import func, select
+from sqlalchemy import Column, func, select, union
 from sqlalchemy.orm import Session
 
 from registry import sessions
@@ -98,9 +98,16 @@ def register(session: Session, stored: Stored) -> None:
     session.execute(statement.on_conflict_do_update(index_elements=["sha256"], set_={"touched_at": now_ms()}))
 
 
-def total_bytes(session: Session) -> int:
-    """What all registered blobs take on disk."""
-    return int(session.scalar(select(func.coalesce(func.sum(Artifact.bytes), 0))) or 0)
+def bytes_in_use(session: Session) -> int:
+    """What the blobs take to which something refers; those that nothing needs any more wait for a collector."""
+    used = union(*(select(column) for column in _references()))
+    return int(session.scalar(select(func.coalesce(func.sum(Artifact.bytes), 0)).where(Artifact.sha256.in_(used))) or 0)
+
+
+def _references() -> list[Column[Any]]:
+    """Every column that names a blob, as the schema knows them."""
+    keys = [key for table in Artifact.metadata.sorted_tables for key in table.foreign_keys]
+    return [key.parent for key in keys if key.column.table is Artifact.__table__]
 
 
 def _measure(source: Path) -> Stored:

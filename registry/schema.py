@@ -16,10 +16,10 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Connection, create_engine, event
+from sqlalchemy import URL, Connection, create_engine, event, exc
 
 from registry import file_systems, sessions
-from registry.errors import MigrationFailed, SchemaMissing, SchemaTooNew, SchemaTooOld
+from registry.errors import MigrationFailed, SchemaMissing, SchemaTooNew, SchemaTooOld, UnsuitableDatabase
 from registry.settings import RegistrySettings
 
 _MIGRATE: Final = "run `sae up` or `python -m registry migrate`"
@@ -31,21 +31,22 @@ def upgrade(settings: RegistrySettings) -> None:
     """Make the folders, and the database's schema the one of this release. Does nothing where all is there.
 
     Only one process migrates at a time; an older SQLite file is copied first. Raises NetworkFileSystem, SchemaTooNew,
-    MigrationFailed and DatabaseUnavailable, each with everything as it was.
+    MigrationFailed, UnsuitableDatabase and DatabaseUnavailable, each with everything as it was.
     """
     for folder in settings.folders:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if settings.url.get_backend_name() == "sqlite":
-        _upgrade_file(settings.url)
-    else:
-        _upgrade(settings.url)
+    with _understood():
+        if settings.url.get_backend_name() == "sqlite":
+            _upgrade_file(settings.url)
+        else:
+            _upgrade(settings.url)
 
 
 def require_current(database: sessions.Database) -> None:
-    """Raises SchemaMissing, SchemaTooOld or SchemaTooNew unless the schema is the one of this release."""
+    """Raises SchemaMissing, SchemaTooOld, SchemaTooNew or UnsuitableDatabase unless the schema is of this release."""
     if database.url.get_backend_name() == "sqlite" and not sessions.file_of(database.url).is_file():
         raise SchemaMissing(f"there is no database yet: {_MIGRATE}")
-    with database.read() as session:
+    with _understood(), database.read() as session:
         found = _version(session.connection())
     head = ScriptDirectory.from_config(_config()).get_current_head()
     if found is None:
@@ -53,6 +54,18 @@ def require_current(database: sessions.Database) -> None:
     if found != head:
         _require_known(found)
         raise SchemaTooOld(f"the database's schema is {found}, and this release works with {head}: {_MIGRATE}")
+
+
+@contextmanager
+def _understood() -> Iterator[None]:
+    """What the database cannot do because of what it holds, as one sentence instead of the library's statement."""
+    try:
+        yield
+    except (sqlite3.DatabaseError, exc.DatabaseError) as error:
+        raise UnsuitableDatabase(
+            "what is there is no database of this service, or a damaged one; nothing was changed: move it away, "
+            "restore a copy, or set another SAE_DATABASE_URL"
+        ) from error
 
 
 def scripts() -> Path:

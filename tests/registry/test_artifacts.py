@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from registry import artifacts
+from registry import artifacts, datasets
 from registry.artifacts import DirectoryStore
 from registry.errors import ArtifactMissing
 from registry.tables import Artifact
@@ -162,8 +162,18 @@ def test_a_blob_is_registered_once_and_then_touched(desk: Any) -> None:
     assert row.touched_at >= made
 
 
-def test_the_bytes_of_all_blobs_are_counted(desk: Any) -> None:
-    assert desk.see(artifacts.total_bytes) == 0
-    for content in ("hello", "hello", "you"):
+def test_bytes_are_counted_once_and_only_while_something_needs_them(desk: Any) -> None:
+    assert desk.see(artifacts.bytes_in_use) == 0
+    for content in ("hello", "you"):
         desk.do(artifacts.register, desk.blob(content))
-    assert desk.see(artifacts.total_bytes) == 8
+    assert desk.see(artifacts.bytes_in_use) == 0
+    facts = datasets.Facts(
+        kind="vectors", image_shape=None, n_inputs=1, train_rows=1, test_rows=1, minimum=0.0, maximum=1.0, classes=None
+    )
+    for name in ("first", "second"):
+        desk.do(datasets.enter, name=name, stored=desk.blob("hello"), facts=facts)
+    assert desk.see(artifacts.bytes_in_use) == 5
+    desk.do(datasets.delete, "first")
+    assert desk.see(artifacts.bytes_in_use) == 5
+    desk.do(datasets.delete, "second")
+    assert desk.see(artifacts.bytes_in_use) == 0

@@ -20,7 +20,14 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, create_engine, inspect, text
 
 from registry import runs, schema, sessions, tables
-from registry.errors import MigrationFailed, NetworkFileSystem, SchemaMissing, SchemaTooNew, SchemaTooOld
+from registry.errors import (
+    MigrationFailed,
+    NetworkFileSystem,
+    SchemaMissing,
+    SchemaTooNew,
+    SchemaTooOld,
+    UnsuitableDatabase,
+)
 from registry.settings import RegistrySettings
 
 LATER = """
@@ -326,3 +333,23 @@ def test_a_database_on_a_network_file_system_is_refused_before_it_is_made(
     with pytest.raises(NetworkFileSystem, match=r"nfs4.*PostgreSQL"):
         schema.upgrade(settings)
     assert not sessions.file_of(settings.url).exists()
+
+
+def test_a_file_that_is_no_database_is_refused_in_words_and_left_alone(tmp_path: Path) -> None:
+    settings = RegistrySettings(data_dir=tmp_path)
+    file = tmp_path / "registry.sqlite3"
+    file.write_bytes(b"no database, but somebody's notes" * 100)
+    for refused in (schema.upgrade, lambda settings: schema.require_current(sessions.open(settings))):
+        with pytest.raises(UnsuitableDatabase, match="no database of this service"):
+            refused(settings)
+    assert file.read_bytes() == b"no database, but somebody's notes" * 100
+
+
+def test_tables_without_a_version_are_refused_in_words(empty: RegistrySettings) -> None:
+    schema.upgrade(empty)
+    database = sessions.open(empty)
+    with database.write() as session:
+        session.execute(text("DELETE FROM alembic_version"))
+    database.dispose()
+    with pytest.raises(UnsuitableDatabase, match="nothing was changed"):
+        schema.upgrade(empty)
