@@ -6,7 +6,7 @@ from importlib import metadata
 from typing import Any, Final
 
 import anyio
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
 
 from registry import schema, sessions
@@ -19,6 +19,7 @@ from service import (
     health,
     metrics,
     models,
+    parameters,
     problems,
     reception,
     reconstructions,
@@ -42,7 +43,6 @@ ROUTERS: Final = (
     reconstructions.router,
     sparsity.router,
     features.router,
-    health.router,
 )
 
 
@@ -77,7 +77,8 @@ def create_app(settings: ServiceSettings) -> Application:
     )
     app.state.needs_key = settings.api_key is not None
     for router in ROUTERS:
-        app.include_router(router)
+        app.include_router(router, dependencies=[Depends(parameters.require_known)])
+    app.include_router(health.router)
     documentation.install(app)
     problems.install(app)
     app.add_middleware(Guard, settings=settings)

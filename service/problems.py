@@ -281,12 +281,18 @@ def _is_json(request: Request) -> bool:
 
 def _fault(fault: Mapping[str, Any]) -> door.Fault:
     where, *path = fault["loc"] or ("body",)
-    return door.Fault(_pointer(str(where), path)[:MAX_POINTER], f"{fault['msg']}{_came(fault)}")
+    came = _came(fault) if where == "body" else ""  # anywhere else it is always text
+    return door.Fault(_pointer(str(where), path)[:MAX_POINTER], f"{_words(fault)}{came}")
+
+
+def _words(fault: Mapping[str, Any]) -> str:
+    """What was expected, in JSON's words: Python's tuples are lists there."""
+    return str(fault["msg"]).replace("Tuple should", "List should").replace(" after validation", "")
 
 
 def _pointer(where: str, path: Iterable[str | int]) -> str:
     if where != "body":
-        return f"{where}:{'.'.join(str(step) for step in path)}"
+        return ":".join([where, *(str(step) for step in path)][:2])  # a name; what follows is pydantic's own
     steps = (str(step) for step in path if step not in spec.UNION_TAGS)
     return "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in steps)
 

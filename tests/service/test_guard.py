@@ -288,7 +288,7 @@ def test_the_access_line_names_the_route_and_holds_no_secret(locked_door: Any) -
         headers = {"Authorization": f"Bearer {KEY}", "X-Request-ID": "one"}
         locked_door.http.get("/api/v1/runs/some-id?token=hush", headers=headers)
         line = logged(lines, "request")
-    assert (line["method"], line["route"], line["status"]) == ("GET", "/api/v1/runs/{run_id}", 404)
+    assert (line["method"], line["route"], line["status"]) == ("GET", "/api/v1/runs/{run_id}", 422)
     assert line["request_id"] == "one"
     assert line["duration_ms"] > 0
     assert not {word for word in (KEY, "hush", "some-id") if word in json.dumps(line)}

@@ -75,7 +75,7 @@ def faults(answer: httpx.Response) -> dict[str, str]:
         ({"sparsity": {"kind": "l0"}}, "/sparsity", ["kl, l1, none"]),
         ({"model": {"n_latents": 0}}, "/model/n_latents", ["greater than or equal to 1", "got 0"]),
         ({"model": {"hidden": [1, 2, 0]}}, "/model/hidden/2", ["greater than or equal to 1"]),
-        ({"model": {"hidden": [1] * 9}}, "/model/hidden", ["at most 8 items"]),
+        ({"model": {"hidden": [1] * 9}}, "/model/hidden", ["List should have at most 8 items, not 9"]),
         ({"training": {"epochs": "many"}}, "/training/epochs", ["valid integer", "got text"]),
         ({"training": {"epochs": 10**30}}, "/training/epochs", ["less than or equal to", "longer number"]),
         ({"training": {"batches": 3}}, "/training/batches", ["not permitted"]),
@@ -128,6 +128,42 @@ def test_a_long_input_is_never_echoed_and_many_faults_are_counted_not_listed(gal
 )
 def test_a_parameter_that_makes_no_sense_is_named(gallery: Any, path: str, pointer: str) -> None:
     assert list(faults(gallery.http.get(path))) == [pointer]
+
+
+def test_a_parameter_is_named_without_the_branch_that_failed_and_never_told_to_be_text(gallery: Any) -> None:
+    for path, pointer in [
+        ("/api/v1/models/kl/features?amplitude=lots", "query:amplitude"),
+        ("/api/v1/models/kl/features/many", "path:latent"),
+        ("/api/v1/runs/x/metrics?after=soon", "query:after"),
+    ]:
+        found = faults(gallery.http.get(path))
+        assert list(found) == [pointer]
+        assert "got text" not in found[pointer]
+
+
+@pytest.mark.parametrize(
+    ("path", "known"),
+    [
+        ("/api/v1/models/kl/sparsity?treshold=0.9", "format, num_samples, split, threshold"),
+        ("/api/v1/models/kl/features?limit=3&treshold=1", "amplitude, cursor, format, limit, mode, sort"),
+        ("/api/v1/runs?treshold=", "cursor, kind, limit, state"),
+        ("/api/v1/runs/x?treshold", "none is known"),
+    ],
+)
+def test_a_parameter_that_a_route_does_not_have_is_refused_with_those_that_it_has(
+    gallery: Any, path: str, known: str
+) -> None:
+    found = faults(gallery.http.get(path))
+    assert list(found) == ["query:treshold"]
+    assert found["query:treshold"].endswith(known)
+
+
+def test_unknown_parameters_are_not_echoed_at_length_and_do_not_trouble_probes(gallery: Any) -> None:
+    answer = gallery.http.get("/api/v1/runs?" + "&".join(f"{'n' * 1000}{i}=v" for i in range(30)))
+    assert answer.status_code == 422
+    assert len(answer.content) < 8000
+    for path in ("/livez", "/readyz", "/metrics", "/docs", "/openapi.json"):
+        assert gallery.http.get(f"{path}?from=probe").status_code == 200
 
 
 @pytest.mark.parametrize("media_type", [None, "text/plain", "application/x-www-form-urlencoded", "application/json5"])
