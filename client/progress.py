@@ -48,15 +48,17 @@ def _onto(bar: Progress, epochs: int) -> Show:
 
 
 def _lines(epochs: int) -> Show:
-    begun = time.monotonic()
-    last = begun - LINE_SECONDS
+    first: tuple[float, int] | None = None
+    last = 0.0
 
     def show(record: dict[str, Any]) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if now - last >= LINE_SECONDS or record["epoch"] == epochs:
-            left = (now - begun) / record["epoch"] * (epochs - record["epoch"])
-            typer.echo(f"epoch {record['epoch']}/{epochs}  {losses(record)}  ETA {left:.0f} s", err=True)
+        nonlocal first, last
+        now, epoch = time.monotonic(), record["epoch"]
+        first = first or (now, epoch)  # what comes before the first record is start-up, and says nothing of the pace
+        if now - last >= LINE_SECONDS or epoch == epochs:
+            pace = (now - first[0]) / (epoch - first[1]) if epoch > first[1] else None
+            eta = f"  ETA {pace * (epochs - epoch):.0f} s" if pace is not None else ""
+            typer.echo(f"epoch {epoch}/{epochs}  {losses(record)}{eta}", err=True)
             last = now
 
     return show
