@@ -80,8 +80,12 @@ def _serve(settings: ServiceSettings) -> int:
 def _settings_faults(error: pydantic.ValidationError) -> str:
     """Which settings have no sense, without their values, which may be secret."""
     faults = error.errors(include_input=False, include_url=False)
+    named = ((f"SAE_{'_'.join(str(step) for step in fault['loc'][:1]).upper()}", fault) for fault in faults)
     return "\n".join(
-        f"SAE_{'_'.join(str(step) for step in fault['loc'][:1]).upper()}: {fault['msg']}" for fault in faults
+        f"{name} must have at least {fault['ctx']['min_length']} characters"  # pydantic counts items of a secret
+        if fault["type"] == "too_short"
+        else f"{name}: {fault['msg']}"
+        for name, fault in named
     )
 
 

@@ -34,7 +34,7 @@ EXAMPLES: Final = {
         "description": "Every other setting has the tutorial's default.",
         "value": {"name": "digits-kl", "dataset": {"name": "digits", "image_size": 28}},
     },
-    "smallest": {"summary": "Only a dataset", "value": {"dataset": {"name": "digits"}}},
+    "smallest": {"summary": "Only a dataset", "value": {"dataset": {"name": "digits", "image_size": 28}}},
     "l1": {
         "summary": "L1 on a ReLU code, no hidden layers",
         "value": {
@@ -139,7 +139,8 @@ def create_run(
 ) -> RunAnswer:
     """Queue a run: training a model (`kind` `train`, the default) or bringing in a built-in dataset (`import`).
 
-    `{"dataset": {"name": "digits"}}` is enough; everything else has a default. Follow the run at its `Location`.
+    `{"dataset": {"name": "digits", "image_size": 28}}` is enough; everything else has a default. Follow the run
+    at its `Location`.
     """
     document = spec.document(asked)
     with rooms.database.write() as session:

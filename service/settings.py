@@ -32,7 +32,7 @@ class ServiceSettings(RegistrySettings):
     inference_threads: int | None = Field(
         None, ge=1, le=1024, description="Threads of one computation in the API; all cores where missing."
     )
-    max_body_bytes: int = Field(16 * 2**20, ge=1024, le=2**30, description="Largest request body but an upload's.")
+    max_body_bytes: int = Field(16 * 2**20, ge=1024, le=2**30, description="Largest request body with rows.")
     max_upload_bytes: int = Field(2 * 2**30, ge=1024, le=2**40, description="Largest upload, and what it unpacks to.")
     max_rows: int = Field(4096, ge=1, le=1_000_000, description="Rows of one encode, decode or reconstruct.")
     max_images: int = Field(400, ge=1, le=10_000, description="Pictures of one answer.")

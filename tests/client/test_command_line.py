@@ -60,5 +60,15 @@ def test_a_setting_without_sense_is_named_and_exits_2(port: str) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("command", "setting"), [("api", "SAE_MAX_ROWS"), ("worker", "SAE_DEVICE"), ("migrate", "SAE_DATABASE_URL")]
+)
+def test_a_setting_that_a_room_refuses_is_named_and_exits_1(command: str, setting: str) -> None:
+    done = run(command, **{setting: "nonsense"})
+    assert done.returncode == 1
+    assert setting in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_an_unknown_command_exits_2() -> None:
     assert run("trian").returncode == 2

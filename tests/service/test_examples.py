@@ -5,6 +5,9 @@ from typing import Any
 
 import pytest
 
+from client import demo
+from sparse_coding import catalogue, spec
+
 
 def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
     for path, item in document["paths"].items():
@@ -43,6 +46,21 @@ def test_every_example_of_a_body_works(gallery: Any) -> None:
             assert answer.status_code == 200, (path, name, answer.text)
             tried.append(path.rsplit("/", 1)[-1])
     assert {"encode", "decode", "reconstruct"} <= set(tried)
+
+
+def test_the_example_of_an_upload_has_a_name_that_is_free(gallery: Any) -> None:
+    upload = gallery.http.get("/openapi.json").json()["paths"]["/api/v1/datasets/{name}"]["post"]
+    (name,) = next(each for each in upload["parameters"] if each["name"] == "name")["schema"]["examples"]
+    assert name not in catalogue.CATALOGUE
+
+
+def test_the_smallest_example_of_a_run_asks_for_a_model_of_the_shape_of_the_demos(gallery: Any) -> None:
+    document = gallery.http.get("/openapi.json").json()
+    asked = document["paths"]["/api/v1/runs"]["post"]["requestBody"]["content"]["application/json"]["examples"]
+    smallest = asked["smallest"]["value"]
+    of_the_demo = demo.spec(1)
+    assert smallest == {"dataset": of_the_demo["dataset"]}
+    assert spec.parse(smallest).name == of_the_demo["name"]
 
 
 @pytest.mark.parametrize("form", ["json", "npy", "safetensors", "vega", "png", "svg"])
