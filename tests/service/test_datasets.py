@@ -55,8 +55,7 @@ def code(answer: Any) -> tuple[int, str]:
 
 def left(door: Any) -> list[Path]:
     """What lies in the folders of uploads and artifacts."""
-    folders = (door.rooms.uploads, door.rooms.settings.artifacts_dir)
-    return [path for folder in folders for path in folder.rglob("*")]
+    return [path for folder in (door.rooms.uploads, door.rooms.settings.artifacts_dir) for path in folder.rglob("*")]
 
 
 def enter_digits(door: Any, folder: Path) -> None:
