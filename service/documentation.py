@@ -135,6 +135,9 @@ def _complete_operation(path: str, method: str, operation: dict[str, Any], *, ne
             "schema": {"type": "string", "maxLength": 64},
         }
     operation["responses"] = dict(sorted(answers.items()))
+    for parameter in operation.get("parameters", ()):
+        if examples := parameter["schema"].get("examples"):
+            parameter["example"] = examples[0]  # the explorer fills in this one, and not those of the schema
     if path in OPEN_PATHS:
         operation["security"] = []
 

@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -137,10 +138,21 @@ class ProblemFault(BaseModel):
     detail: str = Field(max_length=1000, description="What was expected, and what came.")
 
 
+_EXAMPLE: Final[JsonDict] = {
+    "type": "about:blank",
+    "title": "Unprocessable Content",
+    "status": 422,
+    "detail": "The model takes rows x 784; 2 x 783 came.",
+    "code": "WRONG_WIDTH",
+    "request_id": "7afcf61d2167470bb07cb881199d73a9",
+    "errors": [],
+}
+
+
 class Problem(BaseModel):
     """Why a request was not served (RFC 9457)."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_EXAMPLE]})
     type: str = Field(max_length=200, description="`about:blank`: the title is that of the status.")
     title: str = Field(max_length=100)
     status: int = Field(ge=400, le=599)

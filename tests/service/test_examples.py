@@ -20,7 +20,7 @@ def filled(path: str, operation: dict[str, Any]) -> str:
     """The path with every parameter's example in its place."""
     for parameter in operation.get("parameters", ()):
         if parameter["in"] == "path":
-            path = path.replace(f"{{{parameter['name']}}}", str(parameter["schema"]["examples"][0]))
+            path = path.replace(f"{{{parameter['name']}}}", str(parameter["example"]))  # what the explorer fills in
     return path
 
 
