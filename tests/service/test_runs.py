@@ -155,11 +155,16 @@ def test_a_full_queue_is_a_503_that_says_when_to_come_back_and_still_knows_what_
     assert ask(door)["state"] == "queued"
 
 
-def test_no_run_is_taken_while_the_store_is_full(serve: Callable[..., Any], tmp_path: Path) -> None:
+def test_no_run_is_taken_while_the_store_is_full_and_deleting_makes_room(
+    serve: Callable[..., Any], tmp_path: Path
+) -> None:
     door = serve(max_stored_bytes=2**20)
-    stored(door, tmp_path, bytes(2**20))
+    facts = datasets.Facts(kind="vectors", image_shape=None, n_inputs=1, train_rows=1, test_rows=1)
+    act(door, datasets.enter, name="large", stored=stored(door, tmp_path, bytes(2**20)), facts=facts)
     assert code(door.http.post(RUNS, json=DIGITS)) == (507, "STORAGE_FULL")
     assert door.http.get(RUNS).json()["items"] == []
+    assert door.http.delete("/api/v1/datasets/large").status_code == 204
+    assert door.http.post(RUNS, json=DIGITS).status_code == 202
 
 
 def test_runs_are_listed_newest_first_in_pages_and_by_state_and_kind(door: Any) -> None:
