@@ -11,7 +11,7 @@ from torch import Tensor
 from sparse_coding import autoencoder, evaluation
 from sparse_coding.autoencoder import Autoencoder
 from sparse_coding.datasets import Dataset
-from sparse_coding.evaluation import HeldOut
+from sparse_coding.evaluation import HeldOut, HeldOutRows
 from sparse_coding.preprocessing import Preprocessing
 from sparse_coding.spec import Mlp, NoPenalty, TrainSpec
 
@@ -132,6 +132,16 @@ def test_a_collapsed_network_is_said_to_be_collapsed(network: Autoencoder, words
     result = evaluation.summary(evaluation.evaluate(network, Preprocessing(3, None, None), held_out), held_out)
     assert result["collapsed"] is True
     assert words in result["collapsed_reason"]
+
+
+@pytest.mark.parametrize(("share", "collapsed"), [(0.98, False), (0.995, True), (1.5, True)])
+def test_the_error_of_the_mean_row_is_the_line_and_one_percent_below_it_counts_as_on_it(
+    share: float, collapsed: bool
+) -> None:
+    held_out = HeldOutRows(torch.zeros(10, 2), variation=1.0, mean_row_mse=0.5)
+    alive = torch.tensor([1.0, 0.0])
+    measured = HeldOut(10, share * 0.5 * 20, 2, 1.0, active_rows=torch.tensor([3, 0]), highest=alive)
+    assert evaluation.summary(measured, held_out)["collapsed"] is collapsed
 
 
 def test_a_network_that_learned_is_not_collapsed_and_its_summary_is_consistent(

@@ -61,7 +61,7 @@ def plain_loop(asked: TrainSpec, x: Tensor) -> tuple[nn.Sequential, list[tuple[f
 def test_training_is_a_plain_loop_over_torchs_own_parts(
     digits: Dataset, ask: Ask, prepare: Prepare, sparsity: dict[str, Any]
 ) -> None:
-    asked = ask(sparsity=sparsity, training={"epochs": 3, "batch_size": 128})
+    asked = ask(sparsity=sparsity, training={"epochs": 3, "batch_size": 128, "learning_rate": 0.002})
     state, data = prepare(asked, digits)
     ours = records(training.epochs(state, data, asked))
     network, curve = plain_loop(asked, data.train.float() / 255)
