@@ -110,7 +110,6 @@ class Attempt:
         except (errors.Fenced, LeaseLost):
             raise
         except Exception as error:
-            self._ledger.forget()  # what the registry has refused must not stand in the way of the outcome
             self._end_with(self._explained(error))
         finally:
             if self._trainer is not None:
@@ -262,7 +261,7 @@ class Attempt:
             run = self._ledger.insist(self._outcome())
         except (errors.Fenced, LeaseLost):
             raise
-        except Exception as error:  # refused, as a model's name that is reserved; nothing of it was written
+        except Exception as error:  # the registry refused it, or something that was noted; nothing of it was written
             self._ledger.forget()
             self._ending, self._wish = self._explained(error), None
             run = self._ledger.insist(self._outcome())

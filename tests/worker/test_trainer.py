@@ -239,15 +239,21 @@ def test_the_kernel_ends_a_trainer_whose_starter_is_killed(
     )
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as parent:
         child = int(parent.stdout.readline())
-        eventually("the tie to the starter", lambda: ignores(child, signal.SIGTERM))
-        os.kill(child, signal.SIGSTOP)
-        parent.kill()
-    eventually("the death of the trainer", lambda: not lives(child))
+        try:
+            eventually("the tie to the starter", lambda: ignores(child, signal.SIGTERM))
+            os.kill(child, signal.SIGSTOP)
+            parent.kill()
+            eventually("the death of the trainer", lambda: not lives(child))
+        finally:
+            parent.kill()
+            if lives(child):
+                os.kill(child, signal.SIGKILL)
 
 
 def test_a_trainer_whose_starter_is_gone_already_does_not_begin() -> None:
     command = [sys.executable, "-m", "worker.trainer", "--supervisor", str(os.getpid() + 1)]
-    assert subprocess.run(command, stdin=subprocess.DEVNULL, timeout=30).returncode == 3
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
+        assert process.wait(timeout=30) == 3, "though its orders have not ended"
 
 
 def ignores(pid: int, number: int) -> bool:
