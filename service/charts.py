@@ -98,7 +98,7 @@ def sparsity_histograms(report: Mapping[str, Any]) -> alt.HConcatChart:
         subtitle=f"A latent is active on a row when its activation is above {report['threshold']:g}",
         offset=20,
     )
-    return _styled(alt.hconcat(*panels, spacing=36, title=title))
+    return styled(alt.hconcat(*panels, spacing=36, title=title))
 
 
 def training_curves(records: Sequence[Mapping[str, Any]], title: str) -> alt.Chart:
@@ -114,7 +114,7 @@ def training_curves(records: Sequence[Mapping[str, Any]], title: str) -> alt.Cha
         if record.get(field) is not None
     ]
     chart = _lines(points) if points else _nothing("No epoch has ended yet")
-    return _styled(chart.properties(title=title, **WIDE))
+    return styled(chart.properties(title=title, **WIDE))
 
 
 def _lines(points: Sequence[Mapping[str, Any]]) -> alt.Chart:
@@ -235,7 +235,7 @@ def _panel(bars: alt.Chart, mark: float, heading: tuple[str, str]) -> alt.LayerC
     return alt.LayerChart(layer=[bars, line], title=title, description=f"{name}: {remark}", **PANEL)
 
 
-def _styled(chart: C) -> C:
+def styled(chart: C) -> C:
     """Type, colours and spacing that all charts share."""
     text = {"labelColor": FAINT, "titleColor": INK, "labelFontSize": 11, "titleFontSize": 12, "titlePadding": 8}
     lines = {"gridColor": RULES, "domainColor": FAINT, "tickColor": FAINT, "titleFontWeight": "normal"}
