@@ -1,0 +1,77 @@
+"""Error against sparsity of several models: which are worth having, and which one lies in the bend of the curve.
+
+Pure numbers; it knows no models and no tensors. Collapsed members are left out by whoever asks.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+Point = tuple[float, float]
+"""(mse, l0) of a model: finite, not negative, smaller is better in both."""
+
+FORMULAS: Final = {"pareto": "pareto", "suggested": "knee.chord"}  # field -> formula id
+RULE: Final = (
+    "knee.chord: the member of the Pareto front farthest below the straight line between the front's two ends, "
+    "log mse and log L0 each scaled to [0, 1] over the front"
+)
+MIN_FRONT: Final = 3
+"""Two points are their own chord: nothing can lie below it."""
+LEAST_DEPTH: Final = 1e-9
+"""What counts as below the chord; less is rounding."""
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """The member in the knee, or why there is none."""
+
+    index: int | None
+    """Into the points that were given."""
+    rule: str
+    reason: str | None
+    """Null where a member is suggested."""
+
+
+def pareto(points: Sequence[Point]) -> list[bool]:
+    """For each point, whether no other is at least as good in both numbers and better in one; equals stand together."""
+    return [not any(_dominates(other, point) for other in points) for point in points]
+
+
+def suggest(points: Sequence[Point]) -> Suggestion:
+    """The knee of the front; of equally deep points the sparser one, of equal points the first.
+
+    The chord is the triangle rule (Zack, Rogers & Latt 1977) that Kneedle uses as well (Satopaa et al. 2011). Both
+    axes are logarithmic, as for the L-curve, which is this very trade-off (Hansen & O'Leary 1993): weights are
+    tried in powers of ten, and the error of sparse autoencoders falls about as a power of L0 (Gao et al. 2024). A
+    power law has no bend, and on linear axes would be given one by wherever the sweep happens to end.
+    """
+    front = sorted({point for point, kept in zip(points, pareto(points), strict=True) if kept and min(point) > 0})
+    if len(front) < MIN_FRONT:
+        return _none(f"the front has {len(front)} different points with mse and L0 above 0; a knee needs {MIN_FRONT}")
+    depths = _depths(front)
+    deepest = max(depths)
+    if deepest <= LEAST_DEPTH:
+        return _none("no member of the front lies below the line between its ends: it has no knee")
+    # ascending mse is descending L0 on a front: the last of equally deep points is the sparsest
+    knee = max(place for place, depth in enumerate(depths) if depth >= deepest - LEAST_DEPTH)
+    return Suggestion(points.index(front[knee]), RULE, None)
+
+
+def _dominates(one: Point, other: Point) -> bool:
+    return one[0] <= other[0] and one[1] <= other[1] and one != other
+
+
+def _depths(front: Sequence[Point]) -> list[float]:
+    """How far each point of a front lies below the chord u + v = 1; the ends are at 0."""
+    errors, counts = ([math.log(number) for number in axis] for axis in zip(*front, strict=True))
+    return [1 - u - v for u, v in zip(_scaled(errors), _scaled(counts), strict=True)]
+
+
+def _scaled(values: Sequence[float]) -> list[float]:
+    low, high = min(values), max(values)
+    return [(value - low) / (high - low) for value in values]
+
+
+def _none(reason: str) -> Suggestion:
+    return Suggestion(None, RULE, reason)
