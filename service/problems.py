@@ -86,6 +86,7 @@ STATUSES: Final[Mapping[type[Exception], int]] = MappingProxyType(
         workshop.UnknownSplit: 422,
         workshop.NotAnImage: 422,
         workshop.NoLabels: 422,
+        workshop.UnsuitableLabels: 409,
         workshop.DatasetUnavailable: 503,
         workshop.InputsOutOfRange: 422,
         workshop.TrainingDiverged: 500,

@@ -18,6 +18,7 @@
     +- UnknownSplit
     +- NotAnImage
     +- NoLabels
+    +- UnsuitableLabels
     +- DatasetUnavailable    a run that cannot go on
     +- InputsOutOfRange
     +- TrainingDiverged
@@ -113,6 +114,10 @@ class NotAnImage(SparseCodingError):
 
 class NoLabels(SparseCodingError):
     """The dataset has no labels for its rows."""
+
+
+class UnsuitableLabels(SparseCodingError):
+    """The labels name too few classes to be told apart, or too many."""
 
 
 class DatasetUnavailable(SparseCodingError):

@@ -1,0 +1,110 @@
+"""What a linear classifier can read from codes: accuracy of a logistic regression on all latents, or on k of them.
+
+Knows arrays and labels; not where they come from. Loads scikit-learn, which is slow to load.
+"""
+
+import warnings
+from collections.abc import Mapping
+from typing import Final, Literal
+
+import numpy as np
+from jaxtyping import Bool, Float, Float64, Int, Int64
+from sklearn.decomposition import PCA
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import balanced_accuracy_score
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sparse_coding import errors
+
+MAX_ROWS: Final = 10_000
+"""First rows of the training split that a probe is fitted on."""
+MAX_CLASSES: Final = 100
+"""A probe's time grows with the classes."""
+KS: Final = (1, 2, 5)
+"""Latents that a k-sparse probe may look at."""
+MAX_ITERATIONS: Final = 1000
+"""Steps of lbfgs; standardised columns need a few tens to hundreds."""
+
+FORMULAS: Final[Mapping[str, str]] = {"accuracy": "probe.logistic", "k_sparse": "probe.k_sparse"}
+
+
+def accuracy(
+    train: Float[np.ndarray, "m f"],
+    train_labels: Int[np.ndarray, " m"],
+    test: Float[np.ndarray, "n f"],
+    test_labels: Int[np.ndarray, " n"],
+) -> float:
+    """`probe.logistic`: share of test rows whose class a logistic regression on the training rows names.
+
+    Multinomial, lbfgs, C = 1, on columns standardised by the training rows (a constant one is divided by 1).
+    Raises `UnsuitableLabels` unless the training rows are of 2 to `MAX_CLASSES` classes.
+    """
+    require_classes(train_labels)
+    fitted = _fit(train, train_labels)
+    return float(np.mean(fitted.predict(test) == test_labels))
+
+
+def k_sparse(
+    train: Float[np.ndarray, "m f"],
+    train_labels: Int[np.ndarray, " m"],
+    test: Float[np.ndarray, "n f"],
+    test_labels: Int[np.ndarray, " n"],
+) -> dict[int, float]:
+    """`probe.k_sparse` for each k of `KS`: how well single classes are told from the rest by k columns (chance: 0.5).
+
+    For each class the k columns with the largest difference between its mean and that of the other rows, in magnitude
+    (Gurnee et al. 2023), and on them a logistic regression with classes weighted alike; its balanced accuracy on the
+    test rows is averaged over the classes of which there are training and test rows. NaN if there is none of those.
+    Raises `UnsuitableLabels` as `accuracy` does.
+    """
+    require_classes(train_labels)
+    scores: dict[int, list[float]] = {k: [] for k in KS}
+    for each in _told_apart(train_labels, test_labels).tolist():
+        inside, wanted = train_labels == each, test_labels == each
+        ranked = most_different(train, inside)
+        for k, found in scores.items():
+            columns = ranked[:k]
+            fitted = _fit(train[:, columns], inside, "balanced")
+            found.append(float(balanced_accuracy_score(wanted, fitted.predict(test[:, columns]))))
+    return {k: float(np.mean(found)) if found else np.nan for k, found in scores.items()}
+
+
+def most_different(rows: Float[np.ndarray, "m f"], inside: Bool[np.ndarray, " m"]) -> Int64[np.ndarray, " f"]:
+    """Columns by falling |mean over the rows `inside` - mean over the others|; of equals the lower index first."""
+    difference = np.abs(rows[inside].mean(0, dtype=np.float64) - rows[~inside].mean(0, dtype=np.float64))
+    return np.argsort(-difference, kind="stable")
+
+
+def principal_components(
+    train: Float[np.ndarray, "m f"], test: Float[np.ndarray, "n f"], most: int
+) -> tuple[Float64[np.ndarray, "m c"], Float64[np.ndarray, "n c"]]:
+    """Both in the coordinates of the training rows' first c = min(most, f, m) principal components."""
+    rows, width = train.shape
+    solver: Literal["covariance_eigh", "full"] = "covariance_eigh" if width <= rows else "full"
+    components = PCA(min(most, width, rows), svd_solver=solver).fit(train.astype(np.float64))
+    return components.transform(train.astype(np.float64)), components.transform(test.astype(np.float64))
+
+
+def require_classes(labels: Int[np.ndarray, " m"]) -> None:
+    """Raises `UnsuitableLabels` unless there are 2 to `MAX_CLASSES` classes among the rows."""
+    classes = len(np.unique(labels))
+    if not 2 <= classes <= MAX_CLASSES:
+        raise errors.UnsuitableLabels(
+            f"A probe tells 2 to {MAX_CLASSES} classes apart; the {len(labels)} training rows it would be fitted on "
+            f"are of {classes}."
+        )
+
+
+def _told_apart(train_labels: np.ndarray, test_labels: np.ndarray) -> np.ndarray:
+    """Classes of which there are rows of both kinds, unless all test rows are of one class."""
+    tested = np.unique(test_labels)
+    return np.intersect1d(train_labels, tested) if len(tested) > 1 else tested[:0]
+
+
+def _fit(rows: np.ndarray, labels: np.ndarray, weighting: Literal["balanced"] | None = None) -> Pipeline:
+    regression = LogisticRegression(C=1, max_iter=MAX_ITERATIONS, class_weight=weighting)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return make_pipeline(StandardScaler(), regression).fit(rows.astype(np.float64), labels)
