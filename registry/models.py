@@ -103,6 +103,12 @@ def versions(session: Session, name: str, *, limit: int, cursor: str | None = No
     return pages.newest_first(session, query, ModelVersion.version, limit=limit, cursor=cursor)
 
 
+def of_run(session: Session, run_id: str) -> list[ModelVersion]:
+    """What a run has published and is still there, by ascending member."""
+    query = select(ModelVersion).where(ModelVersion.run_id == run_id).order_by(ModelVersion.member)
+    return list(session.scalars(query))
+
+
 def set_alias(session: Session, name: str, alias: str, version: int) -> ModelVersion:
     """Point the alias to the version, from wherever it pointed before.
 

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session, aliased
 from registry import artifacts, attempts, idempotency, identifiers, models, pages, sessions, transitions
 from registry import metrics as curves
 from registry.clock import milliseconds, now_ms
-from registry.errors import CheckpointNotFound, QueueFull, RunFinished, RunInUse, RunIsLive, RunNotFound
+from registry.errors import CheckpointNotFound, NotFound, QueueFull, RunFinished, RunInUse, RunIsLive, RunNotFound
 from registry.metrics import MetricRecord as MetricRecord
 from registry.tables import (
     LIVE,
@@ -168,6 +168,15 @@ def latest_checkpoint(session: Session, run_id: str) -> Checkpoint | None:
     """Where the run's next attempt begins; None means from the start."""
     query = select(Checkpoint).where(Checkpoint.run_id == run_id).order_by(Checkpoint.epoch.desc()).limit(1)
     return session.scalars(query).first()
+
+
+def output(session: Session, run_id: str, role: str) -> str:
+    """Digest of the one blob that the run made in this role. Raises RunNotFound, and NotFound where it made none."""
+    get(session, run_id)
+    found = session.get(RunOutput, (run_id, role, 0))
+    if found is None:
+        raise NotFound(f"the run made no {role}")
+    return found.sha256
 
 
 # --- those who work --------------------------------------------------------------------------------------------------

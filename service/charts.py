@@ -141,13 +141,18 @@ def _losses(values: Sequence[float]) -> alt.Y:
     low, high = min(values), max(values)
     if low <= 0 or high / low <= LOG_RATIO:
         return alt.Y("value:Q", title="Loss per epoch", scale=alt.Scale(zero=low >= 0))
+    low, high = 0.8 * low, 1.25 * high
+    scale = alt.Scale(type="log", domain=[low, high], nice=False)
+    axis = alt.Axis(values=log_ticks(low, high), format="~g")
+    return alt.Y("value:Q", title="Loss per epoch (log scale)", scale=scale, axis=axis)
+
+
+def log_ticks(low: float, high: float) -> list[float]:
+    """Numbers for a log axis from `low` to `high`: powers of ten and, where few, twice and five times them."""
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     factors = (1,) if len(decades) > 5 else (1, 2, 5)
     ticks = [float(f"{factor}e{decade}") for decade in decades for factor in factors]
-    shown = [tick for tick in ticks if 0.8 * low <= tick <= 1.25 * high]
-    scale = alt.Scale(type="log", domain=[0.8 * low, 1.25 * high], nice=False)
-    axis = alt.Axis(values=shown, format="~g")
-    return alt.Y("value:Q", title="Loss per epoch (log scale)", scale=scale, axis=axis)
+    return [tick for tick in ticks if low <= tick <= high]
 
 
 def _epochs(epochs: Collection[int]) -> alt.X:

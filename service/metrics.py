@@ -3,8 +3,6 @@
 Knows no meaning of the numbers; what is drawn of them stands in `charts`.
 """
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final, Literal
 
@@ -76,7 +74,7 @@ async def list_metrics(
         following = str(records[-1]["epoch"]) if more else None
         content = representations.json_bytes({"items": records, "next_cursor": following})
     elif chosen == CSV:
-        content = _table(records)
+        content = representations.csv_bytes(records, empty=("epoch",))
     else:
         title = f"Training of {run.spec.get('name', run.id)}"
         content = await rooms.compute.run(
@@ -93,13 +91,3 @@ def _records(rooms: Rooms, run_id: str, after: int, limit: int) -> tuple[tables.
     several = any(row.member for row in rows)
     records = [{**({"member": row.member} if several else {}), "epoch": row.epoch, **row.record} for row in rows]
     return run, records[:limit], len(records) > limit
-
-
-def _table(records: Sequence[Mapping[str, Any]]) -> bytes:
-    """CSV with a column for each field, in the order in which the fields came; null is empty."""
-    columns = list(dict.fromkeys(name for record in records for name in record)) or ["epoch"]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(records)
-    return text.getvalue().encode()

@@ -3,6 +3,7 @@
 Knows bytes, media types and caching; not what the bytes mean.
 """
 
+import csv
 import hashlib
 import io
 from collections.abc import Iterator, Mapping, Sequence
@@ -136,6 +137,19 @@ def npy_bytes(array: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     np.lib.format.write_array(buffer, np.ascontiguousarray(array), version=(1, 0), allow_pickle=False)
     return buffer.getvalue()
+
+
+def csv_bytes(records: Sequence[Mapping[str, Any]], empty: Sequence[str] = ()) -> bytes:
+    """A table with a column for each field, in the order in which the fields came; null is empty.
+
+    A table without rows has the columns `empty`.
+    """
+    columns = list(dict.fromkeys(name for record in records for name in record)) or empty
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(records)
+    return text.getvalue().encode()
 
 
 def array_bytes(form: Representation, arrays: Mapping[str, np.ndarray], beside: Mapping[str, Any]) -> bytes:
