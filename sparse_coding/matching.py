@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float, Float32, Float64
 from scipy.optimize import linear_sum_assignment
 
+from sparse_coding.batches import CHUNK_ROWS
 from sparse_coding.weights import TrainedModel
 
 PW_MCC: Final = "pw_mcc"
@@ -58,8 +59,7 @@ def dictionary(model: TrainedModel) -> Dictionary:
     """
     if not model.spec.model.hidden and model.spec.model.output == "identity":
         return Dictionary(_columns(model), "decoder")
-    silent = model.decode(np.zeros((1, model.n_latents), np.float32))
-    return Dictionary(model.decode(np.eye(model.n_latents, dtype=np.float32)) - silent, "difference")
+    return Dictionary(_differences(model), "difference")
 
 
 @torch.inference_mode()
@@ -68,6 +68,17 @@ def _columns(model: TrainedModel) -> Float32[np.ndarray, "n d"]:
     columns = next(model.autoencoder.decoder.parameters()).t()
     span = model.preprocessing.span
     atoms: np.ndarray = (columns if span is None else columns * span).cpu().numpy().copy()
+    return atoms
+
+
+def _differences(model: TrainedModel) -> Float32[np.ndarray, "n d"]:
+    silent = model.decode(np.zeros((1, model.n_latents), np.float32))
+    atoms = np.empty((model.n_latents, model.n_inputs), np.float32)
+    for start in range(0, model.n_latents, CHUNK_ROWS):  # a one-hot code for every latent at once may be very large
+        latents = np.arange(start, min(start + CHUNK_ROWS, model.n_latents))
+        codes = np.zeros((len(latents), model.n_latents), np.float32)
+        codes[np.arange(len(latents)), latents] = 1
+        atoms[latents] = model.decode(codes) - silent
     return atoms
 
 
