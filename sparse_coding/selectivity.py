@@ -25,6 +25,11 @@ class Selectivity:
     """The class with the largest mean, of equals the lowest; meaningless for a silent latent."""
 
     @property
+    def mean(self) -> float:
+        """Mean selectivity of all latents, silent ones among them."""
+        return float(self.index.mean())
+
+    @property
     def silent(self) -> Bool[np.ndarray, " n_latents"]:
         """Whether a latent is 0 on every row."""
         return np.asarray(np.nanmax(self.class_means, axis=0) == 0)
@@ -55,7 +60,7 @@ def analyse(codes: Float32[np.ndarray, "rows n"], labels: Integer[np.ndarray, " 
     means = _class_means(codes, labels, n_classes)
     ascending = np.sort(means[~np.isnan(means).any(axis=1)], axis=0)
     highest = ascending[-1]
-    rest = ascending[:-1].mean(axis=0) if len(ascending) > 1 else highest
+    rest = np.minimum(ascending[:-1].mean(axis=0), highest) if len(ascending) > 1 else highest
     both = highest + rest
     index = np.divide(highest - rest, both, out=np.zeros_like(both), where=both > 0)
     return Selectivity(means, index, np.nanargmax(means, axis=0))

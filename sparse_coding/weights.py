@@ -86,8 +86,7 @@ class TrainedModel:
     def _reconstructed(self, chunk: Tensor) -> Tensor:
         x = self.preprocessing.to_inputs(chunk)
         r, _ = self.autoencoder(x)
-        error = (r - x).square().mean(1, keepdim=True, dtype=torch.float64).float()
-        return torch.cat([self.preprocessing.undo(r), error], dim=1)
+        return torch.cat([self.preprocessing.undo(r), row_mse(r, x)[:, None]], dim=1)
 
     @torch.inference_mode()
     def _in_chunks(self, compute: Callable[[Tensor], Tensor], rows: np.ndarray) -> np.ndarray:
@@ -95,6 +94,11 @@ class TrainedModel:
         chunks = torch.split(torch.from_numpy(np.array(rows)), CHUNK_ROWS)
         array: np.ndarray = torch.cat([compute(chunk.to(self._device)).cpu() for chunk in chunks]).numpy()
         return array
+
+
+def row_mse(r: Float32[Tensor, "B d"], x: Float32[Tensor, "#B d"]) -> Float32[Tensor, " B"]:
+    """Each row's `mse.mean`; sums are kept in float64."""
+    return (r - x).square().mean(1, dtype=torch.float64).float()
 
 
 def _check_width(rows: np.ndarray, width: int, what: str) -> None:
