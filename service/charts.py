@@ -21,8 +21,8 @@ from service.representations import PNG, SVG, VEGA, Representation
 FORMS: Final = (VEGA, PNG, SVG)
 """What every chart can be had as."""
 
-Chart: TypeAlias = alt.Chart | alt.LayerChart | alt.HConcatChart
-C = TypeVar("C", alt.Chart, alt.LayerChart, alt.HConcatChart)
+Chart: TypeAlias = alt.Chart | alt.LayerChart | alt.HConcatChart | alt.VConcatChart
+C = TypeVar("C", alt.Chart, alt.LayerChart, alt.HConcatChart, alt.VConcatChart)
 
 BLUE: Final = "#0072B2"
 VERMILION: Final = "#D55E00"
@@ -113,7 +113,7 @@ def training_curves(records: Sequence[Mapping[str, Any]], title: str) -> alt.Cha
         for record in _thinned(records)
         if record.get(field) is not None
     ]
-    chart = _lines(points) if points else _nothing("No epoch has ended yet")
+    chart = _lines(points) if points else nothing("No epoch has ended yet")
     return styled(chart.properties(title=title, **WIDE))
 
 
@@ -155,6 +155,14 @@ def log_ticks(low: float, high: float) -> list[float]:
     return [tick for tick in ticks if low <= tick <= high]
 
 
+def even_ticks(low: float, high: float) -> list[float]:
+    """From 0, or from `low` if it is above, in at most eight steps of 1, 2 or 5 times a power of ten."""
+    power = math.floor(math.log10((high - low) / 9))
+    step = next(step for factor in (1, 2, 5, 10) if (high - low) / (step := float(f"{factor}e{power}")) < 9)
+    first, last = math.ceil(max(low, 0.0) / step), math.floor(high / step)
+    return [float(f"{step * number:.6g}") for number in range(first, last + 1)]
+
+
 def _epochs(epochs: Collection[int]) -> alt.X:
     """Whole numbers from the first epoch to the last; a single one stands in the middle."""
     first, last = min(epochs), max(epochs)
@@ -164,7 +172,7 @@ def _epochs(epochs: Collection[int]) -> alt.X:
     return alt.X("epoch:Q", title="Epoch", scale=alt.Scale(domain=[first, last], nice=False), axis=axis)
 
 
-def _nothing(why: str) -> alt.Chart:
+def nothing(why: str) -> alt.Chart:
     """A sheet that says why it is empty."""
     chart: alt.Chart = alt.Chart({"values": [{"why": why}]}, description=why).mark_text(size=14, color=FAINT)
     sheet: alt.Chart = chart.encode(text="why:N")

@@ -1,11 +1,11 @@
 """What single latents look like, and which inputs activate them, over HTTP: statistics, pictures and grids of them.
 
 The statistics of all latents come from one pass over the test split and are kept. What a feature is stands in the
-workshop (`feature_images`), how tiles become files in `png`.
+workshop (`feature_images`), how tiles become files in `feature_pictures`.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
@@ -15,14 +15,14 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from registry.errors import InvalidCursor
-from service import analysis, encodings, inputs, png, problems, reconstructions, representations
+from service import analysis, feature_pictures, png, problems, reconstructions, representations
 from service.dependencies import Rooms, RoomsDep
 from service.errors import LatentNotFound
+from service.feature_pictures import Amplitude, AmplitudeQuery, Look, Mode, ModeQuery
 from service.models import Chosen, ChosenDep
 from service.pages import MAX_PAGE, Cursor, Limit, NextCursor
 from service.representations import JSON, PNG, Representation
 from sparse_coding import feature_images, sparsity
-from sparse_coding.errors import TooManyRows
 from sparse_coding.weights import TrainedModel
 
 router = APIRouter(prefix="/api/v1", tags=["features"])
@@ -31,18 +31,9 @@ OFFERS: Final = (JSON, PNG)
 SPLIT: Final = "test"
 """Statistics and the inputs that activate a latent most are taken from rows that it was not trained on."""
 MAX_TOP: Final = 32
-GAP: Final = 4
 LARGE_SIDE: Final = 256
 """Side in pixels that the picture of one latent aims at."""
 
-Mode = Literal["raw", "difference"]
-ModeQuery = Annotated[
-    Mode, Query(description="`raw`: the decoded one-hot code. `difference`: what it adds to the decoded zero code.")
-]
-AmplitudeQuery = Annotated[
-    Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)] | Literal["p95"],
-    Query(description="Activation of the one latent; `p95`: the 95th percentile of its own positive activations."),
-]
 FormatQuery = Annotated[Literal["json", "png"] | None, Query(alias="format", description="Overrides `Accept`.")]
 Sort = Literal["index", "lifetime_sparsity"]
 
@@ -63,7 +54,7 @@ class FeaturePage(BaseModel):
 
     model: str
     mode: Mode
-    amplitude: float | Literal["p95"]
+    amplitude: Amplitude
     num_samples: int = Field(description="Rows of the test split that the statistics were computed on: all that fit.")
     items: list[Feature]
     next_cursor: NextCursor
@@ -83,17 +74,9 @@ class FeatureAnswer(Feature):
 
     model: str
     mode: Mode
-    amplitude: float | Literal["p95"]
+    amplitude: Amplitude
     pixels: list[Any] | None = Field(description="[height][width], or [height][width][3]; null for a model of vectors.")
     top_inputs: list[TopInput] = Field(description="Largest activation first; rows that leave it at 0 are left out.")
-
-
-@dataclass(frozen=True)
-class _Look:
-    """How a latent is made visible."""
-
-    mode: Mode
-    amplitude: float | Literal["p95"]
 
 
 @dataclass(frozen=True)
@@ -106,7 +89,7 @@ class _Page:
 
 
 @dataclass(frozen=True)
-class _Statistics:
+class Statistics:
     """What one pass over the test split says of all n latents."""
 
     lifetime_sparsity: np.ndarray
@@ -161,7 +144,7 @@ async def list_features(
     """
     wanted = representations.choose(request, OFFERS, form)
     page = _Page(sort, cursor, min(limit, MAX_PAGE))
-    content = await rooms.compute.run(request, _list, rooms, chosen, _Look(mode, amplitude), page, wanted)
+    content = await rooms.compute.run(request, _list, rooms, chosen, Look(mode, amplitude), page, wanted)
     return representations.fixed(request, content, wanted, pinned=chosen.pinned)
 
 
@@ -187,15 +170,15 @@ async def get_feature(
 ) -> Response:
     """One latent: its image, its statistics, and the inputs of the test split that activate it most."""
     wanted = representations.choose(request, OFFERS, form)
-    content = await rooms.compute.run(request, _get, rooms, chosen, _Look(mode, amplitude), latent, top, wanted)
+    content = await rooms.compute.run(request, _get, rooms, chosen, Look(mode, amplitude), latent, top, wanted)
     return representations.fixed(request, content, wanted, pinned=chosen.pinned)
 
 
-def _list(rooms: Rooms, chosen: Chosen, look: _Look, page: _Page, wanted: Representation) -> bytes:
+def _list(rooms: Rooms, chosen: Chosen, look: Look, page: _Page, wanted: Representation) -> bytes:
     model = rooms.models.get(chosen.version.digest)
     if wanted == PNG:
         reconstructions.image_shape(model)
-    statistics = _statistics(rooms, chosen, model)
+    statistics = statistics_of(rooms, chosen, model)
     shown, following = _turn(statistics, chosen.version.digest, page)
     if wanted == PNG:
         return _grid(rooms, chosen, model, statistics, look, shown)
@@ -205,7 +188,7 @@ def _list(rooms: Rooms, chosen: Chosen, look: _Look, page: _Page, wanted: Repres
     return representations.json_bytes(document)
 
 
-def _turn(statistics: _Statistics, digest: str, page: _Page) -> tuple[list[int], str | None]:
+def _turn(statistics: Statistics, digest: str, page: _Page) -> tuple[list[int], str | None]:
     """The latents of one page, and the cursor of the next. A cursor belongs to one model version and one order."""
     count = len(statistics.dead)
     order = np.arange(count) if page.sort == "index" else np.argsort(-statistics.lifetime_sparsity, kind="stable")
@@ -220,13 +203,13 @@ def _turn(statistics: _Statistics, digest: str, page: _Page) -> tuple[list[int],
     return order[start:end].tolist(), f"{end}{suffix}" if end < count else None
 
 
-def _get(rooms: Rooms, chosen: Chosen, look: _Look, latent: int, top: int, wanted: Representation) -> bytes:
+def _get(rooms: Rooms, chosen: Chosen, look: Look, latent: int, top: int, wanted: Representation) -> bytes:
     model = rooms.models.get(chosen.version.digest)
     if latent >= model.n_latents:
         raise LatentNotFound(f"latents of this model are numbered from 0 to {model.n_latents - 1}")
     if wanted == PNG:
         reconstructions.image_shape(model)
-    statistics = _statistics(rooms, chosen, model)
+    statistics = statistics_of(rooms, chosen, model)
     if wanted == PNG:
         return _one(chosen, model, statistics, look, latent)
     document: dict[str, Any] = {"model": chosen.version.reference, **vars(look), **statistics.of(latent)}
@@ -235,7 +218,8 @@ def _get(rooms: Rooms, chosen: Chosen, look: _Look, latent: int, top: int, wante
     return representations.json_bytes(document)
 
 
-def _statistics(rooms: Rooms, chosen: Chosen, model: TrainedModel) -> _Statistics:
+def statistics_of(rooms: Rooms, chosen: Chosen, model: TrainedModel) -> Statistics:
+    """The statistics of a model's latents over the test split of its dataset, computed once and kept."""
     inputs_of = {
         "model": chosen.version.digest,
         "dataset": chosen.version.dataset_digest,
@@ -243,11 +227,11 @@ def _statistics(rooms: Rooms, chosen: Chosen, model: TrainedModel) -> _Statistic
         "top": MAX_TOP,
     }
     content = analysis.kept(rooms, "features", inputs_of, lambda: _measure(rooms, chosen, model))
-    return _Statistics(**safetensors.numpy.load(content))
+    return Statistics(**safetensors.numpy.load(content))
 
 
 def _measure(rooms: Rooms, chosen: Chosen, model: TrainedModel) -> bytes:
-    """One pass over the split; the result as safetensors, one array for each field of `_Statistics`."""
+    """One pass over the split; the result as safetensors, one array for each field of `Statistics`."""
     rows = analysis.dataset(rooms, chosen.version.dataset_digest).split(SPLIT).rows
     codes = sparsity.encode_all(model, rows[: analysis.fitting(model, len(rows))])
     tops = [feature_images.top_inputs(codes, latent, MAX_TOP) for latent in range(model.n_latents)]
@@ -261,7 +245,7 @@ def _measure(rooms: Rooms, chosen: Chosen, model: TrainedModel) -> bytes:
     )
 
 
-def _top_inputs(rooms: Rooms, chosen: Chosen, statistics: _Statistics, latent: int, top: int) -> list[dict[str, Any]]:
+def _top_inputs(rooms: Rooms, chosen: Chosen, statistics: Statistics, latent: int, top: int) -> list[dict[str, Any]]:
     source = analysis.dataset(rooms, chosen.version.dataset_digest)
     labels = source.split(SPLIT).labels
     indices, activations = statistics.top_indices[latent, :top], statistics.top_activations[latent, :top]
@@ -277,63 +261,35 @@ def _top_inputs(rooms: Rooms, chosen: Chosen, statistics: _Statistics, latent: i
     ]
 
 
-def _images(model: TrainedModel, statistics: _Statistics, look: _Look, shown: Sequence[int]) -> np.ndarray:
-    """Feature images, float32 [m, channels, height, width]."""
-    images = feature_images.decoded(model, shown, mode=look.mode, amplitude=look.amplitude, p95=statistics.p95)
-    return encodings.finite(images, "pictures")
-
-
-def _pixels(model: TrainedModel, statistics: _Statistics, look: _Look, latent: int) -> np.ndarray | None:
+def _pixels(model: TrainedModel, statistics: Statistics, look: Look, latent: int) -> np.ndarray | None:
     if model.preprocessing.image_shape is None:
         return None
-    image = _images(model, statistics, look, [latent])[0]
+    image = feature_pictures.images(model, statistics.p95, look, [latent])[0]
     return np.asarray(image[0] if len(image) == 1 else image.transpose(1, 2, 0))
 
 
 def _grid(
-    rooms: Rooms, chosen: Chosen, model: TrainedModel, statistics: _Statistics, look: _Look, shown: Sequence[int]
+    rooms: Rooms, chosen: Chosen, model: TrainedModel, statistics: Statistics, look: Look, shown: Sequence[int]
 ) -> bytes:
     """A picture of several latents, wide enough to be about square."""
-    most = min(rooms.settings.max_images, max(1, inputs.MAX_NUMBERS // model.preprocessing.n_inputs))
-    if len(shown) > most:
-        raise TooManyRows(f"at most {most} features of this model fit into one picture; {len(shown)} were asked for")
-    images = _images(model, statistics, look, shown)
+    feature_pictures.check_count(rooms, model, len(shown))
+    images = feature_pictures.images(model, statistics.p95, look, shown)
     dead = [position for position, latent in enumerate(shown) if statistics.dead[latent]]
     sheet = png.grid(
-        _contrast(look)(images),
+        feature_pictures.tiles(look, images),
         columns=math.ceil(math.sqrt(len(shown))),
-        gap=GAP,
+        gap=feature_pictures.GAP,
         scale=png.whole_factor(images[0, 0]),
         marked=dead,
     )
-    return png.encode(sheet, _text(chosen, look, images, shown, [shown[position] for position in dead]))
+    facts = {"latents": list(shown), "dead": [shown[position] for position in dead]}
+    return png.encode(sheet, feature_pictures.text(chosen.version.reference, look, images, facts))
 
 
-def _one(chosen: Chosen, model: TrainedModel, statistics: _Statistics, look: _Look, latent: int) -> bytes:
+def _one(chosen: Chosen, model: TrainedModel, statistics: Statistics, look: Look, latent: int) -> bytes:
     """A picture of one latent and nothing around it, larger than in a grid."""
-    images = _images(model, statistics, look, [latent])
+    images = feature_pictures.images(model, statistics.p95, look, [latent])
     scale = png.whole_factor(images[0, 0], side=LARGE_SIDE)
-    sheet = png.grid(_contrast(look)(images), columns=1, gap=0, scale=scale)
-    return png.encode(sheet, _text(chosen, look, images, [latent], [latent] if statistics.dead[latent] else []))
-
-
-def _contrast(look: _Look) -> Callable[[np.ndarray], np.ndarray]:
-    return png.spread if look.mode == "raw" else png.centred
-
-
-def _text(chosen: Chosen, look: _Look, images: np.ndarray, shown: Sequence[int], dead: Sequence[int]) -> dict[str, str]:
-    """What a picture says of itself, as tEXt chunks; all but sentences and names is JSON."""
-    inner = tuple(range(1, images.ndim))
-    ranges = np.stack([images.min(axis=inner), images.max(axis=inner)], axis=1)
-    contrasts = {
-        "raw": "each tile from its minimum (black) to its maximum (white)",
-        "difference": "each tile symmetric: 0 is mid grey, its largest magnitude black or white",
-    }
-    facts = {"latents": list(shown), "dead": list(dead), "ranges": ranges}
-    return {
-        **{name: representations.json_bytes(fact).decode() for name, fact in facts.items()},
-        "contrast": contrasts[look.mode],
-        "mode": look.mode,
-        "amplitude": str(look.amplitude),
-        "model": chosen.version.reference,
-    }
+    sheet = png.grid(feature_pictures.tiles(look, images), columns=1, gap=0, scale=scale)
+    facts = {"latents": [latent], "dead": [latent] if statistics.dead[latent] else []}
+    return png.encode(sheet, feature_pictures.text(chosen.version.reference, look, images, facts))
