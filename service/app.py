@@ -12,6 +12,7 @@ from fastapi.routing import APIRoute
 from registry import schema, sessions
 from registry.artifacts import DirectoryStore
 from service import (
+    atoms,
     datasets,
     documentation,
     encodings,
@@ -20,9 +21,11 @@ from service import (
     metrics,
     models,
     parameters,
+    probe,
     problems,
     reception,
     reconstructions,
+    results,
     runs,
     sparsity,
 )
@@ -37,12 +40,15 @@ from service.settings import ServiceSettings
 ROUTERS: Final = (
     runs.router,
     metrics.router,
+    results.router,
+    atoms.router,
     datasets.router,
     models.router,
     encodings.router,
     reconstructions.router,
     sparsity.router,
     features.router,
+    probe.router,
 )
 
 

@@ -28,12 +28,15 @@ been run on the same data folder.
 """
 TAGS: Final = [
     {"name": "runs", "description": "Pieces of work that are queued: training a model, importing a dataset."},
+    {"name": "results", "description": "Tables of sweeps and of baselines, and pictures of what was learned."},
     {"name": "datasets", "description": "Built-in and uploaded rows to learn from; a dataset never changes."},
     {"name": "models", "description": "What runs have published: named models, their versions and aliases."},
     {"name": "encodings", "description": "Inputs to codes, and codes to outputs."},
     {"name": "reconstructions", "description": "Inputs through the whole autoencoder and back."},
     {"name": "sparsity", "description": "How many latents are active, and how often each one is."},
     {"name": "features", "description": "What single latents look like, and which inputs activate them."},
+    {"name": "probes", "description": "What a linear classifier reads from the codes, beside inputs and PCA."},
+    {"name": "comparisons", "description": "Several models side by side, and their features matched."},
     {"name": "health", "description": "For orchestrators and for Prometheus."},
 ]
 

@@ -11,6 +11,9 @@ ServiceError
 |  +- UnknownDataset      a spec that names a dataset that is not here
 +- DatasetNotPresent      a built-in dataset that no run has brought in yet
 +- LatentNotFound         a latent that a model does not have
++- NoResults              a run of a kind that has no table of results
++- RunNotSucceeded        a run whose results are asked for before, or without, its success
++- MethodNotFound         a method that a baselines run did not compare, or that has no atoms
 +- NameReserved           a name that belongs to a built-in dataset
 +- Overloaded             the compute thread's queue is full
 +- StorageFull            the limit of stored bytes is reached
@@ -94,6 +97,18 @@ class DatasetNotPresent(ServiceError):
 
 class LatentNotFound(ServiceError):
     """A latent's number that is not below the model's number of latents."""
+
+
+class NoResults(ServiceError):
+    """A run of a kind that has no table of results."""
+
+
+class RunNotSucceeded(ServiceError):
+    """A run that has not succeeded, or not yet, and so has no results."""
+
+
+class MethodNotFound(ServiceError):
+    """A method that the run did not compare, or that has no atoms."""
 
 
 class NameReserved(ServiceError):

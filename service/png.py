@@ -51,6 +51,13 @@ def grid(tiles: np.ndarray, *, columns: int, gap: int = 4, scale: int = 1, marke
     return sheet[:, :, 0] if channels == 1 else sheet
 
 
+def stacked(upper: np.ndarray, lower: np.ndarray) -> np.ndarray:
+    """Tiles uint8 [m, channels, height, width], each above its counterpart with a line of paper between: [m, channels,
+    2 height + 1, width]."""
+    line = np.full((*upper.shape[:2], 1, upper.shape[3]), PAPER, np.uint8)
+    return np.concatenate([upper, line, lower], axis=2)
+
+
 def whole_factor(image: np.ndarray, side: int = TILE_SIDE) -> int:
     """How often each pixel of an image [height, width] is drawn to make it `side` wide or a little less; at least 1."""
     height, width = image.shape

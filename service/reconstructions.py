@@ -86,8 +86,7 @@ def image_shape(model: TrainedModel) -> tuple[int, int, int]:
 
 def _pairs(originals: np.ndarray, outputs: np.ndarray, errors: np.ndarray) -> bytes:
     """Images in [0, 1], [m, channels, height, width], each above what came back of it."""
-    line = np.full((*originals.shape[:2], 1, originals.shape[3]), png.PAPER, np.uint8)
-    tiles = np.concatenate([png.unit(originals), line, png.unit(outputs)], axis=2)
+    tiles = png.stacked(png.unit(originals), png.unit(outputs))
     sheet = png.grid(tiles, columns=min(len(tiles), COLUMNS), gap=8, scale=png.whole_factor(originals[0, 0]))
     text = {
         "layout": "each original above its reconstruction",

@@ -1,0 +1,101 @@
+"""A model beside dictionary learning as a chart: error, accuracy of a probe and sparsity of every method.
+
+Knows the shape of the results of a baselines run and nothing of the methods but their names.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import altair as alt
+
+from service import charts
+from service.charts import BLUE, FAINT, GREEN, INK, PURPLE, RULES
+
+Entry = Mapping[str, Any]
+
+NAMES: Final = {
+    "model": "model, full code",
+    "model.truncated": "model, {k} largest",
+    "ksvd": "K-SVD",
+    "minibatch": "mini-batch dictionary",
+    "pca": "PCA, all components",
+    "pca.truncated": "PCA, {k} largest",
+    "raw": "raw inputs",
+}
+WIDTH: Final = 210
+ROOM: Final = 1.35
+"""A column is so much wider than its largest number, which is written behind it."""
+STEP: Final = 30
+"""Height in pixels of a method's line."""
+
+
+def chart(results: Mapping[str, Any]) -> charts.Chart:
+    """A column of dots for each figure, with a line for each method in the order of the table."""
+    entries = results["entries"]
+    order = [_name(entry["method"], results["k"]) for entry in entries]
+    columns = (
+        ("mse", f"Held-out mse, {results['error_units']} units", BLUE),
+        ("probe_accuracy", "Accuracy of a linear probe", GREEN),
+        ("l0", "Coefficients per row (L0)", PURPLE),
+    )
+    there = [column for column in columns if any(entry.get(column[0]) is not None for entry in entries)]
+    panels = [_column(entries, order, column, named=number == 0) for number, column in enumerate(there)]
+    title = alt.Title(
+        f"{results['model']} beside dictionary learning",
+        subtitle=f"the dictionaries code each row with {results['k']} atoms; dark: the model",
+        offset=16,
+    )
+    return charts.styled(alt.hconcat(*panels, spacing=28, title=title))
+
+
+def _name(method: str, k: int) -> str:
+    return NAMES.get(method, method).replace("{k}", str(k))
+
+
+def _column(
+    entries: Sequence[Entry], order: Sequence[str], column: tuple[str, str, str], *, named: bool
+) -> alt.LayerChart:
+    """One figure of all methods that have it: a dot at the end of a thin line, and the number beside it."""
+    field, title, colour = column
+    values = [entry[field] for entry in entries if entry.get(field) is not None]
+    x, low = _across(values, title)
+    points = [
+        {
+            "method": name,
+            "value": entry[field],
+            "from": low,
+            "text": f"{entry[field]:.3g}",
+            "colour": INK if entry["method"].startswith("model") else colour,
+        }
+        for name, entry in zip(order, entries, strict=True)
+        if entry.get(field) is not None
+    ]
+    axis = alt.Axis(ticks=False, domain=False, labels=named, labelLimit=260, labelPadding=10)
+    lines = alt.Chart({"values": points}).encode(
+        x=x, y=alt.Y("method:N", sort=list(order), title=None, scale=alt.Scale(domain=list(order)), axis=axis)
+    )
+    layers = [
+        lines.mark_rule(color=RULES, strokeWidth=2).encode(x2="from:Q"),
+        lines.mark_point(filled=True, size=110, opacity=1).encode(color=alt.Color("colour:N", scale=None)),
+        lines.mark_text(align="left", dx=10, fontSize=11, color=FAINT).encode(text="text:N"),
+    ]
+    return alt.LayerChart(layer=layers, width=WIDTH, height=STEP * len(order), description=f"Dot plot: {title}.")
+
+
+def _across(values: Sequence[float], title: str) -> tuple[alt.X, float]:
+    """An axis with room for the largest one's number, and its lower end: 0, but where the values span much."""
+    low, high = min(values), max(values)
+    if low > 0 and high / low > charts.LOG_RATIO:
+        low, end = low / 1.5, high * (high / low) ** 0.3
+        scale = alt.Scale(type="log", domain=[low, end], nice=False)
+        return alt.X("value:Q", title=f"{title} (log scale)", scale=scale, axis=_powers(low, high)), low
+    axis = alt.Axis(values=charts.even_ticks(0, high or 1.0)[::2], format="~r", grid=False)
+    scale = alt.Scale(domain=[0, ROOM * (high or 1.0)], nice=False)
+    return alt.X("value:Q", title=title, scale=scale, axis=axis), 0.0
+
+
+def _powers(low: float, high: float) -> alt.Axis:
+    """Some four powers of ten."""
+    powers = [10.0**power for power in range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1)]
+    return alt.Axis(values=powers[:: math.ceil(len(powers) / 4) or 1], format=".0e", grid=False)

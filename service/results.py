@@ -1,0 +1,199 @@
+"""What sweeps and baselines runs found, over HTTP: one table as JSON or CSV, and drawn.
+
+Knows which kinds of run have results, and nothing of how they came about. The pictures of atoms stand in `atoms`.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Final, Literal
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from pydantic import BaseModel, Field, RootModel
+
+from registry import models, runs, tables
+from service import baselines_chart, charts, problems, representations, sweep_chart
+from service.dependencies import Rooms, RoomsDep
+from service.errors import NoResults, RunNotSucceeded
+from service.representations import CSV, JSON
+from service.runs import RunId
+
+router = APIRouter(prefix="/api/v1", tags=["results"])
+
+OFFERS: Final = (JSON, CSV, *charts.FORMS)
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Formulas = dict[str, str | list[str]]
+
+
+class ValidationFigures(BaseModel):
+    """On the slice of training rows that is kept for choosing."""
+
+    mse: float
+    l0: float
+
+
+class SweepMember(BaseModel):
+    """One model of a sweep: how it differs from the others, and its held-out figures."""
+
+    member: int
+    name: str = Field(description="Of the model that it published.")
+    model: str | None = Field(None, description="`name@version`; null once that version is deleted.")
+    varied: dict[str, Any] = Field(description="Dotted path of a field -> its value.")
+    reference: bool = Field(description="The dense reference: no penalty.")
+    mse: float
+    sse_row: float
+    explained_variance: float | None = Field(description="Null where the rows do not vary.")
+    l0: float = Field(description="Mean number of latents per row above the threshold.")
+    population_sparsity: Share
+    inactive_latents: int
+    dead_latents: int
+    collapsed: bool
+    collapsed_reason: str | None = None
+    n_latents: int
+    overcomplete: bool = Field(description="Whether the code is wider than the input.")
+    probe_accuracy: float | None = Field(None, description="Of a linear probe on the codes; null without labels.")
+    seconds: float = Field(description="Training time; members that train together share theirs.")
+    validation: ValidationFigures | None = Field(None, description="Null without a validation slice.")
+    pareto: bool = Field(description="No other member is as good in mse and L0, and better in one.")
+    suggested: bool = Field(description="Whether it lies in the knee of the Pareto front.")
+
+
+class SweepResults(BaseModel):
+    """The members of a sweep, side by side."""
+
+    kind: Literal["sweep"] = "sweep"
+    run: str
+    name: str
+    dataset: str
+    members: list[SweepMember]
+    suggested: int | None = Field(description="Number of the member in the knee of the front; null if there is none.")
+    rule: str = Field(description="How a member is suggested.")
+    reason: str | None = Field(description="Why none is suggested.")
+    num_samples: int = Field(description="Rows of the test split that the figures were measured on.")
+    probe_rows: int | None = Field(description="Training rows that the probe was fitted on; null without labels.")
+    threshold: float
+    error_units: Literal["raw", "scaled"]
+    train_seconds: float
+    formulas: Formulas = Field(description="What each number is, by name.")
+
+
+class BaselinesEntry(BaseModel):
+    """One way to code the rows; a figure that makes no sense for it is null."""
+
+    method: str = Field(description="`model`, `model.truncated`, `ksvd`, `minibatch`, `pca`, `pca.truncated` or `raw`.")
+    mse: float | None = None
+    explained_variance: float | None = None
+    l0: float | None = Field(None, description="Mean number of coefficients per row.")
+    mutual_coherence: float | None = Field(None, description="Largest |cosine| between two of its atoms.")
+    atoms: int | None = None
+    left_out: int | None = Field(None, description="Dead latents, and so atoms, that were left out.")
+    matched_cosine: float | None = Field(None, description="Mean |cosine| to the model's atoms, matched one to one.")
+    probe_accuracy: float | None = Field(None, description="Of a linear probe on the codes; null without labels.")
+    seconds: float | None = None
+
+
+class BaselinesResults(BaseModel):
+    """A model beside dictionary learning, PCA and raw inputs."""
+
+    kind: Literal["baselines"] = "baselines"
+    run: str
+    model: str
+    k: int = Field(description="Coefficients per row of the dictionaries and of what is truncated.")
+    entries: list[BaselinesEntry]
+    dictionary: Literal["decoder", "difference"] = Field(
+        description="The model's atoms: its decoder's columns, or behind a deep decoder its difference images."
+    )
+    num_samples: int = Field(description="Rows of the test split that the figures were measured on.")
+    fit_rows: int = Field(description="Training rows that the dictionaries were learned from.")
+    probe_rows: int | None = Field(description="Training rows that the probe was fitted on; null without labels.")
+    error_units: Literal["raw", "scaled"]
+    formulas: Formulas = Field(description="What each number is, by name.")
+
+
+class Results(RootModel[Annotated[SweepResults | BaselinesResults, Field(discriminator="kind")]]):
+    """The table of a sweep or of a baselines run."""
+
+
+@router.get(
+    "/runs/{run_id}/results",
+    summary="The results of a sweep or of baselines",
+    response_class=Response,
+    responses={
+        200: representations.described(Results, CSV, *charts.FORMS),
+        304: {"description": "The client has it already."},
+        **problems.responses(404, 406, 409, 503),
+    },
+)
+async def get_results(
+    request: Request,
+    rooms: RoomsDep,
+    run_id: RunId,
+    form: Annotated[
+        Literal["json", "csv", "vega", "png", "svg"] | None, Query(alias="format", description="Overrides `Accept`.")
+    ] = None,
+) -> Response:
+    """One table, with a row for each member or method: as JSON, as CSV, or drawn.
+
+    The chart of a sweep is its trade-off of error and sparsity, or both over the width of the code where nothing else
+    was varied; that of baselines has a column for each figure.
+    """
+    chosen = representations.choose(request, OFFERS, form)
+    results = await run_in_threadpool(_results, rooms, run_id)
+    if chosen == JSON:
+        content = representations.json_bytes(results)
+    elif chosen == CSV:
+        content = representations.csv_bytes(_rows(results))
+    else:
+        chart = sweep_chart.chart if results["kind"] == "sweep" else baselines_chart.chart
+        content = await rooms.compute.run(request, lambda: charts.render(chart(results), chosen))
+    return representations.fixed(request, content, chosen, pinned=False)
+
+
+def succeeded(run: tables.Run, *kinds: str) -> Mapping[str, Any]:
+    """The result of a run that is of one of these kinds and has succeeded. Raises `NoResults`, `RunNotSucceeded`."""
+    if run.kind not in kinds:
+        raise NoResults(
+            f"these results are of runs of the kind {' or '.join(kinds)}; this one is of the kind {run.kind}"
+        )
+    if run.state != "succeeded":
+        ended = run.state in ("failed", "cancelled")
+        hope = "it has no results" if ended else "results are there once it has succeeded"
+        raise RunNotSucceeded(f"the run is {run.state}: {hope}")
+    assert run.result is not None  # as the table's CHECK has it
+    return run.result
+
+
+def _results(rooms: Rooms, run_id: str) -> dict[str, Any]:
+    """The fields that are promised, as JSON values; a worker may tell more."""
+    with rooms.database.read() as session:
+        run = runs.get(session, run_id)
+        result = dict(succeeded(run, "sweep", "baselines"))
+        published = {version.member: version.reference for version in models.of_run(session, run_id)}
+    if run.kind == "baselines":
+        return BaselinesResults(run=run.id, **result).model_dump()
+    members = [{**member, "model": published.get(member["member"])} for member in result.pop("members")]
+    named = {"name": run.spec["name"], "dataset": run.spec["base"]["dataset"]["name"]}
+    return SweepResults(run=run.id, members=members, **named, **result).model_dump()
+
+
+def _rows(results: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """The table's rows in flat columns: every varied field has one of its own."""
+    if results["kind"] == "baselines":
+        entries: Sequence[Mapping[str, Any]] = results["entries"]
+        return entries
+    paths = dict.fromkeys(path for member in results["members"] for path in member["varied"])
+    return [_row(member, tuple(paths)) for member in results["members"]]
+
+
+def _row(member: Mapping[str, Any], paths: Sequence[str]) -> dict[str, Any]:
+    named = {name: member[name] for name in ("member", "name", "model")}
+    varied = {path: _cell(member["varied"].get(path)) for path in paths}
+    chosen_by = {f"validation_{name}": (member["validation"] or {}).get(name) for name in ("mse", "l0")}
+    figures = {name: value for name, value in member.items() if name not in (*named, "varied", "validation")}
+    return named | varied | figures | chosen_by
+
+
+def _cell(value: Any) -> Any:
+    """Lists, as of layer widths, stand in one cell as JSON."""
+    return json.dumps(value) if isinstance(value, list | dict) else value
