@@ -97,7 +97,7 @@ def made(ask: Callable[..., TrainSpec], prepare: Callable[..., Any], source: Dat
 def test_one_linear_map_has_its_columns_for_atoms_in_raw_units(
     ask: Callable[..., TrainSpec], prepare: Callable[..., Any], dataset_of: Callable[..., Dataset], scaling: str
 ) -> None:
-    rows = np.random.default_rng(0).normal(5, 3, (40, 9)).astype(np.float32)
+    rows = np.random.default_rng(0).normal(5, 3, (100, 9)).astype(np.float32)
     parts = {"dataset": {"name": "signals", "scaling": scaling}, "model": IDENTITY, "sparsity": {"kind": "none"}}
     model = made(ask, prepare, dataset_of(rows), **parts)
     found = matching.dictionary(model)
