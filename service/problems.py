@@ -89,7 +89,7 @@ STATUSES: Final[Mapping[type[Exception], int]] = MappingProxyType(
         workshop.IndexOutOfRange: 422,
         workshop.UnknownSplit: 422,
         workshop.NotAnImage: 422,
-        workshop.NoLabels: 422,
+        workshop.NoLabels: 409,
         workshop.UnsuitableLabels: 409,
         workshop.DatasetUnavailable: 503,
         workshop.InputsOutOfRange: 422,

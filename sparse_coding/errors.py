@@ -9,6 +9,7 @@
     |  +- NotNumbers
     |  +- TooManyRows
     |  +- EmptyInput
+    |  +- TooManyCoefficients
     +- InvalidFile           a file that was sent to be read
     |  +- UnreadableFile
     |  +- UnsupportedFormat
@@ -78,6 +79,10 @@ class TooManyRows(InvalidInput):
 
 class EmptyInput(InvalidInput):
     """There are no values in it."""
+
+
+class TooManyCoefficients(InvalidInput):
+    """A code was asked for with fewer than one coefficient, or with more than there are atoms."""
 
 
 class InvalidFile(SparseCodingError):
