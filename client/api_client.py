@@ -50,6 +50,16 @@ class ApiClient:
         items: list[Json] = self._json("GET", f"/api/v1/runs/{run_id}/metrics", params={"after": after})["items"]
         return items
 
+    def succeeded_runs(self, kind: str) -> list[Json]:
+        """The newest runs of a kind that have succeeded, newest first; at most one page."""
+        asked = {"kind": kind, "state": "succeeded", "limit": 200}
+        items: list[Json] = self._json("GET", "/api/v1/runs", params=asked)["items"]
+        return items
+
+    def get(self, path: str) -> Json:
+        """What `path` below /api/v1 answers in JSON."""
+        return self._json("GET", f"/api/v1/{path}")
+
     def sparsity(self, model: str) -> Json:
         return self._json("GET", f"/api/v1/models/{model}/sparsity")
 

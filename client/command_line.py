@@ -1,13 +1,15 @@
-"""The `sae` command: starts the rooms as processes and runs the demo. Loads no tensors and no database."""
+"""The `sae` command: starts the rooms as processes and does the exercises. Loads no tensors and no database."""
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from client import demo, processes, settings, up
+from client import demo, exercises, processes, settings, up
 from client.errors import ClientError
+
+ExerciseName = Literal["1", "2", "3", "4", "5", "dictionary"]
 
 app = typer.Typer(
     help="Train sparse autoencoders and serve what they learned. Settings are SAE_ variables: docs/operations.md.",
@@ -48,6 +50,26 @@ def demo_command(
 ) -> None:
     """The tutorial's main job on handwritten digits, in under a minute."""
     demo.run(settings.read(), folder, epochs)
+
+
+@app.command("exercise")
+def exercise_command(
+    name: Annotated[ExerciseName, typer.Argument(help="Which one.")],
+    folder: Annotated[
+        Path | None, typer.Option(help="Where pictures and logs go.", show_default="exercises/NAME")
+    ] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(help="Passes over the training rows.", min=1, show_default="300 on digits, else 15"),
+    ] = None,
+    dataset: Annotated[str, typer.Option(help="Rows to learn from: built in or uploaded.")] = "digits",
+) -> None:
+    """One of the tutorial's exercises, or its advanced challenge (`dictionary`), in some minutes.
+
+    1 weights of both penalties, 2 L1 against KL, 3 widths of the code, 4 selectivity of latents, 5 truncated codes.
+    """
+    plan = exercises.Plan(folder or Path("exercises") / name, dataset, epochs)
+    exercises.run(settings.read(), name, plan)
 
 
 def main() -> None:

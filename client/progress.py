@@ -1,4 +1,4 @@
-"""The losses of a training run as they come: a live bar on a terminal, else a line now and then. To stderr only."""
+"""How a run gets on, as it comes: a live bar on a terminal, else a line now and then. To stderr only."""
 
 import contextlib
 import sys
@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 LINE_SECONDS: Final = 5.0
 """A log gets at most one line in so many seconds."""
@@ -27,9 +27,39 @@ def shown(spec: dict[str, Any]) -> Iterator[Show]:
         yield _lines(epochs)
 
 
-def _bar(console: Console) -> Progress:
+@contextlib.contextmanager
+def steps(kind: str) -> Iterator[Show]:
+    """A function that shows how far a run of this kind is, from the run as the API tells it."""
+    if sys.stderr.isatty():
+        with _bar(Console(stderr=True), kind) as bar:
+            task = bar.add_task(kind, total=None, losses="")
+            yield lambda run: _advance(bar, task, run["progress"] or {})
+    else:
+        yield _step_lines(kind)
+
+
+def _advance(bar: Progress, task: TaskID, now: dict[str, Any]) -> None:
+    bar.update(task, completed=now.get("epoch") or 0, total=now.get("epochs") or None)
+
+
+def _step_lines(kind: str) -> Show:
+    last = 0.0
+
+    def show(run: dict[str, Any]) -> None:
+        nonlocal last
+        now = run["progress"] or {}
+        if now.get("epochs") and time.monotonic() - last >= LINE_SECONDS:
+            eta = now.get("eta_seconds")
+            ending = "" if eta is None else f"  ETA {eta:.0f} s"
+            typer.echo(f"{kind} {now['epoch']}/{now['epochs']}{ending}", err=True)
+            last = time.monotonic()
+
+    return show
+
+
+def _bar(console: Console, name: str = "training") -> Progress:
     return Progress(
-        TextColumn("training"),
+        TextColumn(name),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[losses]}"),

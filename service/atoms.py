@@ -3,14 +3,13 @@
 Knows the file that the run left, and nothing of how a dictionary is learned or matched.
 """
 
-import importlib
 import math
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 import numpy as np
 from fastapi import APIRouter, Query, Request, Response
+from torch import Tensor
 
 from registry import runs
 from service import inputs, png, problems, representations, results
@@ -18,6 +17,7 @@ from service.dependencies import Rooms, RoomsDep
 from service.errors import MethodNotFound
 from service.representations import PNG
 from service.runs import RunId
+from sparse_coding import atom_files
 from sparse_coding.errors import NotAnImage
 
 router = APIRouter(prefix="/api/v1", tags=["results"])
@@ -31,27 +31,42 @@ LimitQuery = Annotated[int, Query(ge=1, le=200, description="At most so many.")]
 DRAWN: Final[dict[int | str, dict[str, Any]]] = {
     200: {"description": "A PNG.", "content": {PNG.media_type: {"schema": {"type": "string", "format": "binary"}}}},
     304: {"description": "The client has it already."},
-    **problems.responses(404, 409, 413, 503),
+    **problems.responses(404, 409, 503),
 }
 
 
 @dataclass(frozen=True)
-class _Atoms:
-    """What the run left of every dictionary."""
+class _Left:
+    """What the run left of every dictionary: named arrays and a document, as `atom_files` has them."""
 
-    of: dict[str, np.ndarray]
-    """Method -> float32 [n, d]."""
-    pairs: dict[str, np.ndarray]
-    """Method -> [p, 2]: index into the model's atoms and into the method's, best match first."""
-    cosines: dict[str, np.ndarray]
-    """Method -> [p]: |cosine| of each pair."""
-    shape: tuple[int, int, int]
-    """[channels, height, width] of an atom."""
+    tensors: dict[str, Tensor]
+    document: dict[str, Any]
 
-    def images(self, method: str, indices: np.ndarray) -> np.ndarray:
-        """[m, channels, height, width]."""
-        chosen: np.ndarray = self.of[method][indices]
-        return chosen.reshape(len(indices), *self.shape)
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """[channels, height, width] of an atom. Raises `NotAnImage`."""
+        shape = self.document["image_shape"]
+        if shape is None:
+            raise NotAnImage("the model was trained on vectors: its atoms have no picture")
+        channels, height, width = shape
+        return channels, height, width
+
+    def of(self, part: str, method: str) -> np.ndarray:
+        """`atoms`, `pairs` or `cosines` of a method. Raises `MethodNotFound` where the run left none."""
+        found = self.tensors.get(f"{part}.{method}")
+        if found is None:
+            there = ", ".join(name.partition(".")[2] for name in self.tensors if name.startswith(f"{part}."))
+            raise MethodNotFound(f"this run left {part} of {there or 'no method'}; {method} is not among them")
+        return found.numpy()
+
+    def images(self, method: str, rows: np.ndarray) -> np.ndarray:
+        """Atoms as [m, channels, height, width]."""
+        chosen: np.ndarray = self.of("atoms", method)[rows]
+        return chosen.reshape(len(rows), *self.shape)
+
+    def numbers(self, method: str, rows: np.ndarray) -> list[int]:
+        """Which atoms of the whole dictionary these are; of the model, which latents."""
+        return [self.document["indices"][method][row] for row in rows]
 
 
 @router.get("/runs/{run_id}/results/atoms", summary="Atoms of a dictionary", response_class=Response, responses=DRAWN)
@@ -89,54 +104,40 @@ async def get_pairs(
 
 
 def _grid(rooms: Rooms, run_id: str, method: str, limit: int) -> bytes:
-    atoms = _atoms(rooms, run_id, method)
-    shown = np.arange(min(limit, len(atoms.of[method]), _most(rooms, atoms)))
-    tiles = png.centred(atoms.images(method, shown))
+    left = _left(rooms, run_id)
+    count = len(left.of("atoms", method))
+    shown = np.arange(min(limit, count, _most(rooms, left)))
+    tiles = png.centred(left.images(method, shown))
     sheet = png.grid(tiles, columns=math.ceil(math.sqrt(len(tiles))), gap=GAP, scale=png.whole_factor(tiles[0, 0]))
-    facts = {"atoms": shown.tolist(), "of": len(atoms.of[method])}
-    return png.encode(sheet, {"method": method, **_text(facts)})
+    return png.encode(sheet, {"method": method, **_text({"atoms": left.numbers(method, shown), "of": count})})
 
 
 def _matched(rooms: Rooms, run_id: str, method: str, limit: int) -> bytes:
-    atoms = _atoms(rooms, run_id, method)
-    pairs = atoms.pairs[method][: min(limit, _most(rooms, atoms) // 2)]
-    own, other = atoms.images(OWN, pairs[:, 0]), atoms.images(method, pairs[:, 1])
+    left = _left(rooms, run_id)
+    pairs = left.of("pairs", method)[: max(1, min(limit, _most(rooms, left) // 2))]
+    own, other = left.images(OWN, pairs[:, 0]), left.images(method, pairs[:, 1])
     turned = (own * other).sum(axis=(1, 2, 3), dtype=np.float64) < 0
-    other = np.where(turned[:, None, None, None], -other, other)
     facts = {
-        "pairs": pairs.tolist(),
-        "cosines": atoms.cosines[method][: len(pairs)],
-        "turned": pairs[turned, 1].tolist(),
+        "latents": left.numbers(OWN, pairs[:, 0]),
+        "atoms": left.numbers(method, pairs[:, 1]),
+        "turned": left.numbers(method, pairs[turned, 1]),
+        "cosines": left.of("cosines", method)[: len(pairs)],
     }
-    return png.encode(_pairs(own, other), {"layout": f"model above {method}", "method": method, **_text(facts)})
+    sheet = _pairs(own, np.where(turned[:, None, None, None], -other, other))
+    return png.encode(sheet, {"layout": f"the model's atom above that of {method}", **_text(facts)})
 
 
-def _atoms(rooms: Rooms, run_id: str, method: str) -> _Atoms:
-    """What a finished baselines run left, if `method` is in it. Raises `MethodNotFound`, `NotAnImage`."""
+def _left(rooms: Rooms, run_id: str) -> _Left:
+    """What a finished baselines run left."""
     with rooms.database.read() as session:
         results.succeeded(runs.get(session, run_id), "baselines")
         digest = runs.output(session, run_id, "atoms")
-    found = _read(rooms.artifacts.path(digest))
-    if method not in found.of:
-        raise MethodNotFound(f"this run has the atoms of {', '.join(found.of)}; {method} is not among them")
-    return found
+    return _Left(*atom_files.read(rooms.artifacts.path(digest)))
 
 
-def _read(path: Path) -> _Atoms:
-    # scikit-learn comes with it, which the API is not to load before it must
-    tensors, document = importlib.import_module("sparse_coding.baselines").read(path)
-    if document["image_shape"] is None:
-        raise NotAnImage("the model was trained on vectors: its atoms have no picture")
-    parts: dict[str, dict[str, np.ndarray]] = {"atoms": {}, "pairs": {}, "cosines": {}}
-    for name, tensor in tensors.items():
-        part, _, method = name.partition(".")
-        parts[part][method] = tensor.numpy()
-    return _Atoms(parts["atoms"], parts["pairs"], parts["cosines"], tuple(document["image_shape"]))
-
-
-def _most(rooms: Rooms, atoms: _Atoms) -> int:
+def _most(rooms: Rooms, left: _Left) -> int:
     """Atoms that fit into one picture."""
-    return max(2, min(rooms.settings.max_images, inputs.MAX_NUMBERS // math.prod(atoms.shape)))
+    return max(1, min(rooms.settings.max_images, inputs.MAX_NUMBERS // math.prod(left.shape)))
 
 
 def _pairs(upper: np.ndarray, lower: np.ndarray) -> np.ndarray:

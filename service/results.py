@@ -41,15 +41,16 @@ class SweepMember(BaseModel):
     model: str | None = Field(None, description="`name@version`; null once that version is deleted.")
     varied: dict[str, Any] = Field(description="Dotted path of a field -> its value.")
     reference: bool = Field(description="The dense reference: no penalty.")
-    mse: float
-    sse_row: float
-    explained_variance: float | None = Field(description="Null where the rows do not vary.")
-    l0: float = Field(description="Mean number of latents per row above the threshold.")
-    population_sparsity: Share
-    inactive_latents: int
-    dead_latents: int
-    collapsed: bool
+    mse: float | None = Field(description="This and all figures are null for a member that diverged.")
+    sse_row: float | None
+    explained_variance: float | None = Field(description="Null, too, where the rows do not vary.")
+    l0: float | None = Field(description="Mean number of latents per row above the threshold.")
+    population_sparsity: Share | None
+    inactive_latents: int | None
+    dead_latents: int | None
+    collapsed: bool = Field(description="Published, and no better than the mean image or without live latents.")
     collapsed_reason: str | None = None
+    diverged: str | None = Field(None, description="Why it has no figures and published nothing.")
     n_latents: int
     overcomplete: bool = Field(description="Whether the code is wider than the input.")
     probe_accuracy: float | None = Field(None, description="Of a linear probe on the codes; null without labels.")

@@ -61,6 +61,11 @@ def _fields(members: Sequence[Member]) -> list[str]:
     return list(dict.fromkeys(path for member in members if not member["reference"] for path in member["varied"]))
 
 
+def _drawn(results: Mapping[str, Any]) -> list[Member]:
+    """Members that have figures: whose numbers stopped being finite has none."""
+    return [member for member in results["members"] if member["mse"] is not None]
+
+
 # --- error against sparsity ------------------------------------------------------------------------------------------
 
 
@@ -118,7 +123,7 @@ class _Axis:
 
 
 def _trade_off(results: Mapping[str, Any]) -> alt.LayerChart:
-    members = results["members"]
+    members = _drawn(results)
     x = _Axis("l0", "Active latents per row (L0)", [member["l0"] for member in members], SIZE[0])
     y = _Axis("mse", f"Held-out mse, {results['error_units']} units", [member["mse"] for member in members], SIZE[1])
     fields = _fields(members)
@@ -253,16 +258,18 @@ def _clashes(box: _Box, taken: Sequence[_Box]) -> float:
 
 
 def _title(results: Mapping[str, Any]) -> alt.Title:
-    members = results["members"]
+    members = _drawn(results)
     fields = _fields(members)
     written = ", ".join(field for field in fields if field != _coloured(members, fields)) or "its number"
     silent = any(member["l0"] == 0 for member in members)
     words = [
         f"{_models(len(members))}; written beside each: {written}",
-        "line: Pareto front over mse and L0; ring: suggested"
+        "line: Pareto front over mse and L0; ring: suggested, judged on the validation slice"
         if results["suggested"] is not None
         else f"line: Pareto front; none is suggested: {results['reason']}",
     ]
+    if len(members) < len(results["members"]):
+        words.append(f"{_models(len(results['members']) - len(members))} diverged and cannot be drawn")
     if silent:
         words.append("at the left edge: L0 is 0")
     return alt.Title(f"Trade-off of the sweep {results['name']} on {results['dataset']}", subtitle=words, offset=14)
@@ -283,7 +290,7 @@ _DENSE: Final = "dense reference"
 
 def _over_width(results: Mapping[str, Any]) -> alt.HConcatChart:
     """Two panels over the number of latents: how good, and how sparse."""
-    members = sorted(results["members"], key=lambda member: int(member["n_latents"]))
+    members = sorted(_drawn(results), key=lambda member: int(member["n_latents"]))
     shares = [
         *_shares(members, "active on a row", lambda member: member["population_sparsity"]),
         *_shares(
