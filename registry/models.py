@@ -42,6 +42,8 @@ class Publication:
     weights: artifacts.Stored
     dataset_name: str
     dataset_digest: str
+    member: int = 0
+    """Which of the run's models it is."""
 
 
 def require_name(name: str) -> None:
@@ -52,7 +54,7 @@ def require_name(name: str) -> None:
         raise InvalidReference(f"a model's name must match {_NAME.pattern}, got {shown(name)}")
 
 
-def publish(session: Session, run_id: str, publication: Publication, member: int = 0) -> ModelVersion:
+def publish(session: Session, run_id: str, publication: Publication) -> ModelVersion:
     """Make the next version. Raises ReservedName and InvalidReference."""
     require_name(publication.name)
     artifacts.register(session, publication.weights)
@@ -61,7 +63,7 @@ def publish(session: Session, run_id: str, publication: Publication, member: int
         version=_next_number(session, publication.name),
         id=identifiers.new_id(),
         run_id=run_id,
-        member=member,
+        member=publication.member,
         digest=publication.weights.sha256,
         dataset_name=publication.dataset_name,
         dataset_digest=publication.dataset_digest,

@@ -7,7 +7,7 @@ Every claim, reap and forced cancel raises the fence, and every write of a worke
 transition is one conditional UPDATE, so the database says who won.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -70,12 +70,14 @@ def enqueue(
     priority: int = 0,
     device: str = "auto",
     dataset_name: str | None = None,
+    inputs: Mapping[str, str] | None = None,
     idempotency_key: str | None = None,
     request_sha256: str | None = None,
     max_queued: int = 1000,
 ) -> Enqueued:
     """Put a run into the queue, once for each key. Raises IdempotencyMismatch and QueueFull.
 
+    `inputs` are blobs that are chosen already, role -> SHA-256, and kept for the run: a `model`, a `dataset`.
     `max_queued` is kept to within the number of requests that come at the same moment.
     """
     run = Run(id=identifiers.new_id(), kind=kind, state="queued", spec=spec, spec_version=spec_version)
@@ -89,7 +91,10 @@ def enqueue(
         raise QueueFull(f"{max_queued} runs are waiting already, as many as may; try again when some have run")
     if dataset_name is not None:  # whoever deletes it at this moment waits, and then finds the run that names it
         session.scalar(select(Dataset.id).where(Dataset.name == dataset_name).with_for_update(read=True))
+    run.dataset_digest = (inputs or {}).get("dataset")
     session.add(run)
+    session.flush()
+    session.add_all(RunInput(run_id=run.id, role=role, sha256=sha256) for role, sha256 in (inputs or {}).items())
     session.flush()
     return Enqueued(run, replayed=False)
 
@@ -214,6 +219,12 @@ def claim(session: Session, *, owner: str, lease_seconds: float, devices: Collec
     return run
 
 
+def input_of(session: Session, run_id: str, role: str) -> str | None:
+    """SHA-256 of the blob that the run reads in this role, if one is chosen already."""
+    chosen = session.get(RunInput, (run_id, role))
+    return None if chosen is None else chosen.sha256
+
+
 def renew(session: Session, run_id: str, fence: int, lease_seconds: float) -> str | None:
     """Extend the lease, late too if nobody has reaped it yet; answers `stop_requested`. Raises Fenced."""
     expires = {"lease_expires_at": now_ms() + milliseconds(lease_seconds)}
@@ -278,9 +289,11 @@ def succeed(
     *,
     result: dict[str, Any],
     outputs: Sequence[Output] = (),
-    publish: models.Publication | None = None,
+    publish: Sequence[models.Publication] = (),
 ) -> Run:
-    """End the run well, and publish its model in the same transaction; wins over a wish to stop that came late.
+    """End the run well, and publish its models in the same transaction; wins over a wish to stop that came late.
+
+    The run bears the name of its model if it has exactly one.
 
     Said twice by the same attempt, after a commit whose answer got lost, it changes nothing. Raises Fenced.
     """
@@ -290,8 +303,9 @@ def succeed(
     for output in sorted(outputs, key=lambda output: output.stored.sha256):
         artifacts.register(session, output.stored)
         session.add(RunOutput(run_id=run_id, role=output.role, member=output.member, sha256=output.stored.sha256))
-    version = models.publish(session, run_id, publish) if publish else None
-    named = {"model_name": version.name, "model_version": version.version} if version else {}
+    # by name, so that two runs that publish the same names wait for each other in one order
+    versions = [models.publish(session, run_id, one) for one in sorted(publish, key=lambda one: one.name)]
+    named = {"model_name": versions[0].name, "model_version": versions[0].version} if len(versions) == 1 else {}
     values = {"result": result, **named}
     return transitions.leave(session, run_id, fence, literal("succeeded"), "succeeded", values=values)
 

@@ -4,7 +4,8 @@ Judges a spec against its dataset before anything is queued. Knows neither train
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
@@ -25,7 +26,7 @@ router = APIRouter(prefix="/api/v1", tags=["runs"])
 
 RunId = Annotated[str, Path(max_length=64, description="The run's `id`.")]
 State = Literal["queued", "running", "paused", "succeeded", "failed", "cancelled"]
-Kind = Literal["train", "import"]
+Kind = Literal["train", "import", "sweep", "baselines"]
 Count = Annotated[int, Field(ge=0, le=2**53)]
 
 EXAMPLES: Final = {
@@ -44,6 +45,24 @@ EXAMPLES: Final = {
             "sparsity": {"kind": "l1", "weight": 0.001},
             "training": {"epochs": 5},
         },
+    },
+    "sweep": {
+        "summary": "Three weights side by side, with the dense reference",
+        "value": {
+            "kind": "sweep",
+            "name": "digits-weights",
+            "base": {
+                "dataset": {"name": "digits"},
+                "model": {"n_latents": 64, "hidden": []},
+                "training": {"epochs": 5},
+            },
+            "grid": {"sparsity.weight": [0.001, 0.01, 0.1]},
+            "reference": True,
+        },
+    },
+    "baselines": {
+        "summary": "A model beside dictionary learning",
+        "value": {"kind": "baselines", "model": "digits-kl", "methods": ["ksvd", "pca"]},
     },
     "import": {"summary": "Bring a built-in dataset in", "value": {"kind": "import", "dataset": "digits"}},
 }
@@ -137,23 +156,26 @@ def create_run(
         ),
     ] = None,
 ) -> RunAnswer:
-    """Queue a run: training a model (`kind` `train`, the default) or bringing in a built-in dataset (`import`).
+    """Queue a run: training a model (`kind` `train`, the default), several side by side (`sweep`), setting one beside
+    dictionary learning (`baselines`), or bringing in a built-in dataset (`import`).
 
     `{"dataset": {"name": "digits", "image_size": 28}}` is enough; everything else has a default. Follow the run
     at its `Location`.
     """
-    document = spec.document(asked)
+    request = spec.canonical_json(spec.document(asked))
     with rooms.database.write() as session:
+        asked, reads = _reads(session, asked)
         enqueued = runs.enqueue(
             session,
             kind=asked.kind,
-            spec=document,
+            spec=spec.document(asked),
             spec_version=spec.SPEC_VERSION,
             priority=asked.priority,
-            device=asked.device if isinstance(asked, spec.TrainSpec) else "auto",
-            dataset_name=_dataset_of(asked),
+            device="auto" if isinstance(asked, spec.ImportSpec) else asked.device,
+            dataset_name=reads.dataset,
+            inputs=reads.chosen,
             idempotency_key=idempotency_key.strip('"') if idempotency_key else None,
-            request_sha256=hashlib.sha256(spec.canonical_json(document).encode()).hexdigest(),
+            request_sha256=hashlib.sha256(request.encode()).hexdigest(),
             max_queued=rooms.settings.max_queued_runs,
         )
         if not enqueued.replayed:  # what was accepted once stays so; what is refused here is not queued after all
@@ -246,30 +268,64 @@ def get_checkpoint(
     )
 
 
-def _judge(session: Session, asked: spec.TrainSpec | spec.ImportSpec) -> None:
+@dataclass(frozen=True)
+class _Reads:
+    """What a run will read: a dataset by name, and blobs that are chosen already."""
+
+    dataset: str
+    chosen: Mapping[str, str]
+
+
+def _reads(session: Session, asked: spec.AnySpec) -> tuple[spec.AnySpec, _Reads]:
+    """What the run reads; a model that it names is pinned to the version that the name means now.
+
+    Raises ModelNotFound, VersionNotFound, AliasNotFound, InvalidReference.
+    """
+    match asked:
+        case spec.ImportSpec():
+            return asked, _Reads(asked.dataset, {})
+        case spec.TrainSpec():
+            return asked, _Reads(asked.dataset.name, {})
+        case spec.SweepSpec():
+            return asked, _Reads(asked.base.dataset.name, {})
+        case spec.BaselinesSpec():
+            version = models.resolve(session, asked.model)
+            chosen = {"model": version.digest, "dataset": version.dataset_digest}
+            return asked.model_copy(update={"model": version.reference}), _Reads(version.dataset_name, chosen)
+
+
+def _judge(session: Session, asked: spec.AnySpec) -> None:
     """Raise what a client should hear now, and not from a failed run later."""
-    if isinstance(asked, spec.ImportSpec):
-        if asked.dataset not in catalogue.CATALOGUE:
+    match asked:
+        case spec.ImportSpec() if asked.dataset not in catalogue.CATALOGUE:
             raise _unknown("/dataset", "only built-in datasets are imported")
-        return
+        case spec.TrainSpec():
+            _refuse_name(str(asked.name))
+            _refuse(spec.objections(asked, _facts(session, asked.dataset.name, "/dataset/name")))
+        case spec.SweepSpec():
+            _refuse(spec.sweep_objections(asked, _facts(session, asked.base.dataset.name, "/base/dataset/name")))
+
+
+def _refuse_name(name: str) -> None:
     try:
-        models.require_name(str(asked.name))
+        models.require_name(name)
     except InvalidRequest as error:
         raise SpecRefused(f"/name: {error}", [Fault("/name", str(error))]) from error
-    faults = [
-        Fault(found.pointer, found.detail) for found in spec.objections(asked, _facts(session, asked.dataset.name))
-    ]
+
+
+def _refuse(objections: Iterable[spec.Objection]) -> None:
+    faults = [Fault(found.pointer, found.detail) for found in objections]
     if faults:
-        raise SpecRefused(f"{faults[0].pointer}: {faults[0].detail}", faults)
+        raise SpecRefused(f"{faults[0].pointer or 'the sweep'}: {faults[0].detail}", faults[: problems.MAX_FAULTS])
 
 
-def _facts(session: Session, name: str) -> spec.DatasetFacts:
+def _facts(session: Session, name: str, pointer: str) -> spec.DatasetFacts:
     """What is known of the dataset: from the registry, or of a built-in one from the catalogue."""
     try:
         row = datasets.get(session, name)
     except DatasetNotFound as error:
         if name not in catalogue.CATALOGUE:
-            raise _unknown("/dataset/name", "there is no dataset of this name") from error
+            raise _unknown(pointer, "there is no dataset of this name") from error
         return catalogue.CATALOGUE[name].facts
     return spec.DatasetFacts(
         kind="images" if row.kind == "images" else "vectors",
@@ -292,10 +348,6 @@ def _shape(stored: Sequence[int] | None) -> tuple[int, int, int] | None:
 def _unknown(pointer: str, why: str) -> UnknownDataset:
     detail = f"{why}: built in are {', '.join(catalogue.CATALOGUE)}; others are uploaded to /api/v1/datasets/NAME"
     return UnknownDataset(f"{pointer}: {detail}", [Fault(pointer, detail)])
-
-
-def _dataset_of(asked: spec.TrainSpec | spec.ImportSpec) -> str:
-    return asked.dataset.name if isinstance(asked, spec.TrainSpec) else asked.dataset
 
 
 def _answer(run: tables.Run) -> RunAnswer:

@@ -13,15 +13,15 @@ from sparse_coding.spec import L1, Kl, Mlp, NoPenalty
 class Activation(nn.Module):
     """Elementwise; here the identity, on which the others are built."""
 
-    def forward(self, x: Float[Tensor, "B n"]) -> Float[Tensor, "B n"]:
+    def forward(self, x: Float[Tensor, "*networks B n"]) -> Float[Tensor, "*networks B n"]:
         """The activation of `x`, in the memory of `x`."""
         return x
 
     def gradient(
         self,
-        upstream: Float[Tensor, "B n"],
-        output: Float[Tensor, "B n"],  # noqa: ARG002 - the others need it
-    ) -> Float[Tensor, "B n"]:
+        upstream: Float[Tensor, "*networks B n"],
+        output: Float[Tensor, "*networks B n"],  # noqa: ARG002 - the others need it
+    ) -> Float[Tensor, "*networks B n"]:
         """The loss's gradient by the input, from that by the output and the output itself."""
         return upstream
 
@@ -29,10 +29,12 @@ class Activation(nn.Module):
 class Relu(Activation):
     """max(x, 0); its gradient at 0 is 0, as in torch."""
 
-    def forward(self, x: Float[Tensor, "B n"]) -> Float[Tensor, "B n"]:
+    def forward(self, x: Float[Tensor, "*networks B n"]) -> Float[Tensor, "*networks B n"]:
         return torch.relu_(x)
 
-    def gradient(self, upstream: Float[Tensor, "B n"], output: Float[Tensor, "B n"]) -> Float[Tensor, "B n"]:
+    def gradient(
+        self, upstream: Float[Tensor, "*networks B n"], output: Float[Tensor, "*networks B n"]
+    ) -> Float[Tensor, "*networks B n"]:
         through: Tensor = torch.ops.aten.threshold_backward(upstream, output, 0)
         return through
 
@@ -40,10 +42,12 @@ class Relu(Activation):
 class Sigmoid(Activation):
     """1 / (1 + exp(-x)); its gradient is output * (1 - output)."""
 
-    def forward(self, x: Float[Tensor, "B n"]) -> Float[Tensor, "B n"]:
+    def forward(self, x: Float[Tensor, "*networks B n"]) -> Float[Tensor, "*networks B n"]:
         return torch.sigmoid_(x)
 
-    def gradient(self, upstream: Float[Tensor, "B n"], output: Float[Tensor, "B n"]) -> Float[Tensor, "B n"]:
+    def gradient(
+        self, upstream: Float[Tensor, "*networks B n"], output: Float[Tensor, "*networks B n"]
+    ) -> Float[Tensor, "*networks B n"]:
         through: Tensor = torch.ops.aten.sigmoid_backward(upstream, output)
         return through
 

@@ -1,10 +1,10 @@
-"""The network: n_inputs - hidden - n_latents - hidden reversed - n_inputs, built from a spec.
+"""The network: n_inputs - hidden - n_latents - hidden reversed - n_inputs, built from a spec; and several as one.
 
 Knows widths and activations, nothing of datasets, losses or files.
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from jaxtyping import Float
@@ -18,12 +18,15 @@ from sparse_coding.spec import L1, Kl, Mlp, NoPenalty, layer_widths
 class Affine(nn.Linear):
     """torch's linear layer, initialisation and names included; only the product is computed by ourselves."""
 
-    def forward(self, rows: Float[Tensor, "B i"]) -> Float[Tensor, "B o"]:
+    def forward(self, rows: Float[Tensor, "*networks B i"]) -> Float[Tensor, "*networks B o"]:
         return matrix_products.affine(rows, self.weight, self.bias)
 
 
 class Autoencoder(nn.Module):
-    """x [B, n_inputs] -> code h [B, n_latents] -> reconstruction r [B, n_inputs]."""
+    """x [B, n_inputs] -> code h [B, n_latents] -> reconstruction r [B, n_inputs].
+
+    Stacked, every weight, input and output has one more dimension in front: the networks.
+    """
 
     def __init__(self, widths: Sequence[int], code: Activation, output: Activation) -> None:
         super().__init__()
@@ -31,17 +34,24 @@ class Autoencoder(nn.Module):
         self.encoder = _stack(widths, code)
         self.decoder = _stack(widths[::-1], output)
 
-    def encode(self, x: Float[Tensor, "B d"]) -> Float[Tensor, "B n"]:
+    @property
+    def stacked(self) -> bool:
+        """Whether the weights are those of several networks."""
+        return next(self.parameters()).ndim == 3
+
+    def encode(self, x: Float[Tensor, "*networks B d"]) -> Float[Tensor, "*networks B n"]:
         """The code of scaled inputs."""
         code: Tensor = self.encoder(x)
         return code
 
-    def decode(self, h: Float[Tensor, "B n"]) -> Float[Tensor, "B d"]:
+    def decode(self, h: Float[Tensor, "*networks B n"]) -> Float[Tensor, "*networks B d"]:
         """The reconstruction, in scaled units, that a code stands for."""
         reconstruction: Tensor = self.decoder(h)
         return reconstruction
 
-    def forward(self, x: Float[Tensor, "B d"]) -> tuple[Float[Tensor, "B d"], Float[Tensor, "B n"]]:
+    def forward(
+        self, x: Float[Tensor, "*networks B d"]
+    ) -> tuple[Float[Tensor, "*networks B d"], Float[Tensor, "*networks B n"]]:
         """The reconstruction and the code."""
         h = self.encode(x)
         return self.decode(h), h
@@ -61,6 +71,33 @@ def skeleton(model: Mlp, sparsity: Kl | L1 | NoPenalty, n_inputs: int) -> Autoen
     """The same network with shapes and no memory, for weights that come from a file."""
     with torch.device("meta"):
         return _network(model, sparsity, n_inputs)
+
+
+def stack(networks: Sequence[Autoencoder]) -> Autoencoder:
+    """Networks of the same widths and activations as one, whose weights are copies of theirs, stacked."""
+    states = [network.state_dict() for network in networks]
+    return _with_weights(networks[0], {name: torch.stack([state[name] for state in states]) for name in states[0]})
+
+
+def unstacked(stacked: Autoencoder) -> list[Autoencoder]:
+    """The single networks in a stacked one; they share its memory, so that they are always as it is."""
+    every = stacked.state_dict()
+    count = len(next(iter(every.values())))
+    return [_with_weights(stacked, {name: every[name][number] for name in every}) for number in range(count)]
+
+
+def _with_weights(like: Autoencoder, weights: Mapping[str, Tensor]) -> Autoencoder:
+    """A network with the widths and activations of another and these weights, stacked or not."""
+    widths = [like.n_inputs, *(layer.out_features for layer in like.encoder if isinstance(layer, Affine))]
+    code, output = like.encoder[-1], like.decoder[-1]
+    assert isinstance(code, Activation)
+    assert isinstance(output, Activation)
+    with torch.device("meta"):
+        network = Autoencoder(widths, code, output)
+    for name, weight in weights.items():
+        layer, _, kind = name.rpartition(".")
+        setattr(network.get_submodule(layer), kind, nn.Parameter(weight))
+    return network
 
 
 def _network(model: Mlp, sparsity: Kl | L1 | NoPenalty, n_inputs: int) -> Autoencoder:

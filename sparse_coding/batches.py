@@ -34,6 +34,14 @@ def shuffled(
         yield from torch.split(rows.index_select(0, block), batch_size)
 
 
+def shuffled_together(
+    rows: Shaped[Tensor, "n d"], permutations: Int64[Tensor, "networks n"], batch_size: int
+) -> Iterator[Shaped[Tensor, "networks B d"]]:
+    """For several networks at once: each has all rows once, in an order of its own."""
+    for positions in torch.split(permutations.to(rows.device), batch_size, dim=1):
+        yield rows.index_select(0, positions.reshape(-1)).view(*positions.shape, -1)
+
+
 def chunks(rows: Shaped[Tensor, "n d"]) -> Iterator[tuple[Shaped[Tensor, "1024 d"], int]]:
     """The rows in chunks of exactly 1,024, and how many of a chunk are real: the last is filled up with zeros.
 

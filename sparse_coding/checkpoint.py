@@ -29,16 +29,15 @@ def write(path: Path, state: TrainingState, asked: TrainSpec, preprocessing: Pre
 
     Raises `ValueError` for a state that was left inside an epoch: it could not be continued.
     """
-    if state.rows:
-        raise ValueError(f"the state was left inside epoch {state.epoch + 1}: nothing can go on from there")
+    require_whole(state)
     document = {
         "format": FORMAT,
         **weights.describe(asked, preprocessing),
         "epoch": state.epoch,
-        "steps": _steps(state),
+        "steps": steps_of(state),
     }
     network = state.autoencoder.state_dict()
-    tensor_files.write(path, {**network, **weights.scaling_tensors(preprocessing), **_moments(state)}, document)
+    tensor_files.write(path, {**network, **weights.scaling_tensors(preprocessing), **moments_of(state)}, document)
 
 
 def read(path: Path, asked: TrainSpec, device: str | torch.device) -> TrainingState:
@@ -52,17 +51,24 @@ def read(path: Path, asked: TrainSpec, device: str | torch.device) -> TrainingSt
         raise errors.CheckpointMismatch("The checkpoint was written for another spec than the one to go on with.")
     moments = {name: tensors.pop(name) for name in list(tensors) if name.startswith("adam.")}
     network, _ = weights.assemble(tensors, document, asked, device)
-    state = TrainingState(network, training.optimizer_for(network, asked.training), _count(document, "epoch"))
-    _restore(state, moments, _count(document, "steps"))
+    state = TrainingState(network, training.optimizer_for(network, asked.training), count_in(document, "epoch"))
+    restore(state, moments, count_in(document, "steps"))
     return state
 
 
-def _steps(state: TrainingState) -> int:
+def require_whole(state: TrainingState) -> None:
+    """Raises `ValueError` for a state that was left inside an epoch."""
+    if state.rows:
+        raise ValueError(f"the state was left inside epoch {state.epoch + 1}: nothing can go on from there")
+
+
+def steps_of(state: TrainingState) -> int:
     """Steps behind, the same for every weight; 0 before the first."""
     return max((int(entry["step"]) for entry in state.optimizer.state.values()), default=0)
 
 
-def _moments(state: TrainingState) -> dict[str, Tensor]:
+def moments_of(state: TrainingState) -> dict[str, Tensor]:
+    """Adam's running means by name, zeros before the first step."""
     moments = {}
     for name, weight in state.autoencoder.named_parameters():
         entry = state.optimizer.state.get(weight, {})
@@ -71,14 +77,16 @@ def _moments(state: TrainingState) -> dict[str, Tensor]:
     return moments
 
 
-def _restore(state: TrainingState, moments: Mapping[str, Tensor], steps: int) -> None:
-    tensor_files.expect(moments, _moments(state))
+def restore(state: TrainingState, moments: Mapping[str, Tensor], steps: int) -> None:
+    """Give the optimiser its running means and its number of steps back. Raises `UnreadableFile` for others."""
+    tensor_files.expect(moments, moments_of(state))
     for name, weight in state.autoencoder.named_parameters():
         entry = {moment: moments[f"adam.{moment}.{name}"].to(weight.device) for moment in MOMENTS}
         state.optimizer.state[weight] = {"step": torch.tensor(float(steps), device=weight.device), **entry}
 
 
-def _count(document: Mapping[str, Any], name: str) -> int:
+def count_in(document: Mapping[str, Any], name: str) -> int:
+    """A number in a file's document. Raises `UnreadableFile` where there is none."""
     count = document.get(name)
     if type(count) is not int or count < 0:
         raise errors.UnreadableFile(f"The file's metadata hold no number of {name}.")

@@ -111,7 +111,7 @@ def evaluate(autoencoder: Autoencoder, preprocessing: Preprocessing, held_out: H
         active += (code[:count] > THRESHOLD).sum(0)
         highest = torch.maximum(highest, code[:count].amax(0))
     rows, width = held_out.rows.shape
-    return HeldOut(rows, float(squared), width, held_out.variation, active.cpu(), highest.cpu())
+    return HeldOut(rows, float(squared), width, held_out.variation, active.cpu(), highest.cpu().float())
 
 
 @torch.inference_mode()

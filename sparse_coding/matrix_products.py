@@ -2,7 +2,8 @@
 
 torch multiplies float32 matrices with MKL, which uses half of the vector width of an AVX-512 processor that is not
 Intel's; oneDNN, which torch brings as well, uses all of it. The choice depends on the machine alone, never on a
-measurement, so that the same run gives the same weights. It does not know what the matrices mean.
+measurement, so that the same run gives the same weights. Matrices of several networks may be stacked in front.
+It does not know what the matrices mean.
 """
 
 from typing import Final
@@ -20,22 +21,28 @@ _ONEDNN: Final = (
 """Whether torch's own entry to oneDNN's linear layer is here and worth taking; torch.compile calls it the same way."""
 
 
-def product(left: Float[Tensor, "m k"], right: Float[Tensor, "k n"]) -> Float[Tensor, "m n"]:
+def product(
+    left: Float[Tensor, "*networks m k"], right: Float[Tensor, "*networks k n"]
+) -> Float[Tensor, "*networks m n"]:
     """left @ right; no gradient is recorded through it."""
     if _is_for_onednn(left):
         return _linear(left, right.t(), None)
-    return torch.mm(left, right)
+    return torch.matmul(left, right)
 
 
-def affine(rows: Float[Tensor, "B i"], weight: Float[Tensor, "o i"], bias: Float[Tensor, " o"]) -> Float[Tensor, "B o"]:
+def affine(
+    rows: Float[Tensor, "*networks B i"], weight: Float[Tensor, "*networks o i"], bias: Float[Tensor, "*networks o"]
+) -> Float[Tensor, "*networks B o"]:
     """rows @ weight.T + bias, with gradients where autograd wants them."""
+    if weight.ndim == 3:
+        return torch.baddbmm(bias.unsqueeze(1), rows, weight.mT)
     if _is_for_onednn(rows) and not torch.is_grad_enabled():
         return _linear(rows, weight, bias)
     return functional.linear(rows, weight, bias)
 
 
 def _is_for_onednn(rows: Tensor) -> bool:
-    return _ONEDNN and rows.device.type == "cpu" and rows.dtype is torch.float32
+    return _ONEDNN and rows.ndim == 2 and rows.device.type == "cpu" and rows.dtype is torch.float32
 
 
 def _linear(rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:

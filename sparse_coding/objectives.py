@@ -1,9 +1,11 @@
 """What training minimises: mse.mean + weight * penalty. Each formula has an id that is stamped on its numbers.
 
 B rows, d inputs, n latents; code h, reconstruction r, input x. Called, a penalty is its value without the weight;
-`with_gradient` adds its derivatives by h, which broadcast to the shape of h. Knows nothing of networks and optimisers.
+`with_gradient` adds its derivatives by h, which broadcast to the shape of h. The codes of several networks may be
+stacked in front: then there is a value for each. Knows nothing of networks and optimisers.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,7 +22,9 @@ RATE_MARGIN: Final = 1e-8
 """Rates are clamped to [1e-8, 1 - 1e-8]: the tutorial's epsilon."""
 
 Scalar = Float[Tensor, ""]
-Code = Float[Tensor, "B n"]
+Code = Float[Tensor, "*networks B n"]
+Value = Float[Tensor, "*networks"]
+ByCode = Float[Tensor, "*networks #B #n"]
 
 
 def mse_mean(r: Float[Tensor, "B d"], x: Float[Tensor, "B d"]) -> Scalar:
@@ -39,11 +43,11 @@ class Nothing:
 
     id: str = "none"
 
-    def __call__(self, h: Code) -> Scalar:
-        return h.new_zeros(())
+    def __call__(self, h: Code) -> Value:
+        return h.new_zeros(h.shape[:-2])
 
-    def with_gradient(self, h: Code) -> tuple[Scalar, Float[Tensor, "#B #n"]]:
-        return self(h), h.new_zeros(1, 1)
+    def with_gradient(self, h: Code) -> tuple[Value, ByCode]:
+        return self(h), h.new_zeros(*h.shape[:-2], 1, 1)
 
 
 @dataclass(frozen=True)
@@ -52,11 +56,11 @@ class L1Mean:
 
     id: str = "l1.mean"
 
-    def __call__(self, h: Code) -> Scalar:
-        return h.abs().mean()
+    def __call__(self, h: Code) -> Value:
+        return h.abs().mean((-2, -1))
 
-    def with_gradient(self, h: Code) -> tuple[Scalar, Float[Tensor, "#B #n"]]:
-        return self(h), h.sign() / h.numel()
+    def with_gradient(self, h: Code) -> tuple[Value, ByCode]:
+        return self(h), h.sign() / (h.shape[-2] * h.shape[-1])
 
 
 @dataclass(frozen=True)
@@ -65,11 +69,11 @@ class L1Sum:
 
     id: str = "l1.sum"
 
-    def __call__(self, h: Code) -> Scalar:
-        return h.abs().sum() / len(h)
+    def __call__(self, h: Code) -> Value:
+        return h.abs().sum((-2, -1)) / h.shape[-2]
 
-    def with_gradient(self, h: Code) -> tuple[Scalar, Float[Tensor, "#B #n"]]:
-        return self(h), h.sign() / len(h)
+    def with_gradient(self, h: Code) -> tuple[Value, ByCode]:
+        return self(h), h.sign() / h.shape[-2]
 
 
 @dataclass(frozen=True)
@@ -80,28 +84,29 @@ class KlBatch:
     A clamped rate has gradient 0. A sparsity constraint as in Ng's CS294A notes on sparse autoencoders (2011).
     """
 
-    rho: float
+    rho: float | Float[Tensor, "networks 1"]
+    """Of each network one, where several are stacked."""
     id: str = "kl.batch"
 
-    def __call__(self, h: Code) -> Scalar:
+    def __call__(self, h: Code) -> Value:
         return self._divergence(_clamped(_rates(h)))
 
-    def with_gradient(self, h: Code) -> tuple[Scalar, Float[Tensor, "#B #n"]]:
+    def with_gradient(self, h: Code) -> tuple[Value, ByCode]:
         rates = _rates(h)
         q = _clamped(rates)
         slope = torch.where(q == rates, (1 - self.rho) / (1 - q) - self.rho / q, 0.0)
-        return self._divergence(q), (slope / len(h)).to(h.dtype).unsqueeze(0)
+        return self._divergence(q), (slope / h.shape[-2]).to(h.dtype).unsqueeze(-2)
 
-    def _divergence(self, q: Float[Tensor, " n"]) -> Scalar:
+    def _divergence(self, q: Float[Tensor, "*networks n"]) -> Value:
         rho = self.rho
-        return (rho * torch.log(rho / q) + (1 - rho) * torch.log((1 - rho) / (1 - q))).sum()
+        return (rho * torch.log(rho / q) + (1 - rho) * torch.log((1 - rho) / (1 - q))).sum(-1)
 
 
-def _rates(h: Code) -> Float[Tensor, " n"]:
-    return h.mean(0, dtype=torch.float64)
+def _rates(h: Code) -> Float[Tensor, "*networks n"]:
+    return h.mean(-2, dtype=torch.float64)
 
 
-def _clamped(rates: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
+def _clamped(rates: Float[Tensor, "*networks n"]) -> Float[Tensor, "*networks n"]:
     return rates.clamp(RATE_MARGIN, 1 - RATE_MARGIN)
 
 
@@ -113,7 +118,8 @@ class Objective:
     """mse.mean + weight * penalty."""
 
     penalty: Penalty
-    weight: float
+    weight: float | Float[Tensor, "networks 1 1"]
+    """Of each network one, where several are stacked."""
 
     @property
     def formulas(self) -> dict[str, str]:
@@ -130,6 +136,24 @@ def penalty_for(sparsity: Kl | L1 | NoPenalty) -> Penalty:
     return Nothing()
 
 
+def weight_of(sparsity: Kl | L1 | NoPenalty) -> float:
+    """The penalty's factor in the loss; 0 where there is no penalty."""
+    return 0.0 if isinstance(sparsity, NoPenalty) else sparsity.weight
+
+
 def objective_for(sparsity: Kl | L1 | NoPenalty) -> Objective:
     """The whole loss that a spec asks for."""
-    return Objective(penalty_for(sparsity), 0.0 if isinstance(sparsity, NoPenalty) else sparsity.weight)
+    return Objective(penalty_for(sparsity), weight_of(sparsity))
+
+
+def stacked(sparsities: Sequence[Kl | L1 | NoPenalty], like: Tensor) -> Objective:
+    """One objective for stacked networks whose specs name the same penalty, each with its own weight and rho.
+
+    Codes will be of the type and on the device of `like`.
+    """
+    weights = torch.tensor([weight_of(sparsity) for sparsity in sparsities], dtype=like.dtype, device=like.device)
+    penalty = penalty_for(sparsities[0])
+    if isinstance(penalty, KlBatch):
+        rhos = [sparsity.rho for sparsity in sparsities if isinstance(sparsity, Kl)]
+        penalty = KlBatch(torch.tensor(rhos, dtype=torch.float64, device=like.device).unsqueeze(1))
+    return Objective(penalty, weights.view(-1, 1, 1))

@@ -82,7 +82,7 @@ class Preprocessing:
             raise errors.NotFinite("Every value must be a finite float32; a NaN or an infinity came.")
         return values / np.float32(255) if sent.dtype == np.uint8 else values
 
-    def to_inputs(self, raw: Shaped[Tensor, "n d"]) -> Float[Tensor, "n d"]:
+    def to_inputs(self, raw: Shaped[Tensor, "*networks n d"]) -> Float[Tensor, "*networks n d"]:
         """Raw rows, uint8 or floating point, as the network sees them: bytes divided by 255, then scaled.
 
         Values outside the range that the scaling was fitted on pass unclamped.

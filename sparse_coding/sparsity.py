@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 import torch
 from jaxtyping import Float32, Float64, Int64, Shaped
+from torch import Tensor
 
 from sparse_coding import batches
 from sparse_coding.batches import CHUNK_ROWS
@@ -133,12 +134,20 @@ def encode_all(model: TrainedModel, stored: Shaped[np.ndarray, "rows ..."]) -> F
     return np.concatenate([codes for _, codes in _encoded(model, stored)])
 
 
+def encode_prepared(
+    model: TrainedModel, rows: Shaped[Tensor, "rows d"]
+) -> Iterator[Float32[np.ndarray, "chunk n_latents"]]:
+    """The codes of rows that are resized already and of their stored type, chunk by chunk."""
+    for chunk, count in batches.chunks(rows):
+        yield model.encode_chunk(chunk)[:count]
+
+
 def _encoded(model: TrainedModel, stored: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
     """Index of a chunk's first row, and the codes of its rows."""
     for start in range(0, len(stored), CHUNK_ROWS):
         rows = torch.from_numpy(np.array(model.preprocessing.rows(stored[start : start + CHUNK_ROWS])))
-        for chunk, count in batches.chunks(rows):
-            yield start, model.encode_chunk(chunk)[:count]
+        for codes in encode_prepared(model, rows):
+            yield start, codes
 
 
 def _shares(values: Float64[np.ndarray, " n"]) -> Histogram:

@@ -6,12 +6,26 @@ the tutorial's main run: KL 0.01 with rho 0.05, 784-256-128-256-784, Adam at 1e-
 
 import itertools
 import json
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, TypeAdapter, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    JsonValue,
+    Tag,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from sparse_coding import grid as grids
 
 SPEC_VERSION: Final = 1
 """Version written beside every stored spec; a stored spec of a lower version goes through `upgrade` first."""
@@ -19,8 +33,23 @@ SPEC_VERSION: Final = 1
 MAX_PARAMETERS: Final = 200_000_000
 """Largest network that may be asked for, in weights and biases: 2.4 GB with Adam's two moments in float32."""
 
+MAX_MEMBERS: Final = 64
+"""Autoencoders of one sweep, its reference counted."""
+
+MAX_PREPARATIONS: Final = 4
+"""Different `dataset` parts among a sweep's members: for each the rows lie in memory once more."""
+
 NAME_PATTERN: Final = r"^[a-z0-9][a-z0-9._-]{0,62}$"
 """A dataset's or a model's name: a slug of at most 63 characters."""
+
+SWEEP_NAME_PATTERN: Final = r"^[a-z0-9][a-z0-9._-]{0,52}$"
+"""A sweep's name: room is left for what its members' names end with."""
+
+VALIDATION_FRACTION: Final = 0.1
+"""Share of the training rows that a sweep keeps for choosing among its members."""
+
+_VARIED: Final = ("dataset", "model", "sparsity", "training")
+"""Parts of a spec in which the members of a sweep may differ."""
 
 Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=63)]
 Width = Annotated[int, Field(strict=True, ge=1, le=65_536)]
@@ -120,6 +149,7 @@ Sparsity = Annotated[
         _tag_or("kl"), custom_error_type="unknown_kind", custom_error_message="kind must be one of kl, l1, none"
     ),
 ]
+Method = Literal["ksvd", "minibatch", "pca", "raw"]
 Priority = Annotated[
     int, Field(strict=True, ge=-100, le=100, description="Higher runs first; equals run in order of arrival.")
 ]
@@ -157,19 +187,181 @@ class ImportSpec(_Frozen):
     priority: Priority = 0
 
 
+@dataclass(frozen=True)
+class Member:
+    """One autoencoder of a sweep."""
+
+    number: int
+    varied: dict[str, Any]
+    """Dotted path -> the value by which it differs from the base."""
+    spec: TrainSpec
+    is_reference: bool = False
+
+
+class SweepSpec(_Frozen):
+    """Train several autoencoders that differ in some fields, side by side, and publish each as a model of its own."""
+
+    kind: Literal["sweep"] = "sweep"
+    name: Annotated[str, Field(pattern=SWEEP_NAME_PATTERN, max_length=53)] | None = Field(
+        None, description="The models are named `NAME-0`, `NAME-1` ...; made from the dataset's name where missing."
+    )
+    base: TrainSpec = Field(
+        description="What all members share. Without a `validation_fraction` the last tenth of the training rows is "
+        "kept for choosing among the members."
+    )
+    grid: dict[str, Annotated[tuple[JsonValue, ...], Field(min_length=1, max_length=MAX_MEMBERS)]] | None = Field(
+        None,
+        min_length=1,
+        max_length=8,
+        description="Dotted path of a field -> the values it shall take; several fields are combined.",
+        examples=[{"sparsity.weight": [0.001, 0.01, 0.1]}],
+    )
+    members: tuple[dict[str, JsonValue], ...] | None = Field(
+        None,
+        min_length=1,
+        max_length=MAX_MEMBERS,
+        description="Instead of `grid`: for each member the fields in which it differs from the base.",
+    )
+    reference: bool = Field(False, strict=True, description="One more member without a penalty: the dense reference.")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="`auto` takes CUDA where the worker has it.")
+    priority: Priority = 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete(cls, value: Any) -> Any:
+        """What the sweep itself does not say is taken from its base, or has a default of its own."""
+        base = value.get("base") if isinstance(value, Mapping) else None
+        dataset = base.get("dataset") if isinstance(base, Mapping) else None
+        if not isinstance(base, Mapping) or not isinstance(dataset, Mapping):
+            return value
+        filled = {name: base[name] for name in ("device", "priority", "name") if name in base} | dict(value)
+        if filled.get("name") is None and isinstance(dataset.get("name"), str):
+            filled["name"] = f"{dataset['name'][:47]}-sweep"
+        return filled | {"base": {**base, "dataset": {"validation_fraction": VALIDATION_FRACTION, **dataset}}}
+
+    @model_validator(mode="after")
+    def _make_sense(self) -> "SweepSpec":
+        if (self.grid is None) == (self.members is None):
+            raise PydanticCustomError("sweep", "a sweep has either a grid or members")
+        count = self.count
+        if count > MAX_MEMBERS:
+            raise PydanticCustomError(
+                "sweep",
+                "a sweep has at most {most} members, its reference counted; {count} were asked for",
+                {"most": MAX_MEMBERS, "count": count},
+            )
+        faults = [
+            fault for number, pointer, changes in self._asked() for fault in self._faults(number, pointer, changes)
+        ]
+        if faults:
+            raise ValidationError.from_exception_data("sweep", faults)
+        return self
+
+    @property
+    def count(self) -> int:
+        """Members, the reference counted."""
+        asked = len(self.members or ()) if self.grid is None else math.prod(map(len, self.grid.values()))
+        return asked + self.reference
+
+    def expanded(self) -> tuple[Member, ...]:
+        """Every member with its whole spec, in the order of the grid or the list; the reference last."""
+        members = [
+            Member(number, changes, TrainSpec.model_validate(self._document(str(number), changes)))
+            for number, _, changes in self._asked()
+        ]
+        if self.reference:
+            dense = {"sparsity.kind": "none"}
+            asked = TrainSpec.model_validate(self._document("reference", dense))
+            members.append(Member(len(members), dense, asked, is_reference=True))
+        return tuple(members)
+
+    def pointer(self, number: int) -> str:
+        """JSON pointer to where a member is asked for."""
+        if self.members is None:
+            return "/grid"
+        return f"/members/{number}" if number < len(self.members) else "/reference"
+
+    def _asked(self) -> Iterator[tuple[int, tuple[str | int, ...], dict[str, Any]]]:
+        """Number, place in the document, and changed paths of each member; the reference is not asked for."""
+        if self.grid is not None:
+            for number, changes in enumerate(grids.combinations(self.grid)):
+                yield number, ("grid",), changes
+        for number, partial in enumerate(self.members or ()):
+            yield number, ("members", number), grids.leaves(partial)
+
+    def _document(self, suffix: str, changes: Mapping[str, Any]) -> dict[str, Any]:
+        document = grids.varied(self.base.model_dump(mode="json"), changes)
+        return document | {"name": f"{self.name}-{suffix}", "device": self.device, "priority": self.priority}
+
+    def _faults(
+        self, number: int, place: tuple[str | int, ...], changes: Mapping[str, Any]
+    ) -> Iterator[InitErrorDetails]:
+        """Why a member cannot be: fields that a sweep does not vary, and what its whole spec is refused for."""
+        for path, value in changes.items():
+            if path.partition(".")[0] not in _VARIED or path == "dataset.name":
+                words = f"a sweep varies fields of {', '.join(_VARIED)}, and not the dataset's name"
+                yield InitErrorDetails(type=PydanticCustomError("not_varied", words), loc=(*place, path), input=value)
+                return
+        try:
+            TrainSpec.model_validate(self._document(str(number), changes))
+        except ValidationError as error:
+            for fault in error.errors():
+                path = ".".join(str(step) for step in fault["loc"] if step not in UNION_TAGS)
+                words = fault["msg"].replace("{", "{{").replace("}", "}}")
+                yield InitErrorDetails(
+                    type=PydanticCustomError(fault["type"], words), loc=(*place, path), input=fault["input"]
+                )
+
+
+class BaselinesSpec(_Frozen):
+    """Set a model beside dictionary learning, PCA and raw inputs on its own dataset."""
+
+    kind: Literal["baselines"] = "baselines"
+    model: str = Field(
+        max_length=128,
+        description="`name`, `name@3` or `name@alias`; the version that it means when the run is asked for.",
+        examples=["digits-kl"],
+    )
+    methods: tuple[Method, ...] = Field(
+        ("ksvd", "minibatch", "pca", "raw"),
+        min_length=1,
+        max_length=4,
+        description="K-SVD, scikit-learn's mini-batch dictionary learning, PCA, and the inputs themselves.",
+    )
+    fit_rows: int = Field(
+        10_000, strict=True, ge=2, le=100_000, description="First rows of the training split that are learned from."
+    )
+    iterations: int = Field(10, strict=True, ge=1, le=1000, description="Of K-SVD.")
+    seed: int = Field(42, strict=True, ge=0, le=2**32 - 1, description="Chooses the rows that dictionaries begin with.")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="`auto` takes CUDA where the worker has it.")
+    priority: Priority = 0
+
+    @model_validator(mode="after")
+    def _each_once(self) -> "BaselinesSpec":
+        if len(set(self.methods)) < len(self.methods):
+            raise PydanticCustomError("twice", "every method is named once")
+        return self
+
+
+AnySpec: TypeAlias = TrainSpec | ImportSpec | SweepSpec | BaselinesSpec
 RunSpec = Annotated[
-    Annotated[TrainSpec, Tag("train")] | Annotated[ImportSpec, Tag("import")],
+    Annotated[TrainSpec, Tag("train")]
+    | Annotated[ImportSpec, Tag("import")]
+    | Annotated[SweepSpec, Tag("sweep")]
+    | Annotated[BaselinesSpec, Tag("baselines")],
     Discriminator(
-        _tag_or("train"), custom_error_type="unknown_kind", custom_error_message="kind must be one of train, import"
+        _tag_or("train"),
+        custom_error_type="unknown_kind",
+        custom_error_message="kind must be one of train, import, sweep, baselines",
     ),
 ]
-UNION_TAGS: Final = frozenset({"train", "import", "kl", "l1", "none"})
+UNION_TAGS: Final = frozenset({"train", "import", "sweep", "baselines", "kl", "l1", "none"})
 """What pydantic puts into the location of an error for the member of a union; no field bears such a name."""
 
-_adapter: TypeAdapter[TrainSpec | ImportSpec] = TypeAdapter(RunSpec)
+_adapter: TypeAdapter[AnySpec] = TypeAdapter(RunSpec)
 
 
-def parse(document: Mapping[str, Any], version: int = SPEC_VERSION) -> TrainSpec | ImportSpec:
+def parse(document: Mapping[str, Any], version: int = SPEC_VERSION) -> AnySpec:
     """The spec that a JSON document of the given `spec_version` asks for.
 
     Raises pydantic's `ValidationError` for a document outside the bounds, `ValueError` for a version from the future.
@@ -184,7 +376,7 @@ def upgrade(document: Mapping[str, Any], version: int) -> dict[str, Any]:
     return dict(document)
 
 
-def document(spec: TrainSpec | ImportSpec) -> dict[str, Any]:
+def document(spec: AnySpec) -> dict[str, Any]:
     """The spec with every default filled in, as JSON values."""
     return spec.model_dump(mode="json")
 
@@ -240,6 +432,24 @@ def training_rows(choice: DatasetChoice, facts: DatasetFacts) -> int:
     """Rows that one epoch passes over: the limit applied first, then the validation slice cut from the end."""
     rows = min(facts.train_rows, choice.train_limit or facts.train_rows)
     return rows - int(rows * choice.validation_fraction)
+
+
+def sweep_objections(sweep: SweepSpec, facts: DatasetFacts) -> Iterator[Objection]:
+    """Every reason why some member of `sweep` cannot be trained on such a dataset, or not all of them together."""
+    members = sweep.expanded()
+    for member in members:
+        for found in objections(member.spec, facts):
+            yield Objection(f"{sweep.pointer(member.number)}{found.pointer}", found.detail)
+    parameters = sum(count_parameters(one.spec.model, n_inputs(one.spec.dataset, facts)) for one in members)
+    if parameters > MAX_PARAMETERS:
+        yield Objection(
+            "", f"all members together ask for {parameters:,} parameters; at most {MAX_PARAMETERS:,} are trained"
+        )
+    preparations = len({member.spec.dataset for member in members})
+    if preparations > MAX_PREPARATIONS:
+        yield Objection(
+            "", f"at most {MAX_PREPARATIONS} ways to prepare the dataset fit into one sweep; {preparations} came"
+        )
 
 
 def objections(spec: TrainSpec, facts: DatasetFacts) -> Iterator[Objection]:

@@ -5,7 +5,7 @@ no clock, no files and no queue; stopping is leaving the loop.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -32,6 +32,7 @@ class TrainingState:
     """All that changes while training; a checkpoint is this, written down between two epochs."""
 
     autoencoder: Autoencoder
+    """One network, or several of the same shapes that are stacked."""
     optimizer: torch.optim.Adam
     epoch: int = 0
     """Epochs that are done."""
@@ -47,6 +48,8 @@ class TrainingData:
     test: HeldOutRows
     preprocessing: Preprocessing
     """On the same device."""
+    validation: HeldOutRows | None = None
+    """The rows kept for choosing, if the spec keeps any."""
 
 
 @dataclass(frozen=True)
@@ -89,13 +92,16 @@ def load(dataset: Dataset, preprocessing: Preprocessing, asked: TrainSpec, devic
     count = training_rows(asked.dataset, dataset.facts)
     if count < asked.training.batch_size:
         raise errors.SpecDoesNotFit(f"A batch of {asked.training.batch_size} was asked of {count} training rows.")
-    train = _on_device(preprocessing.rows(dataset.split("train").rows[:count]), device)
-    test = _on_device(preprocessing.rows(dataset.split("test").rows), device)
+    stored = dataset.split("train").rows[: asked.dataset.train_limit]
+    slices = [stored[count:]] if count < len(stored) else []
+    splits = [stored[:count], dataset.split("test").rows, *slices]
+    train, test, *kept = [_on_device(preprocessing.rows(rows), device) for rows in splits]
     if asked.model.output == "sigmoid" and preprocessing.scaling == "none":
-        _check_range(train)
-        _check_range(test)
+        for rows in (train, test, *kept):
+            _check_range(rows)
     placed = preprocessing.to(device)
-    return TrainingData(train, evaluation.hold_out(train, test, placed), placed)
+    held_out, *validation = [evaluation.hold_out(train, rows, placed) for rows in (test, *kept)]
+    return TrainingData(train, held_out, placed, *validation)
 
 
 def _on_device(rows: np.ndarray, device: torch.device | str) -> Tensor:
@@ -130,24 +136,58 @@ def epochs(state: TrainingState, data: TrainingData, asked: TrainSpec) -> Iterat
     """
     if state.rows:
         raise ValueError(f"the state was left inside epoch {state.epoch + 1}: start from a checkpoint")
-    objective = objectives.objective_for(asked.sparsity)
     while state.epoch < asked.training.epochs:
-        sums = torch.zeros(2, dtype=torch.float64, device=data.train.device)
-        yield from _one_pass(state, data, asked.training, BatchGradient(state.autoencoder, objective), sums)
-        steps = math.ceil(len(data.train) / asked.training.batch_size)
-        reconstruction, sparsity = (sums / steps).tolist()
-        loss = reconstruction + objective.weight * sparsity
-        yield _record(state, data, loss, reconstruction, sparsity)
+        for event in epoch(state, data, [asked]):
+            if isinstance(event, errors.TrainingDiverged):
+                raise event
+            yield event
+
+
+def epoch(
+    state: TrainingState, data: TrainingData, asked: Sequence[TrainSpec]
+) -> Iterator[Pulse | EpochRecord | errors.TrainingDiverged]:
+    """One epoch of one network, or of as many stacked ones as there are specs; last, each one's record, in their order.
+
+    Stacked networks may differ in seed, weight and rho, and in nothing else. In the place of a record stands the error
+    of a network whose numbers stopped being finite: it does not touch the others.
+    """
+    stacked = state.autoencoder.stacked
+    gradient = BatchGradient(state.autoencoder, _objective(state.autoencoder, asked))
+    sums = torch.zeros(2, *([len(asked)] if stacked else []), dtype=torch.float64, device=data.train.device)
+    yield from _one_pass(state, data, _shuffled(state, data, asked, stacked), gradient, sums)
+    steps = math.ceil(len(data.train) / asked[0].training.batch_size)
+    means = (sums / steps).view(2, len(asked)).T.tolist()
+    for network, one, (reconstruction, sparsity) in zip(members(state), asked, means, strict=True):
+        yield _record(network, state.epoch, data, one, reconstruction, sparsity)
+
+
+def members(state: TrainingState) -> list[Autoencoder]:
+    """The single networks of a state, sharing its memory."""
+    return networks.unstacked(state.autoencoder) if state.autoencoder.stacked else [state.autoencoder]
+
+
+def _objective(network: Autoencoder, asked: Sequence[TrainSpec]) -> objectives.Objective:
+    if network.stacked:
+        return objectives.stacked([one.sparsity for one in asked], next(network.parameters()))
+    return objectives.objective_for(asked[0].sparsity)
+
+
+def _shuffled(state: TrainingState, data: TrainingData, asked: Sequence[TrainSpec], stacked: bool) -> Iterator[Tensor]:
+    """The batches of the next epoch: rows [B, d], or [networks, B, d] with an order for each network."""
+    orders = [batches.order(len(data.train), one.training.seed, state.epoch) for one in asked]
+    size = asked[0].training.batch_size
+    if stacked:
+        return batches.shuffled_together(data.train, torch.stack(orders), size)
+    return batches.shuffled(data.train, orders[0], size)
 
 
 def _one_pass(
-    state: TrainingState, data: TrainingData, asked: Training, gradient: BatchGradient, sums: Tensor
+    state: TrainingState, data: TrainingData, shuffled: Iterator[Tensor], gradient: BatchGradient, sums: Tensor
 ) -> Iterator[Pulse]:
     """One epoch; adds every batch's reconstruction error and penalty to the two `sums`."""
     reconstruction_sum, penalty_sum = sums.unbind()
-    permutation = batches.order(len(data.train), asked.seed, state.epoch)
-    for step, rows in enumerate(batches.shuffled(data.train, permutation, asked.batch_size), 1):
-        state.rows += len(rows)
+    for step, rows in enumerate(shuffled, 1):
+        state.rows += rows.shape[-2]
         reconstruction, penalty = gradient(data.preprocessing.to_inputs(rows))
         state.optimizer.step()
         reconstruction_sum.add_(reconstruction)
@@ -158,16 +198,17 @@ def _one_pass(
 
 
 def _record(
-    state: TrainingState, data: TrainingData, loss: float, reconstruction: float, sparsity: float
-) -> EpochRecord:
-    held_out = evaluation.evaluate(state.autoencoder, data.preprocessing, data.test)
-    whole = bool(torch.stack([weight.isfinite().all() for weight in state.autoencoder.parameters()]).all())
+    network: Autoencoder, epoch: int, data: TrainingData, asked: TrainSpec, reconstruction: float, sparsity: float
+) -> EpochRecord | errors.TrainingDiverged:
+    held_out = evaluation.evaluate(network, data.preprocessing, data.test)
+    loss = reconstruction + objectives.weight_of(asked.sparsity) * sparsity
+    whole = bool(torch.stack([weight.isfinite().all() for weight in network.parameters()]).all())
     if not whole or not math.isfinite(loss) or not math.isfinite(held_out.mse):
-        raise errors.TrainingDiverged(
-            f"The loss was no longer a finite number in epoch {state.epoch}: a smaller learning_rate may help."
+        return errors.TrainingDiverged(
+            f"The loss was no longer a finite number in epoch {epoch}: a smaller learning_rate may help."
         )
     return EpochRecord(
-        epoch=state.epoch,
+        epoch=epoch,
         loss=loss,
         reconstruction=reconstruction,
         sparsity=sparsity,
@@ -178,9 +219,24 @@ def _record(
     )
 
 
-def summary(state: TrainingState, data: TrainingData, asked: TrainSpec) -> dict[str, Any]:
-    """A finished run's figures on the held-out split as JSON values, and whether it collapsed, in words."""
-    held_out = evaluation.evaluate(state.autoencoder, data.preprocessing, data.test)
+def summary(network: Autoencoder, data: TrainingData, asked: TrainSpec) -> dict[str, Any]:
+    """A finished network's figures on the held-out split as JSON values, and whether it collapsed, in words.
+
+    `validation` has those that a choice among several networks may look at; None where no rows were kept for it.
+    """
+    held_out = evaluation.evaluate(network, data.preprocessing, data.test)
     formulas = objectives.objective_for(asked.sparsity).formulas | evaluation.FORMULAS
     figures = evaluation.summary(held_out, data.test)
-    return figures | {"error_units": data.preprocessing.error_units, "formulas": formulas}
+    return figures | {
+        "error_units": data.preprocessing.error_units,
+        "formulas": formulas,
+        "validation": _validation(network, data),
+    }
+
+
+def _validation(network: Autoencoder, data: TrainingData) -> dict[str, Any] | None:
+    if data.validation is None:
+        return None
+    measured = evaluation.evaluate(network, data.preprocessing, data.validation)
+    figures = {"mse": measured.mse, "explained_variance": measured.explained_variance, "l0": measured.l0}
+    return figures | {"num_samples": measured.rows}

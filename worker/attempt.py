@@ -21,7 +21,7 @@ from registry.metrics import MetricRecord
 from registry.sessions import Database
 from registry.tables import Run
 from sparse_coding import spec
-from worker import exits, messages, preparation
+from worker import exits, messages, preparation, publication
 from worker.devices import Devices
 from worker.drain import Drain
 from worker.lease import Lease, LeaseLost
@@ -75,7 +75,7 @@ class Attempt:
         self._trainer: TrainerProcess | None = None
         self._returncode: int | None = None
         self._ending: Ending | None = None
-        self._asked: preparation.Spec | None = None
+        self._asked: spec.AnySpec | None = None
         self._dataset_digest: str | None = None
         self._outputs: list[runs.Output] = []
         self._wish: messages.Wish | None = None
@@ -118,7 +118,7 @@ class Attempt:
     def _start(self) -> None:
         rooms = self._rooms
         asked = preparation.parsed(self._run)
-        inputs = self._ledger.insist(lambda session: preparation.inputs(session, rooms.artifacts, self._run, asked))
+        inputs = self._ledger.insist(lambda session: preparation.inputs(session, rooms.artifacts, self._run))
         self._asked, self._dataset_digest = asked, inputs.dataset_digest
         self._folder.mkdir(parents=True)
         self._trainer = TrainerProcess(self._inbox, threads=rooms.threads)
@@ -271,9 +271,9 @@ class Attempt:
         run_id, fence = self._run.id, self._run.fence
         ending = self._ending
         if isinstance(ending, messages.Result):
-            result, outputs, publication = ending.summary, self._outputs, self._publication(ending)
+            result, outputs, publications = ending.summary, self._outputs, self._publications(ending)
             return lambda session: runs.succeed(
-                session, run_id, fence, result=result, outputs=outputs, publish=publication
+                session, run_id, fence, result=result, outputs=outputs, publish=publications
             )
         if self._wish in ("cancel", "pause"):
             return lambda session: runs.acknowledge_stop(session, run_id, fence)
@@ -287,19 +287,22 @@ class Attempt:
             )
         return lambda session: runs.release(session, run_id, fence)
 
-    def _publication(self, result: messages.Result) -> models.Publication | None:
-        """What a training run publishes; an import publishes nothing."""
-        asked = self._asked
-        if not isinstance(asked, spec.TrainSpec):
-            return None
-        assert asked.name is not None
-        assert self._dataset_digest is not None
-        return models.Publication(
-            name=asked.name,
-            spec=spec.document(asked),
-            spec_version=spec.SPEC_VERSION,
-            result=result.summary,
-            weights=next(output.stored for output in self._outputs if output.role == "weights"),
-            dataset_name=asked.dataset.name,
-            dataset_digest=self._dataset_digest,
-        )
+    def _publications(self, result: messages.Result) -> list[models.Publication]:
+        """What the run publishes: a model for each weights file. Only training makes such files."""
+        digest = self._dataset_digest
+        assert self._asked is not None
+        made = {output.member: output.stored for output in self._outputs if output.role == "weights"}
+        return [
+            models.Publication(
+                name=str(learned.spec.name),
+                member=learned.number,
+                spec=spec.document(learned.spec),
+                spec_version=spec.SPEC_VERSION,
+                result=learned.result,
+                weights=made[learned.number],
+                dataset_name=learned.spec.dataset.name,
+                dataset_digest=str(digest),
+            )
+            for learned in publication.learned(self._asked, result.summary)
+            if learned.number in made
+        ]

@@ -131,7 +131,7 @@ class Stopped(_Message):
 class Output(File):
     """One file of a finished run."""
 
-    role: Literal["weights"]
+    role: Literal["weights", "atoms"]
     member: int = Field(0, ge=0)
 
 

@@ -15,8 +15,6 @@ from registry.tables import Run
 from sparse_coding import catalogue, spec
 from worker import messages
 
-Spec = spec.TrainSpec | spec.ImportSpec
-
 
 class SpecNotUnderstood(Exception):
     """The stored spec is not one of this release. `may_pass`: a newer worker may understand it."""
@@ -26,7 +24,7 @@ class SpecNotUnderstood(Exception):
         self.may_pass = may_pass
 
 
-def parsed(run: Run) -> Spec:
+def parsed(run: Run) -> spec.AnySpec:
     """The run's spec, upgraded from the version it was stored under. Raises SpecNotUnderstood."""
     try:
         return spec.parse(run.spec, run.spec_version)
@@ -38,12 +36,7 @@ def parsed(run: Run) -> Spec:
         raise SpecNotUnderstood(f"The stored spec cannot be read: {error}.", may_pass=newer) from error
 
 
-def dataset_name(asked: Spec) -> str:
-    """The dataset that the run reads, or brings in."""
-    return asked.dataset if isinstance(asked, spec.ImportSpec) else asked.dataset.name
-
-
-def device(asked: Spec) -> Literal["auto", "cpu", "cuda"]:
+def device(asked: spec.AnySpec) -> Literal["auto", "cpu", "cuda"]:
     """An import computes nothing."""
     return "cpu" if isinstance(asked, spec.ImportSpec) else asked.device
 
@@ -59,17 +52,18 @@ class Inputs:
     """What the epochs before the checkpoint took."""
 
 
-def inputs(session: Session, store: ArtifactStore, run: Run, asked: Spec) -> Inputs:
+def inputs(session: Session, store: ArtifactStore, run: Run) -> Inputs:
     """Find the run's inputs, and make the dataset an input of the run, so that it is kept.
 
     Raises DatasetNotFound, ArtifactMissing, Fenced.
     """
-    digest = run.dataset_digest or _digest_of(session, dataset_name(asked))
+    digest = run.dataset_digest or _digest_of(session, str(run.dataset_name))
     if digest is not None:
         runs.attach_dataset(session, run.id, run.fence, digest)
-    latest = runs.latest_checkpoint(session, run.id)
+    latest, model = runs.latest_checkpoint(session, run.id), runs.input_of(session, run.id, "model")
     paths = messages.Inputs(
         dataset=None if digest is None else store.path(digest),
+        model=None if model is None else store.path(model),
         checkpoint=None if latest is None else store.path(latest.sha256),
     )
     return Inputs(digest, paths, sum(row.record["seconds"] for row in metrics.read(session, run.id)))

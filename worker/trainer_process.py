@@ -12,10 +12,15 @@ import subprocess
 import sys
 import threading
 from dataclasses import dataclass
+from typing import Final
 
 from pydantic import ValidationError
 
 from worker import messages
+
+SPIN_COUNT: Final = "10000"
+"""Looks that a waiting OpenMP thread takes before it sleeps: some tens of microseconds, about the pause between two
+products of the tutorial's network. Read by GNU's OpenMP, which torch brings."""
 
 
 @dataclass(frozen=True)
@@ -96,9 +101,9 @@ def _understood(line: bytes) -> Heard:
 def _environment(threads: int) -> dict[str, str]:
     """Ours without our settings (among them the database's address), with what OpenMP reads when torch is loaded.
 
-    Threads that wait for each other must sleep: when anything else wants a core, spinning ones make an epoch of this
-    size take fifty times as long, and on idle cores sleeping ones cost nothing that can be measured.
+    Threads that wait for each other look a little while before they sleep. Always sleeping makes an epoch of this size
+    take twice as long, and always looking fifty times as long as soon as anything else wants a core.
     """
     inherited = {name: value for name, value in os.environ.items() if not name.upper().startswith("SAE_")}
     counts = {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
-    return {"OMP_WAIT_POLICY": "PASSIVE"} | inherited | counts
+    return {"GOMP_SPINCOUNT": SPIN_COUNT} | inherited | counts

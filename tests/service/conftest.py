@@ -2,6 +2,7 @@
 empty ones, each for one test, on SQLite or PostgreSQL.
 """
 
+import dataclasses
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from fastapi import FastAPI
 
 from registry import datasets as registered
 from registry import models, runs, schema
+from registry.metrics import MetricRecord
 from registry.tables import ModelVersion
 from service import app
 from service.dependencies import Rooms
@@ -81,29 +83,32 @@ class Gallery:
         assert isinstance(parsed, spec.TrainSpec)
         with self.rooms.database.read() as session:
             digest = registered.get(session, parsed.dataset.name).digest
-        weights_file, result = trained(parsed, self.rooms.artifacts.path(digest), folder)
+        weights_file, result, curves = trained(parsed, self.rooms.artifacts.path(digest), folder)
         stored = self.rooms.artifacts.put(weights_file)
         document = spec.document(parsed)
         with self.rooms.database.write() as session:
             runs.enqueue(session, kind="train", spec=document, spec_version=1, dataset_name=parsed.dataset.name)
             run = runs.claim(session, owner="the tests", lease_seconds=60, devices=["auto"])
             assert run is not None
+            runs.record(session, run.id, run.fence, metrics=curves)
             publication = models.Publication(str(parsed.name), document, 1, result, stored, parsed.dataset.name, digest)
             done = runs.succeed(session, run.id, run.fence, result=result, publish=publication)
             return models.resolve(session, f"{done.model_name}@{done.model_version}")
 
 
-def trained(asked: spec.TrainSpec, dataset_file: Path, folder: Path) -> tuple[Path, dict[str, Any]]:
-    """A weights file and the run's result."""
+def trained(
+    asked: spec.TrainSpec, dataset_file: Path, folder: Path
+) -> tuple[Path, dict[str, Any], list[MetricRecord]]:
+    """A weights file, the run's result, and what every epoch measured."""
     dataset = datasets.open(dataset_file)
     prepared = preprocessing.fit(asked.dataset, dataset)
     data = training.load(dataset, prepared, asked, "cpu")
     state = training.start(asked, prepared.n_inputs, "cpu")
-    for _ in training.epochs(state, data, asked):
-        pass
+    epochs = [dataclasses.asdict(epoch) for epoch in training.epochs(state, data, asked)]
     target = folder / "weights.safetensors"
     weights.write(target, state.autoencoder, asked, prepared)
-    return target, training.summary(state, data, asked)
+    curves = [MetricRecord(0, epoch.pop("epoch"), epoch) for epoch in epochs]
+    return target, training.summary(state.autoencoder, data, asked), curves
 
 
 SMALL = {"n_latents": 20, "hidden": [16]}

@@ -77,7 +77,7 @@ def test_records_count_epochs_and_hold_the_held_out_figures(digits: Dataset, ask
     state, data = prepare(asked, digits)
     found = records(training.epochs(state, data, asked))
     assert [record.epoch for record in found] == [1, 2, 3]
-    result = training.summary(state, data, asked)
+    result = training.summary(state.autoencoder, data, asked)
     last = found[-1]
     assert (last.test_mse, last.explained_variance) == (result["mse"], result["explained_variance"])
     assert (last.l0, last.dead_latents) == (result["l0"], result["dead_latents"])
@@ -94,7 +94,7 @@ def test_a_short_training_on_digits_learns(digits: Dataset, ask: Ask, prepare: P
     )
     state, data = prepare(asked, digits)
     losses = [record.loss for record in records(training.epochs(state, data, asked))]
-    result = training.summary(state, data, asked)
+    result = training.summary(state.autoencoder, data, asked)
     assert losses == sorted(losses, reverse=True)
     assert result["mse"] < 0.5 * data.test.mean_row_mse
     assert result["explained_variance"] > 0.5
@@ -107,7 +107,7 @@ def test_a_run_that_a_heavy_penalty_silences_is_said_to_be_collapsed(
     asked = ask(sparsity={"kind": "l1", "weight": 1e4}, training={"epochs": 5, "learning_rate": 0.01})
     state, data = prepare(asked, digits)
     list(training.epochs(state, data, asked))
-    result = training.summary(state, data, asked)
+    result = training.summary(state.autoencoder, data, asked)
     assert result["collapsed"] is True
     assert "All 12 latents are dead" in result["collapsed_reason"]
 
@@ -180,7 +180,7 @@ def test_vectors_train_with_an_identity_output(dataset_of: Callable[..., Dataset
     )
     state, data = prepare(asked, dataset_of(rows))
     list(training.epochs(state, data, asked))
-    assert training.summary(state, data, asked)["explained_variance"] > 0.7
+    assert training.summary(state.autoencoder, data, asked)["explained_variance"] > 0.7
 
 
 @pytest.mark.parametrize("outside", [-0.01, 1.5])

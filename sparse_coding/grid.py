@@ -1,0 +1,46 @@
+"""Fields of a spec by their dotted paths, and every combination of the values that some of them shall take.
+
+Plain JSON values: it knows no spec, so it cannot say whether a path or a value means anything.
+"""
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+
+def combinations(grid: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
+    """Every choice of one value for each path, the last path varying fastest."""
+    for values in itertools.product(*grid.values()):
+        yield dict(zip(grid, values, strict=True))
+
+
+def leaves(partial: Mapping[str, Any]) -> dict[str, Any]:
+    """The dotted path of every value in nested objects; a list is a value."""
+    found: dict[str, Any] = {}
+    for name, value in partial.items():
+        if isinstance(value, Mapping) and value:
+            found |= {f"{name}.{path}": leaf for path, leaf in leaves(value).items()}
+        else:
+            found[name] = value
+    return found
+
+
+def varied(document: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of a spec's document with the values at these paths changed.
+
+    A part that becomes of another `kind` starts from nothing: what its old kind was set to means nothing to the new.
+    """
+    result = dict(document)
+    parts: dict[str, dict[str, Any]] = {}
+    for path, value in changes.items():
+        part, _, rest = path.partition(".")
+        if rest:
+            parts.setdefault(part, {})[rest] = value
+        else:
+            result[part] = value
+    for part, inner in parts.items():
+        before = result.get(part)
+        if not isinstance(before, Mapping) or inner.get("kind", before.get("kind")) != before.get("kind"):
+            before = {}
+        result[part] = varied(before, inner)
+    return result
