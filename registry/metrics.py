@@ -41,7 +41,14 @@ def cut(session: Session, run_id: str, after: int) -> None:
     session.execute(delete(RunMetric).where(RunMetric.run_id == run_id, RunMetric.epoch > after))
 
 
-def read(session: Session, run_id: str, after: int = 0, limit: int | None = None) -> list[RunMetric]:
-    """Records of the epochs after `after`, by ascending epoch and member; all of them without a `limit`."""
+def read(
+    session: Session, run_id: str, after: int = 0, limit: int | None = None, *, member: int | None = None
+) -> list[RunMetric]:
+    """Records of the epochs after `after`, by ascending epoch and member; all of them without a `limit`.
+
+    With `member`, only this one's.
+    """
     query = select(RunMetric).where(RunMetric.run_id == run_id, RunMetric.epoch > after)
+    if member is not None:
+        query = query.where(RunMetric.member == member)
     return list(session.scalars(query.order_by(RunMetric.epoch, RunMetric.member).limit(limit)))

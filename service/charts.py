@@ -125,7 +125,7 @@ def _lines(points: Sequence[Mapping[str, Any]]) -> alt.Chart:
     chart = alt.Chart({"values": points}, description=f"Line chart over {len(epochs)} epochs: {', '.join(names)}.")
     chart = chart.mark_line(strokeWidth=2) if len(epochs) > 1 else chart.mark_point(filled=True, size=60, opacity=1)
     lines: alt.Chart = chart.encode(
-        x=_epochs(epochs),
+        x=epoch_axis(epochs),
         y=_losses([point["value"] for point in points]),
         color=alt.Color("series:N", scale=alt.Scale(domain=list(names), range=list(colours)), **looks),
     )
@@ -163,7 +163,7 @@ def even_ticks(low: float, high: float) -> list[float]:
     return [float(f"{step * number:.6g}") for number in range(first, last + 1)]
 
 
-def _epochs(epochs: Collection[int]) -> alt.X:
+def epoch_axis(epochs: Collection[int]) -> alt.X:
     """Whole numbers from the first epoch to the last; a single one stands in the middle."""
     first, last = min(epochs), max(epochs)
     axis = alt.Axis(tickMinStep=1, format="d", grid=False, labelFlush=False)

@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from registry import models
 from registry.tables import ModelVersion
 from service import files, problems
-from service.dependencies import RoomsDep
-from service.errors import InvalidRequest
+from service.dependencies import Rooms, RoomsDep
+from service.errors import Fault, InvalidRequest
 from service.pages import Cursor, Limit, NextCursor
 from service.representations import SAFETENSORS
 
@@ -82,6 +82,24 @@ def chosen(model: ModelPath, rooms: RoomsDep) -> Chosen:
 
 
 ChosenDep = Annotated[Chosen, Depends(chosen)]
+
+
+def several(rooms: Rooms, references: str, *, least: int, most: int) -> tuple[Chosen, ...]:
+    """What references separated by commas mean at this moment: `least` to `most` versions, each named once."""
+    named = [reference.strip() for reference in references.split(",")]
+    if not least <= len(named) <= most:
+        wanted = f"{least} to {most}" if least < most else f"exactly {least}"
+        raise _refused(f"expected {wanted} models, separated by commas; {len(named)} came")
+    found = tuple(chosen(reference, rooms) for reference in named)
+    versions = [each.version.reference for each in found]
+    for version in versions:
+        if versions.count(version) > 1:
+            raise _refused(f"every model is named once; {version} came {versions.count(version)} times")
+    return found
+
+
+def _refused(detail: str) -> InvalidRequest:
+    return InvalidRequest(f"models: {detail}", [Fault("query:models", detail)])
 
 
 @router.get("/models", summary="List models", responses=problems.responses(404))

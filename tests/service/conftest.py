@@ -92,7 +92,7 @@ class Gallery:
             assert run is not None
             runs.record(session, run.id, run.fence, metrics=curves)
             publication = models.Publication(str(parsed.name), document, 1, result, stored, parsed.dataset.name, digest)
-            done = runs.succeed(session, run.id, run.fence, result=result, publish=publication)
+            done = runs.succeed(session, run.id, run.fence, result=result, publish=[publication])
             return models.resolve(session, f"{done.model_name}@{done.model_version}")
 
 
