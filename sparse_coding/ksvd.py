@@ -89,7 +89,7 @@ def update(
     comes near it; either half of a step is a least-squares solution, so none can raise the error. An atom that no row
     uses stays.
     """
-    atoms, by_atom = atoms.clone(), codes.t().contiguous()
+    atoms, by_atom = atoms.clone(), codes.t().clone(memory_format=torch.contiguous_format)
     left = rows - codes @ atoms
     for atom, coefficients in zip(atoms, by_atom, strict=True):
         users = coefficients.nonzero()[:, 0]
