@@ -23,6 +23,7 @@ router = APIRouter(prefix="/api/v1", tags=["results"])
 OFFERS: Final = (JSON, CSV, *charts.FORMS)
 
 Share = Annotated[float, Field(ge=0, le=1)]
+ErrorUnits = Literal["raw", "scaled"]
 Formulas = dict[str, str | list[str]]
 
 
@@ -48,12 +49,14 @@ class SweepMember(BaseModel):
     population_sparsity: Share | None
     inactive_latents: int | None
     dead_latents: int | None
+    error_units: ErrorUnits | None = Field(None, description="`scaled` with `minmax`.")
     collapsed: bool = Field(description="Published, and no better than the mean image or without live latents.")
     collapsed_reason: str | None = None
     diverged: str | None = Field(None, description="Why it has no figures and published nothing.")
     n_latents: int
     overcomplete: bool = Field(description="Whether the code is wider than the input.")
     probe_accuracy: float | None = Field(None, description="Of a linear probe on the codes; null without labels.")
+    probe_rows: int | None = Field(None, description="Training rows that the probe was fitted on.")
     seconds: float = Field(description="Training time; members that train together share theirs.")
     validation: ValidationFigures | None = Field(None, description="Null without a validation slice.")
     pareto: bool = Field(description="No other member is as good in mse and L0, and better in one.")
@@ -72,9 +75,7 @@ class SweepResults(BaseModel):
     rule: str = Field(description="How a member is suggested.")
     reason: str | None = Field(description="Why none is suggested.")
     num_samples: int = Field(description="Rows of the test split that the figures were measured on.")
-    probe_rows: int | None = Field(description="Training rows that the probe was fitted on; null without labels.")
-    threshold: float
-    error_units: Literal["raw", "scaled"]
+    threshold: float = Field(description="A latent is active on a row when its activation is strictly above this.")
     train_seconds: float
     formulas: Formulas = Field(description="What each number is, by name.")
 
@@ -108,7 +109,7 @@ class BaselinesResults(BaseModel):
     num_samples: int = Field(description="Rows of the test split that the figures were measured on.")
     fit_rows: int = Field(description="Training rows that the dictionaries were learned from.")
     probe_rows: int | None = Field(description="Training rows that the probe was fitted on; null without labels.")
-    error_units: Literal["raw", "scaled"]
+    error_units: ErrorUnits
     formulas: Formulas = Field(description="What each number is, by name.")
 
 
@@ -189,12 +190,12 @@ def _rows(results: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
 
 def _row(member: Mapping[str, Any], paths: Sequence[str]) -> dict[str, Any]:
     named = {name: member[name] for name in ("member", "name", "model")}
-    varied = {path: _cell(member["varied"].get(path)) for path in paths}
+    varied = {path: member["varied"].get(path) for path in paths}
     chosen_by = {f"validation_{name}": (member["validation"] or {}).get(name) for name in ("mse", "l0")}
     figures = {name: value for name, value in member.items() if name not in (*named, "varied", "validation")}
-    return named | varied | figures | chosen_by
+    return {name: _cell(value) for name, value in (named | varied | figures | chosen_by).items()}
 
 
 def _cell(value: Any) -> Any:
-    """Lists, as of layer widths, stand in one cell as JSON."""
-    return json.dumps(value) if isinstance(value, list | dict) else value
+    """Truth and lists, as of layer widths, stand in a cell as JSON writes them."""
+    return json.dumps(value) if isinstance(value, bool | list | dict) else value

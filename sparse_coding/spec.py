@@ -36,7 +36,7 @@ MAX_PARAMETERS: Final = 200_000_000
 MAX_MEMBERS: Final = 64
 """Autoencoders of one sweep, its reference counted."""
 
-MAX_PREPARATIONS: Final = 4
+MAX_PREPARATIONS: Final = 8
 """Different `dataset` parts among a sweep's members: for each the rows lie in memory once more."""
 
 NAME_PATTERN: Final = r"^[a-z0-9][a-z0-9._-]{0,62}$"
@@ -48,8 +48,8 @@ SWEEP_NAME_PATTERN: Final = r"^[a-z0-9][a-z0-9._-]{0,52}$"
 VALIDATION_FRACTION: Final = 0.1
 """Share of the training rows that a sweep keeps for choosing among its members."""
 
-_VARIED: Final = ("dataset", "model", "sparsity", "training")
-"""Parts of a spec in which the members of a sweep may differ."""
+_VARIED: Final = ("model", "sparsity", "training", "dataset.train_limit")
+"""In what the members of a sweep may differ. Their errors are compared, so all see rows that are prepared alike."""
 
 Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=63)]
 Width = Annotated[int, Field(strict=True, ge=1, le=65_536)]
@@ -298,8 +298,8 @@ class SweepSpec(_Frozen):
     ) -> Iterator[InitErrorDetails]:
         """Why a member cannot be: fields that a sweep does not vary, and what its whole spec is refused for."""
         for path, value in changes.items():
-            if path.partition(".")[0] not in _VARIED or path == "dataset.name":
-                words = f"a sweep varies fields of {', '.join(_VARIED)}, and not the dataset's name"
+            if path.partition(".")[0] not in _VARIED and path not in _VARIED:
+                words = f"a sweep varies fields of {', '.join(_VARIED[:3])}, and {_VARIED[3]}"
                 yield InitErrorDetails(type=PydanticCustomError("not_varied", words), loc=(*place, path), input=value)
                 return
         try:
@@ -448,7 +448,7 @@ def sweep_objections(sweep: SweepSpec, facts: DatasetFacts) -> Iterator[Objectio
     preparations = len({member.spec.dataset for member in members})
     if preparations > MAX_PREPARATIONS:
         yield Objection(
-            "", f"at most {MAX_PREPARATIONS} ways to prepare the dataset fit into one sweep; {preparations} came"
+            "", f"at most {MAX_PREPARATIONS} different selections of rows fit into one sweep; {preparations} came"
         )
 
 

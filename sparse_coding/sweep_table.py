@@ -84,7 +84,7 @@ def _probe(
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The rows with the Pareto front over `mse` and `l0` marked, and a suggested member.
+    """The rows with the Pareto front over `mse` and `l0` marked, and a suggested member; some row must have figures.
 
     The front is that of the figures in the rows; the suggestion is made on each row's `validation`.
     """
@@ -93,7 +93,14 @@ def table(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     front = {row["member"] for row, on_front in zip(judged, marks, strict=True) if on_front}
     chosen, rule, reason = _suggestion(judged)
     marked = [{**row, "pareto": row["member"] in front, "suggested": row["member"] == chosen} for row in rows]
-    return {"members": marked, "suggested": chosen, "rule": rule, "reason": reason, "formulas": FORMULAS}
+    choice = {"suggested": chosen, "rule": rule, "reason": reason}
+    return {"members": marked, **choice, **_shared(rows), "formulas": FORMULAS}
+
+
+def _shared(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What is the same for all members that have figures."""
+    measured = next(row for row in rows if row["mse"] is not None)
+    return {name: measured[name] for name in ("num_samples", "threshold", "error_units", "probe_rows")}
 
 
 def _suggestion(judged: Sequence[Mapping[str, Any]]) -> tuple[int | None, str, str | None]:

@@ -119,7 +119,7 @@ class Desk:
         self.do(artifacts.register, dataset)
         publication = models.Publication(name, {"a": 1}, 1, {"mse": 0.5}, weights, "digits", dataset.sha256)
         outputs = [runs.Output("weights", 0, weights)]
-        return self.do(runs.succeed, run.id, run.fence, result={"mse": 0.5}, outputs=outputs, publish=publication)
+        return self.do(runs.succeed, run.id, run.fence, result={"mse": 0.5}, outputs=outputs, publish=[publication])
 
     def published(self, name: str = "model") -> Run:
         """A run that has published a version of the model."""

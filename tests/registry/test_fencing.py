@@ -70,7 +70,7 @@ WRITES: dict[str, Callable[[Any, Run], object]] = {
         run.fence,
         result={"mse": 0},
         outputs=[runs.Output("weights", 0, desk.blob("zombie"))],
-        publish=models.Publication("zombie", {}, 1, {}, desk.blob("zombie"), "digits", desk.blob("x").sha256),
+        publish=[models.Publication("zombie", {}, 1, {}, desk.blob("zombie"), "digits", desk.blob("x").sha256)],
     ),
     "fail that may pass": lambda desk, run: desk.fail(run, may_pass=True),
     "fail for good": lambda desk, run: desk.fail(run, may_pass=False),

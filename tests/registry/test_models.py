@@ -169,6 +169,6 @@ def test_a_failed_publication_takes_nothing_of_the_success_with_it(desk: Any) ->
     run = desk.running()
     unknown = models.Publication("a", {}, 1, {}, desk.blob("w"), "digits", desk.blob("never registered").sha256)
     with pytest.raises(IntegrityError):
-        desk.do(runs.succeed, run.id, run.fence, result={}, publish=unknown)
+        desk.do(runs.succeed, run.id, run.fence, result={}, publish=[unknown])
     assert desk.get(run).state == "running"
     assert desk.succeed(run, "a").model_version == 1

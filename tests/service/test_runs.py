@@ -258,7 +258,7 @@ def test_a_run_that_succeeded_names_its_model_and_cannot_be_forgotten_while_that
     held = claim(door)
     weights, rows = stored(door, tmp_path, b"weights"), stored(door, tmp_path, b"rows")
     publication = models.Publication("digits-kl", run["spec"], 1, {"mse": 0.5}, weights, "digits", rows.sha256)
-    act(door, runs.succeed, held.id, held.fence, result={"mse": 0.5, "collapsed": False}, publish=publication)
+    act(door, runs.succeed, held.id, held.fence, result={"mse": 0.5, "collapsed": False}, publish=[publication])
     done = door.http.get(f"{RUNS}/{run['id']}").json()
     assert (done["state"], done["model"]) == ("succeeded", "digits-kl@1")
     assert done["result"] == {"mse": 0.5, "collapsed": False}

@@ -14,6 +14,10 @@ def row(number: int, mse: float | None, l0: float, **more: Any) -> dict[str, Any
         "collapsed": False,
         "reference": False,
         "validation": validation,
+        "num_samples": 50,
+        "threshold": 0.1,
+        "error_units": "raw",
+        "probe_rows": None,
     } | more
 
 
