@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -18,7 +19,7 @@ from sklearn.decomposition import PCA, MiniBatchDictionaryLearning
 from torch import Tensor
 from torch.nn import functional
 
-from sparse_coding import batches, errors, evaluation, ksvd, matching, objectives, probe, pursuit
+from sparse_coding import atom_files, batches, errors, evaluation, ksvd, matching, objectives, probe, pursuit
 from sparse_coding.atom_files import Atoms
 from sparse_coding.datasets import Dataset, Split
 from sparse_coding.evaluation import HeldOut, HeldOutRows
@@ -208,6 +209,14 @@ def summary(ground: Ground, entries: Sequence[Mapping[str, Any]]) -> dict[str, A
         "error_units": ground.model.preprocessing.error_units,
         "formulas": dict(FORMULAS),
     }
+
+
+def write(path: Path, ground: Ground, entries: Sequence[Entry]) -> None:
+    """The dictionaries of a finished contest in one file, which `atom_files` reads."""
+    own = {entry.method: entry.dictionary for entry in entries if entry.dictionary is not None}
+    whole = {method: dictionary for method, dictionary in own.items() if not method.endswith(".truncated")}
+    shape = ground.model.preprocessing.image_shape
+    atom_files.write(path, whole, image_shape=shape, n_latents=ground.model.n_latents)
 
 
 # The contestants.
