@@ -5,9 +5,11 @@ it takes a minute or two, which no checkpoint is worth.
 """
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from sparse_coding import atom_files, baselines, datasets, spec, weights
+from sparse_coding.atom_files import Atoms
 from sparse_coding.baselines import Entry
 from worker import materials, messages
 from worker.pipe import Pipe
@@ -37,8 +39,9 @@ def carry_out(asked: spec.BaselinesSpec, start: messages.Start, pipe: Pipe, here
             pipe.say(messages.Progress(phase="training", epoch=event.step, epochs=event.steps))
     pipe.say(messages.Progress(phase="finishing", epoch=1, epochs=1))
     path = start.folder / "atoms.safetensors"
-    own = {entry.method: entry.dictionary for entry in entries if entry.dictionary is not None}
-    atom_files.write(path, own, image_shape=model.preprocessing.image_shape, n_latents=model.n_latents)
+    atom_files.write(
+        path, _dictionaries(entries), image_shape=model.preprocessing.image_shape, n_latents=model.n_latents
+    )
     summary = baselines.summary(ground, documents) | {
         "model": asked.model,
         "train_seconds": time.monotonic() - began,
@@ -47,3 +50,9 @@ def carry_out(asked: spec.BaselinesSpec, start: messages.Start, pipe: Pipe, here
         "torch": here.torch,
     }
     return messages.Result(outputs=(messages.Output(role="atoms", **materials.file(path)),), summary=summary)
+
+
+def _dictionaries(entries: Sequence[Entry]) -> dict[str, Atoms]:
+    """Of each method its atoms; a truncated code has those of the full one."""
+    found = {entry.method: entry.dictionary for entry in entries if entry.dictionary is not None}
+    return {method: atoms for method, atoms in found.items() if not method.endswith(".truncated")}
