@@ -13,11 +13,13 @@ from registry import schema, sessions
 from registry.artifacts import DirectoryStore
 from service import (
     atoms,
+    comparisons,
     datasets,
     documentation,
     encodings,
     features,
     health,
+    matches,
     metrics,
     models,
     parameters,
@@ -27,7 +29,9 @@ from service import (
     reconstructions,
     results,
     runs,
+    selectivity,
     sparsity,
+    truncation,
 )
 from service.access import Access
 from service.compute import Compute
@@ -48,7 +52,11 @@ ROUTERS: Final = (
     reconstructions.router,
     sparsity.router,
     features.router,
+    selectivity.router,
+    truncation.router,
     probe.router,
+    comparisons.router,
+    matches.router,
 )
 
 

@@ -35,6 +35,8 @@ TAGS: Final = [
     {"name": "reconstructions", "description": "Inputs through the whole autoencoder and back."},
     {"name": "sparsity", "description": "How many latents are active, and how often each one is."},
     {"name": "features", "description": "What single latents look like, and which inputs activate them."},
+    {"name": "selectivity", "description": "To which classes the latents answer."},
+    {"name": "truncation", "description": "How many latents of a code are needed, and what each is worth."},
     {"name": "probes", "description": "What a linear classifier reads from the codes, beside inputs and PCA."},
     {"name": "comparisons", "description": "Several models side by side, and their features matched."},
     {"name": "health", "description": "For orchestrators and for Prometheus."},

@@ -44,11 +44,11 @@ class Look:
     amplitude: Amplitude
 
 
-def check_count(rooms: Rooms, model: TrainedModel, count: int) -> None:
-    """Raises `TooManyRows` where so many features of a model are more than one picture may hold."""
+def check_tiles(rooms: Rooms, model: TrainedModel, count: int) -> None:
+    """Raises `TooManyRows` where so many pictures of a model are more than one answer may hold."""
     most = min(rooms.settings.max_images, max(1, inputs.MAX_NUMBERS // model.preprocessing.n_inputs))
     if count > most:
-        raise TooManyRows(f"at most {most} features of this model fit into one picture; {count} were asked for")
+        raise TooManyRows(f"at most {most} pictures of this model fit into one answer; {count} were asked for")
 
 
 def images(model: TrainedModel, p95: np.ndarray, look: Look, shown: Sequence[int]) -> np.ndarray:

@@ -272,7 +272,7 @@ def _grid(
     rooms: Rooms, chosen: Chosen, model: TrainedModel, statistics: Statistics, look: Look, shown: Sequence[int]
 ) -> bytes:
     """A picture of several latents, wide enough to be about square."""
-    feature_pictures.check_count(rooms, model, len(shown))
+    feature_pictures.check_tiles(rooms, model, len(shown))
     images = feature_pictures.images(model, statistics.p95, look, shown)
     dead = [position for position, latent in enumerate(shown) if statistics.dead[latent]]
     sheet = png.grid(

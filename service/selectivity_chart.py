@@ -1,0 +1,125 @@
+"""A model's selectivity as a heat map of class by latent, under the selectivity of each latent.
+
+Knows the shape of a `selectivity` answer and nothing of how it came about.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import altair as alt
+
+from service import charts
+from service.charts import BLUE, GREEN
+
+MAX_LATENTS: Final = 400
+"""Columns that can be told apart on a screen; of more latents the most selective are drawn."""
+MAX_CLASSES: Final = 50
+"""Lines that fit on a screen."""
+NAMED_LATENTS: Final = 40
+"""Columns that are wide enough for a number below each of them."""
+WIDTH: Final = 720
+"""Width that the columns share, in points; few columns take less."""
+COLUMN: Final = (1.8, 24.0)
+"""Least and greatest width of a column."""
+LINE: Final = 20
+BARS: Final = 70
+SHARES: Final = [0, 0.25, 0.5, 0.75, 1]
+"""Of the largest class mean, shown beside the colours."""
+
+
+def heat_map(report: Mapping[str, Any]) -> alt.Chart | alt.VConcatChart:
+    """Each latent's class means in units of its largest one; latents by preferred class and falling selectivity.
+
+    Silent latents are left out, and of more than `MAX_LATENTS` the less selective ones.
+    """
+    drawn = _drawn(report)
+    title = alt.Title(
+        f"Selectivity of {report['model']} on the {report['split']} split", subtitle=_remark(report, drawn), offset=16
+    )
+    if not drawn:
+        nothing = charts.nothing("No latent is above 0 on any row")
+        return charts.styled(nothing.properties(title=title, **charts.WIDE))
+    width = len(drawn) * min(COLUMN[1], max(COLUMN[0], WIDTH / len(drawn)))
+    panels = alt.vconcat(_bars(report, drawn, width), _cells(report, drawn, width), spacing=10, title=title)
+    return charts.styled(panels)
+
+
+def _drawn(report: Mapping[str, Any]) -> list[int]:
+    """The latents from left to right."""
+    index, preferred = report["selectivity"], report["preferred_class"]
+    speaking = [latent for latent, number in enumerate(preferred) if number is not None]
+    chosen = sorted(speaking, key=lambda latent: -index[latent])[:MAX_LATENTS]
+    return sorted(chosen, key=lambda latent: (preferred[latent], -index[latent], latent))
+
+
+def _remark(report: Mapping[str, Any], drawn: Sequence[int]) -> str:
+    silent, total = report["silent_latents"]["count"], len(report["selectivity"])
+    classes = len(report["classes"])
+    parts = [f"Mean selectivity {report['mean_selectivity']:.3f} over {report['num_samples']:,} rows"]
+    if silent:
+        parts.append(f"{silent:,} of {total:,} latents silent")
+    if len(drawn) < total - silent:
+        parts.append(f"the {len(drawn):,} most selective drawn")
+    if classes > MAX_CLASSES:
+        parts.append(f"the first {MAX_CLASSES} of {classes:,} classes drawn")
+    return "; ".join(parts)
+
+
+def _bars(report: Mapping[str, Any], drawn: Sequence[int], width: float) -> alt.Chart:
+    """The selectivity of each latent, above its column."""
+    values = [{"latent": latent, "selectivity": report["selectivity"][latent]} for latent in drawn]
+    axis = alt.Axis(values=[0, 0.5, 1], format="~g")
+    bars: alt.Chart = alt.Chart({"values": values}, width=width, height=BARS).mark_bar(color=GREEN, binSpacing=0)
+    return bars.encode(
+        x=_columns(drawn, axis=None),
+        y=alt.Y("selectivity:Q", title="Selectivity", scale=alt.Scale(domain=[0, 1]), axis=axis),
+        tooltip=["latent:N", alt.Tooltip("selectivity:Q", format=".3f")],
+    )
+
+
+def _cells(report: Mapping[str, Any], drawn: Sequence[int], width: float) -> alt.Chart:
+    names, means = report["classes"][:MAX_CLASSES], report["class_means"]
+    largest = {latent: max(of_class[latent] for of_class in means if _known(of_class[latent])) for latent in drawn}
+    values = [
+        {"latent": latent, "class": name, "mean": of_class[latent], "share": of_class[latent] / largest[latent]}
+        for name, of_class in zip(names, means, strict=False)
+        for latent in drawn
+        if _known(of_class[latent])
+    ]
+    legend = alt.Legend(  # a gradient's name in an SVG counts up with every picture: its bytes would never be the same
+        type="symbol", symbolType="square", title=["Class mean over the", "latent's largest one"], values=SHARES
+    )
+    colours = alt.Scale(domain=[0, 1], range=["#F4F7FA", BLUE])
+    sheet: alt.Chart = alt.Chart({"values": values}, width=width, height=LINE * len(names)).mark_rect()
+    return sheet.encode(
+        x=_columns(drawn, axis=_numbers(drawn)),
+        y=alt.Y(
+            "class:N",
+            title="Class",
+            sort=list(names),
+            axis=alt.Axis(domain=False, ticks=False, labelLimit=160, labelPadding=4),
+        ),
+        color=alt.Color("share:Q", scale=colours, legend=legend),
+        tooltip=["latent:N", "class:N", alt.Tooltip("mean:Q", format=".4g"), alt.Tooltip("share:Q", format=".2f")],
+    )
+
+
+def _known(mean: float | None) -> bool:
+    """A class without rows has no mean: None, or NaN in an array."""
+    return mean is not None and mean == mean
+
+
+def _columns(drawn: Sequence[int], axis: alt.Axis | None) -> alt.X:
+    return alt.X(
+        "latent:N",
+        title="Latents by preferred class, then by falling selectivity",
+        sort=list(drawn),
+        scale=alt.Scale(padding=0),
+        axis=axis,
+    )
+
+
+def _numbers(drawn: Sequence[int]) -> alt.Axis:
+    """The latents' numbers where there is room for them."""
+    named = len(drawn) <= NAMED_LATENTS
+    return alt.Axis(labels=named, ticks=False, domain=False, labelAngle=0, labelOverlap=False)
