@@ -195,7 +195,7 @@ async def get_selectivity(
         **problems.responses(404, 406, 409, 413, 503),
     },
 )
-async def list_selective_features(
+async def draw_selectivity(
     request: Request,
     chosen: ChosenDep,
     rooms: RoomsDep,

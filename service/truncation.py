@@ -196,7 +196,7 @@ async def truncate(request: Request, chosen: ChosenDep, rooms: RoomsDep, form: C
         **problems.responses(404, 406, 413, 503),
     },
 )
-async def get_truncation_strip(
+async def get_strip(
     request: Request,
     chosen: ChosenDep,
     rooms: RoomsDep,
@@ -221,7 +221,7 @@ async def get_truncation_strip(
     responses={200: representations.described(Strip, PNG), **problems.responses(404, 406, 409, 503)},
     openapi_extra=_BODY,
 )
-async def truncate_to_strip(
+async def draw_strip(
     request: Request, chosen: ChosenDep, rooms: RoomsDep, steps: StepsQuery = None, form: PictureForm = None
 ) -> Response:
     """The same for rows that are sent, or named by their indices: a line for each."""
