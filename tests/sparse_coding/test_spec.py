@@ -90,7 +90,7 @@ def test_what_makes_no_sense_is_refused_at_its_place_and_nowhere_else(
 
 
 def test_a_kind_that_there_is_not_is_refused_with_those_that_there_are() -> None:
-    with pytest.raises(ValidationError, match="one of train, import"):
+    with pytest.raises(ValidationError, match="one of train, import, sweep, baselines"):
         spec.parse({"kind": "guess"})
     assert spec.parse({"kind": "import", "dataset": "mnist"}) == ImportSpec(dataset="mnist")
 
