@@ -24,6 +24,7 @@ ROOM: Final = 1.35
 """A panel of bars is so much wider than its longest bar: room for the number behind it."""
 
 Models = Sequence[Mapping[str, Any]]
+Points = Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ def _active(compared: Models) -> alt.Chart:
     return _curves(compared, points, "Active latents per test row", ("Sparsity while learning", "L0 of the test rows"))
 
 
-def _curves(compared: Models, points: Models, y_title: str, heading: tuple[str, str]) -> alt.Chart:
+def _curves(compared: Models, points: Points, y_title: str, heading: tuple[str, str]) -> alt.Chart:
     title, size = _title(heading), {"width": CURVE[0], "height": CURVE[1]}
     if not points:
         return charts.nothing("No epochs were recorded").properties(title=title, **size)
