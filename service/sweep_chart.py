@@ -19,6 +19,8 @@ Member = Mapping[str, Any]
 WIDTH: Final = "model.n_latents"
 KIND: Final = "sparsity.kind"
 COLOURS: Final = (BLUE, VERMILION, GREEN, PURPLE)
+LOG_FROM: Final = 3
+"""From this ratio of the largest to the smallest number on, an axis is logarithmic, as it is for the knee."""
 MARGIN: Final = 1.35
 """A log axis goes so far beyond its outermost points: room for what is written beside them."""
 ROOM: Final = 0.12
@@ -66,6 +68,10 @@ def _drawn(results: Mapping[str, Any]) -> list[Member]:
     return [member for member in results["members"] if member["mse"] is not None]
 
 
+def _error(members: Sequence[Member]) -> str:
+    return f"Held-out mse, {' and '.join(sorted({member['error_units'] for member in members}))} units"
+
+
 # --- error against sparsity ------------------------------------------------------------------------------------------
 
 
@@ -84,7 +90,7 @@ class _Axis:
 
     @property
     def is_log(self) -> bool:
-        return bool(self._positive) and max(self._positive) / min(self._positive) > charts.LOG_RATIO / 4
+        return bool(self._positive) and max(self._positive) / min(self._positive) > LOG_FROM
 
     @property
     def domain(self) -> tuple[float, float]:
@@ -95,7 +101,7 @@ class _Axis:
         low, high = min(self.values), max(self.values)
         low = 0.0 if low < high / 2 else low
         room = ROOM * (high - low or high or 1.0)
-        return low - room, high + room
+        return max(0.0, low - room), high + room
 
     @property
     def scale(self) -> alt.Scale:
@@ -125,7 +131,7 @@ class _Axis:
 def _trade_off(results: Mapping[str, Any]) -> alt.LayerChart:
     members = _drawn(results)
     x = _Axis("l0", "Active latents per row (L0)", [member["l0"] for member in members], SIZE[0])
-    y = _Axis("mse", f"Held-out mse, {results['error_units']} units", [member["mse"] for member in members], SIZE[1])
+    y = _Axis("mse", _error(members), [member["mse"] for member in members], SIZE[1])
     fields = _fields(members)
     coloured = _coloured(members, fields)
     points = [_point(member, coloured, fields, x, y) for member in members]
@@ -303,7 +309,7 @@ def _over_width(results: Mapping[str, Any]) -> alt.HConcatChart:
         subtitle="overcomplete: the code is wider than the input",
         offset=20,
     )
-    quality = _curve(errors, f"Held-out mse, {results['error_units']} units", "Quality", legend=False)
+    quality = _curve(errors, _error(members), "Quality", legend=False)
     sparsity = _curve(shares, "Share of the latents", "Sparsity", legend=True)
     panels = alt.hconcat(quality, sparsity, spacing=40, title=title)
     separate: alt.HConcatChart = panels.resolve_scale(color="independent", shape="independent")
