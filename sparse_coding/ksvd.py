@@ -124,7 +124,7 @@ def coded(
     """
     codes = pursuit.omp(rows, atoms, k)
     while len(unused := (codes == 0).all(0).nonzero()[:, 0]):
-        replacements = _worst_represented(rows, rows - codes @ atoms, len(unused))
+        replacements = worst_represented(rows, rows - codes @ atoms, len(unused))
         if not len(replacements):
             break
         atoms = atoms.clone()
@@ -133,7 +133,10 @@ def coded(
     return atoms, codes
 
 
-def _worst_represented(rows: Tensor, left: Tensor, count: int) -> Tensor:
+@torch.inference_mode()
+def worst_represented(
+    rows: Float[Tensor, "N d"], left: Float[Tensor, "N d"], count: int
+) -> Float[Tensor, "replacements d"]:
     """Directions of at most `count` rows of which most is left, no two of them parallel."""
     lengths, errors = torch.linalg.vector_norm(rows, dim=1), left.square().sum(1)
     errors[errors <= (REPRESENTED * lengths) ** 2] = 0

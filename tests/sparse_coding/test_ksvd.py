@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional
@@ -52,6 +52,7 @@ def test_a_dictionary_is_found_again_from_rows_without_noise(hidden: Tensor, row
     assert last.best < 0.05 * float(rows.square().mean())
 
 
+@settings(deadline=None)
 @given(st.integers(1, 12), st.integers(1, 9), st.integers(1, 30), st.integers(0, 2**31))
 def test_the_update_stage_never_raises_the_error(n_atoms: int, width: int, count: int, seed: int) -> None:
     rows, atoms = directions(count, width, seed) * 3, directions(n_atoms, width, seed + 1)
@@ -112,6 +113,7 @@ def test_two_unused_atoms_do_not_become_parallel() -> None:
     replaced, codes = ksvd.coded(rows, atoms, 1)
     assert replaced.tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
     assert squared(rows, replaced, codes) == 0
+    assert ksvd.worst_represented(rows, rows, 4).tolist() == replaced.tolist()
 
 
 @pytest.mark.parametrize("seed", range(3))
