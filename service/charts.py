@@ -110,7 +110,7 @@ def training_curves(records: Sequence[Mapping[str, Any]], title: str) -> alt.Cha
         {"epoch": record["epoch"], "series": name, "value": record[field]}
         for field, (name, _, _) in _SERIES.items()
         if field != "sparsity" or any(record.get(field) for record in records)
-        for record in _thinned(records)
+        for record in thinned(records)
         if record.get(field) is not None
     ]
     chart = _lines(points) if points else nothing("No epoch has ended yet")
@@ -126,7 +126,7 @@ def _lines(points: Sequence[Mapping[str, Any]]) -> alt.Chart:
     chart = chart.mark_line(strokeWidth=2) if len(epochs) > 1 else chart.mark_point(filled=True, size=60, opacity=1)
     lines: alt.Chart = chart.encode(
         x=epoch_axis(epochs),
-        y=_losses([point["value"] for point in points]),
+        y=loss_axis([point["value"] for point in points], "Loss per epoch"),
         color=alt.Color("series:N", scale=alt.Scale(domain=list(names), range=list(colours)), **looks),
     )
     if len(epochs) == 1:
@@ -136,15 +136,15 @@ def _lines(points: Sequence[Mapping[str, Any]]) -> alt.Chart:
     return dashed
 
 
-def _losses(values: Sequence[float]) -> alt.Y:
+def loss_axis(values: Sequence[float], title: str) -> alt.Y:
     """A linear axis from 0, or a log axis with a few readable ticks where the values span much."""
     low, high = min(values), max(values)
     if low <= 0 or high / low <= LOG_RATIO:
-        return alt.Y("value:Q", title="Loss per epoch", scale=alt.Scale(zero=low >= 0))
+        return alt.Y("value:Q", title=title, scale=alt.Scale(zero=low >= 0))
     low, high = 0.8 * low, 1.25 * high
     scale = alt.Scale(type="log", domain=[low, high], nice=False)
     axis = alt.Axis(values=log_ticks(low, high), format="~g")
-    return alt.Y("value:Q", title="Loss per epoch (log scale)", scale=scale, axis=axis)
+    return alt.Y("value:Q", title=f"{title} (log scale)", scale=scale, axis=axis)
 
 
 def log_ticks(low: float, high: float) -> list[float]:
@@ -179,7 +179,7 @@ def nothing(why: str) -> alt.Chart:
     return sheet
 
 
-def _thinned(records: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+def thinned(records: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
     """At most about `MAX_POINTS` records at even distances, the last one among them."""
     step = max(1, math.ceil(len(records) / MAX_POINTS))
     return records[::-step][::-1]

@@ -11,11 +11,12 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, ConfigDict, Field
 
 from registry import metrics, runs, tables
-from service import charts, problems, representations
+from service import charts, member_curves_chart, problems, representations
 from service.dependencies import Rooms, RoomsDep
 from service.pages import NextCursor
 from service.representations import CSV, JSON
 from service.runs import Count, RunId
+from sparse_coding import spec
 
 MAX_RECORDS: Final = 10_000
 """Epochs in one answer."""
@@ -63,31 +64,60 @@ async def list_metrics(
     run_id: RunId,
     after: Annotated[int, Query(ge=0, le=2**31 - 1, description="Only epochs after this one.")] = 0,
     limit: Annotated[int, Query(ge=1, le=2**31 - 1, description=f"At most {MAX_RECORDS} are given.")] = 1000,
+    member: Annotated[
+        int | None, Query(ge=0, lt=spec.MAX_MEMBERS, description="Of a sweep, only this member's.")
+    ] = None,
     form: Annotated[
         Literal["json", "csv", "vega", "png", "svg"] | None, Query(alias="format", description="Overrides `Accept`.")
     ] = None,
 ) -> Response:
-    """One record an epoch, ascending: as JSON, as CSV, or drawn (Vega-Lite, PNG, SVG)."""
+    """One record an epoch, ascending: as JSON, as CSV, or drawn (Vega-Lite, PNG, SVG).
+
+    A sweep has a record an epoch for each `member`, and is drawn as their held-out errors. An epoch is never cut in
+    two by `limit`.
+    """
     chosen = representations.choose(request, (JSON, CSV, *charts.FORMS), form)
-    run, records, more = await run_in_threadpool(_records, rooms, run_id, after, min(limit, MAX_RECORDS))
+    run, records, more = await run_in_threadpool(_records, rooms, run_id, after, min(limit, MAX_RECORDS), member)
     if chosen == JSON:
         following = str(records[-1]["epoch"]) if more else None
         content = representations.json_bytes({"items": records, "next_cursor": following})
     elif chosen == CSV:
         content = representations.csv_bytes(records, empty=("epoch",))
     else:
-        title = f"Training of {run.spec.get('name', run.id)}"
-        content = await rooms.compute.run(
-            request, lambda: charts.render(charts.training_curves(records, title), chosen)
-        )
+        content = await rooms.compute.run(request, lambda: charts.render(_drawn(run, records), chosen))
     return representations.fixed(request, content, chosen, pinned=False)
 
 
-def _records(rooms: Rooms, run_id: str, after: int, limit: int) -> tuple[tables.Run, Sequence[Mapping[str, Any]], bool]:
-    """The run, records of the epochs after `after`, and whether there are more."""
+def _records(
+    rooms: Rooms, run_id: str, after: int, limit: int, member: int | None
+) -> tuple[tables.Run, Sequence[Mapping[str, Any]], bool]:
+    """The run, records of the epochs after `after`, and whether there are more; an epoch is never cut in two."""
     with rooms.database.read() as session:
         run = runs.get(session, run_id)
-        rows = metrics.read(session, run_id, after, limit + 1)
-    several = any(row.member for row in rows)
-    records = [{**({"member": row.member} if several else {}), "epoch": row.epoch, **row.record} for row in rows]
-    return run, records[:limit], len(records) > limit
+        rows = metrics.read(session, run_id, after, max(limit, spec.MAX_MEMBERS) + 1, member=member)
+    more = len(rows) > limit
+    if more:
+        whole = [row for row in rows[:limit] if row.epoch < rows[limit].epoch]
+        rows = whole or [row for row in rows if row.epoch == rows[0].epoch]
+    return run, [_record(run, row) for row in rows], more
+
+
+def _record(run: tables.Run, row: tables.RunMetric) -> Mapping[str, Any]:
+    return {**({"member": row.member} if run.kind == "sweep" else {}), "epoch": row.epoch, **row.record}
+
+
+def _drawn(run: tables.Run, records: Sequence[Mapping[str, Any]]) -> charts.Chart:
+    title = f"Training of {run.spec.get('name', run.id)}"
+    if run.kind != "sweep":
+        return charts.training_curves(records, title)
+    return member_curves_chart.chart(records, _labels(run), title)
+
+
+def _labels(run: tables.Run) -> list[str]:
+    """What each member of a sweep is, in a few characters."""
+    asked = spec.parse(run.spec, run.spec_version)
+    assert isinstance(asked, spec.SweepSpec)
+    return [
+        f"{member.number}: " + (", ".join(f"{path} {value}" for path, value in member.varied.items()) or "base")
+        for member in asked.expanded()
+    ]
