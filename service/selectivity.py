@@ -144,14 +144,14 @@ class _Measured:
             "silent_latents": {"count": len(silent), "indices": silent},
             "most_selective": [self.item(latent) for latent in found.most(LISTED)],
             "least_selective": [self.item(latent) for latent in found.least(LISTED)],
-            "per_class": {name: found.preferring(number, LISTED) for number, name in enumerate(self.classes)},
+            "per_class": dict(zip(self.classes, found.by_class(LISTED), strict=True)),
             "formulas": selectivity.FORMULAS,
         }
 
     def lines(self, choice: _Choice) -> list[list[int]]:
         """The latents of a picture; those of a class are a line of their own."""
         if choice.which == "classes":
-            return [self.found.preferring(number, choice.limit).tolist() for number in range(len(self.classes))]
+            return [latents.tolist() for latents in self.found.by_class(choice.limit)]
         chosen = self.found.most if choice.which == "most" else self.found.least
         return [chosen(choice.limit).tolist()]
 

@@ -23,7 +23,7 @@ COLUMN: Final = (1.8, 24.0)
 """Least and greatest width of a column."""
 LINE: Final = 20
 BARS: Final = 70
-SHARES: Final = [0, 0.25, 0.5, 0.75, 1]
+SHARES: Final = [0, 0.2, 0.4, 0.6, 0.8, 1]
 """Of the largest class mean, shown beside the colours."""
 
 
@@ -86,19 +86,15 @@ def _cells(report: Mapping[str, Any], drawn: Sequence[int], width: float) -> alt
         for latent in drawn
         if _known(of_class[latent])
     ]
-    legend = alt.Legend(  # a gradient's name in an SVG counts up with every picture: its bytes would never be the same
-        type="symbol", symbolType="square", title=["Class mean over the", "latent's largest one"], values=SHARES
-    )
+    title = ["Class mean over the", "latent's largest one"]
+    # A gradient's name in an SVG counts up with every picture, and no two would be the same bytes.
+    legend = alt.Legend(type="symbol", symbolType="square", title=title, values=SHARES, format="~g")
     colours = alt.Scale(domain=[0, 1], range=["#F4F7FA", BLUE])
+    lines = alt.Axis(domain=False, ticks=False, labelLimit=160, labelPadding=4)
     sheet: alt.Chart = alt.Chart({"values": values}, width=width, height=LINE * len(names)).mark_rect()
     return sheet.encode(
         x=_columns(drawn, axis=_numbers(drawn)),
-        y=alt.Y(
-            "class:N",
-            title="Class",
-            sort=list(names),
-            axis=alt.Axis(domain=False, ticks=False, labelLimit=160, labelPadding=4),
-        ),
+        y=alt.Y("class:N", title="Class", sort=list(names), axis=lines),
         color=alt.Color("share:Q", scale=colours, legend=legend),
         tooltip=["latent:N", "class:N", alt.Tooltip("mean:Q", format=".4g"), alt.Tooltip("share:Q", format=".2f")],
     )

@@ -42,10 +42,11 @@ class Selectivity:
         """At most so many latents that are not silent, by rising selectivity, of equals the lower index."""
         return self._speaking(np.argsort(self.index, kind="stable"))[:count]
 
-    def preferring(self, number: int, count: int) -> Int64[np.ndarray, " m"]:
-        """At most so many latents that prefer the class of this number and are not silent, by falling selectivity."""
+    def by_class(self, count: int) -> list[Int64[np.ndarray, " m"]]:
+        """For each class at most so many latents that prefer it and are not silent, by falling selectivity."""
         order = self.most(len(self.index))
-        return np.asarray(order[self.preferred[order] == number][:count])
+        preferred = self.preferred[order]
+        return [order[preferred == number][:count] for number in range(len(self.class_means))]
 
     def _speaking(self, latents: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, " m"]:
         return np.asarray(latents[~self.silent[latents]])

@@ -69,9 +69,8 @@ def test_silent_latents_are_neither_the_most_nor_the_least_selective() -> None:
     assert found.most(9).tolist() == [0, 4, 3, 2]
     assert found.least(9).tolist() == [2, 3, 0, 4]
     assert (found.most(2).tolist(), found.least(1).tolist()) == ([0, 4], [2])
-    assert found.preferring(0, 9).tolist() == [0, 4, 2]
-    assert found.preferring(0, 1).tolist() == [0]
-    assert found.preferring(1, 9).tolist() == [3]
+    assert [latents.tolist() for latents in found.by_class(9)] == [[0, 4, 2], [3]]
+    assert [latents.tolist() for latents in found.by_class(1)] == [[0], [3]]
 
 
 @given(codes_and_labels)
