@@ -86,10 +86,10 @@ class BaselinesEntry(BaseModel):
     method: str = Field(description="`model`, `model.truncated`, `ksvd`, `minibatch`, `pca`, `pca.truncated` or `raw`.")
     mse: float | None = None
     explained_variance: float | None = None
-    l0: float | None = Field(None, description="Mean number of coefficients per row.")
+    l0: float | None = Field(None, description="Mean number of coefficients per row that are not zero.")
     mutual_coherence: float | None = Field(None, description="Largest |cosine| between two of its atoms.")
-    atoms: int | None = None
-    left_out: int | None = Field(None, description="Dead latents, and so atoms, that were left out.")
+    atoms: int | None = Field(None, description="Those left out included.")
+    left_out: int | None = Field(None, description="Dead latents of the model; else atoms that no test row uses.")
     matched_cosine: float | None = Field(None, description="Mean |cosine| to the model's atoms, matched one to one.")
     probe_accuracy: float | None = Field(None, description="Of a linear probe on the codes; null without labels.")
     seconds: float | None = None

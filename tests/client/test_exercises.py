@@ -112,38 +112,49 @@ def said_by(sae: Any, name: str, epochs: int = 2) -> str:
     done = sae("exercise", name, "--epochs", str(epochs))
     assert done.process.wait(PATIENCE) == 0, done.said()
     folder = done.folder / "exercises" / name
-    assert {path.stem for path in folder.glob("*.png")} == PICTURES[name]
+    text: str = done.said()
+    drawn = PICTURES[name] - ({"similar_comparison", "similar_matches"} if "cannot be compared" in text else set())
+    assert {path.stem for path in folder.glob("*.png")} == drawn
     for path in folder.glob("*.png"):
         with Image.open(path) as picture:
             picture.load()
             assert min(picture.size) > 50
-    text: str = done.said()
     return text
 
 
-@pytest.mark.parametrize(
-    ("name", "words"),
-    [
-        ("1", ["POST /api/v1/runs", "digits-weights-0", "digits-weights-reference", "knee.chord", "probe"]),
-        ("3", ["digits-widths-4", "overcomplete"]),
-        ("4", ["POST /api/v1/runs", "mean selectivity"]),
-        ("5", ["are enough", "most important"]),
-        ("dictionary", ["ksvd", "minibatch", "pca.truncated", "model.truncated", "raw", "coherence"]),
-    ],
-)
-def test_an_exercise_prints_its_table_and_writes_its_pictures(sae: Any, name: str, words: list[str]) -> None:
-    said = said_by(sae, name)
-    for expected in words:
-        assert expected in said
-
-
-def test_exercise_2_takes_the_sweep_of_exercise_1_where_it_is_there(sae: Any) -> None:
-    said_by(sae, "1", epochs=6)
+def test_exercises_1_and_2_sweep_compare_and_share_what_was_swept(sae: Any) -> None:
+    said = said_by(sae, "1", epochs=6)
+    for words in (
+        "POST /api/v1/runs",
+        "digits-weights-0",
+        "digits-weights-9",
+        "dense reference",
+        "knee.chord",
+        "probe",
+    ):
+        assert words in said
     said = said_by(sae, "2", epochs=6)
-    assert "taking what the run" in said
-    assert "of similar sparsity are digits-weights-" in said
     assert said.count("POST /api/v1/runs") == 1
-    for words in ("digits-l1-kl-0@1", "digits-l1-kl-1@1", "Hoyer sparsity", "noise 0.3"):
+    for words in ("taking what the run", "digits-l1-kl-0@1", "digits-l1-kl-1@1", "Hoyer sparsity", "noise 0.3"):
+        assert words in said
+    assert "of similar sparsity are digits-weights-" in said or "cannot be compared" in said
+
+
+def test_exercise_3_marks_what_is_overcomplete(sae: Any) -> None:
+    said = said_by(sae, "3", epochs=1)
+    for words in ("digits-widths-4", "overcomplete"):
+        assert words in said
+
+
+def test_exercises_4_and_5_and_the_challenge_look_at_one_model(sae: Any) -> None:
+    said = said_by(sae, "4")
+    assert "POST /api/v1/runs" in said
+    assert "mean selectivity" in said
+    said = said_by(sae, "5")
+    for words in ("taking what the run", "are enough", "most important"):
+        assert words in said
+    said = said_by(sae, "dictionary")
+    for words in ("taking what the run", "ksvd", "minibatch", "pca.truncated", "model.truncated", "raw", "coherence"):
         assert words in said
 
 

@@ -232,7 +232,7 @@ def test_the_atoms_of_a_method_are_drawn_as_the_run_left_them(
     answer = get(gallery, finished["contest"], "/atoms", method=method, limit=4)
     assert answer.status_code == 200, answer.text
     with Image.open(io.BytesIO(answer.content)) as picture:
-        pixels, text = np.asarray(picture), dict(picture.text)
+        pixels, text = np.asarray(picture), dict(picture.info)
     with gallery.rooms.database.read() as session:
         file = gallery.rooms.artifacts.path(runs.output(session, finished["contest"], "atoms"))
     atom = load_file(file)[f"atoms.{method}"][0].reshape(8, 8)
@@ -248,7 +248,7 @@ def test_matched_atoms_look_alike(gallery: Any, finished: dict[str, str], method
     answer = get(gallery, finished["contest"], "/matches", method=method, limit=3)
     assert answer.status_code == 200, answer.text
     with Image.open(io.BytesIO(answer.content)) as picture:
-        pixels, text = np.asarray(picture).astype(np.float64), dict(picture.text)
+        pixels, text = np.asarray(picture).astype(np.float64), dict(picture.info)
     cosines = json.loads(text["cosines"])
     assert cosines == sorted(cosines, reverse=True)
     side = 10 * 8
