@@ -40,8 +40,8 @@ MINIBATCH_ROWS: Final = 256
 PENALTY: Final = 0.14
 """L1 weight of the mini-batch learner as a share of the rows' root mean square length, so that the units do not matter.
 
-For centred digits of 28 x 28, which are about 7 long, it is scikit-learn's default of 1. On those of 8 x 8 a third of it and
-three times as much both left more error.
+For centred digits of 28 x 28, which are about 7 long, it is scikit-learn's default of 1. On those of 8 x 8 a third of
+it and three times as much both left more error.
 """
 
 FORMULAS: Final[Mapping[str, str]] = {
