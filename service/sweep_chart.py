@@ -19,10 +19,10 @@ Member = Mapping[str, Any]
 WIDTH: Final = "model.n_latents"
 KIND: Final = "sparsity.kind"
 COLOURS: Final = (BLUE, VERMILION, GREEN, PURPLE)
-LOG_FROM: Final = 3
-"""From this ratio of the largest to the smallest number on, an axis is logarithmic, as it is for the knee."""
 MARGIN: Final = 1.35
-"""A log axis goes so far beyond its outermost points: room for what is written beside them."""
+"""The log axis of errors goes so far beyond its outermost points: room for what is written beside them."""
+DECADE: Final = 10
+"""A log axis that spans less has its ticks at even distances: powers of ten and their like are too few there."""
 ROOM: Final = 0.12
 """A linear axis goes so much of its points' span beyond them; it begins at 0 where they span more than twofold."""
 SIZE: Final = (620, 360)
@@ -52,7 +52,8 @@ PLACES: Final = (
 
 
 def chart(results: Mapping[str, Any]) -> charts.Chart:
-    """The trade-off of a sweep; over the width of the code where nothing else was varied."""
+    """The trade-off of a sweep, on the axes on which its knee is looked for; both numbers over the width of the code
+    where nothing else was varied."""
     if _fields(results["members"]) == [WIDTH]:
         return charts.styled(_over_width(results))
     return charts.styled(_trade_off(results))
@@ -77,28 +78,18 @@ def _error(members: Sequence[Member]) -> str:
 
 @dataclass(frozen=True)
 class _Axis:
-    """A number of all members along one side of the plane, on a log scale where it spans much."""
+    """A number of all members along one side of the plane."""
 
-    field: str
     title: str
     values: Sequence[float]
     pixels: int
-
-    @property
-    def _positive(self) -> list[float]:
-        return [value for value in self.values if value > 0]
-
-    @property
-    def is_log(self) -> bool:
-        return bool(self._positive) and max(self._positive) / min(self._positive) > LOG_FROM
+    is_log: bool = False
 
     @property
     def domain(self) -> tuple[float, float]:
-        """A silent code has no place on a log axis: it is drawn at its lower end, which is set apart for it."""
-        if self.is_log:
-            silent = len(self._positive) < len(self.values)
-            return min(self._positive) / (MARGIN * (2 if silent else 1)), max(self._positive) * MARGIN
         low, high = min(self.values), max(self.values)
+        if self.is_log:
+            return low / MARGIN, high * MARGIN
         low = 0.0 if low < high / 2 else low
         room = ROOM * (high - low or high or 1.0)
         return max(0.0, low - room), high + room
@@ -109,32 +100,29 @@ class _Axis:
 
     @property
     def axis(self) -> alt.Axis:
-        if self.is_log:
-            return alt.Axis(values=charts.log_ticks(*self.domain), format="~g", labelFlush=False)
-        return alt.Axis(values=charts.even_ticks(*self.domain), format="~r", labelFlush=False)
-
-    @property
-    def heading(self) -> str:
-        return f"{self.title} (log scale)" if self.is_log else self.title
-
-    def held(self, value: float) -> float:
-        return max(value, self.domain[0])
+        low, high = self.domain
+        if self.is_log and high / low > DECADE:
+            return alt.Axis(values=charts.log_ticks(low, high), format="~g", labelFlush=False)
+        return alt.Axis(values=charts.even_ticks(low, high), format="~r", labelFlush=False)
 
     def pixel(self, value: float) -> float:
         """Distance from the axis' lower end."""
         low, high = self.domain
         if self.is_log:
-            return self.pixels * math.log(self.held(value) / low) / math.log(high / low)
+            return self.pixels * math.log(value / low) / math.log(high / low)
         return self.pixels * (value - low) / (high - low)
 
 
 def _trade_off(results: Mapping[str, Any]) -> alt.LayerChart:
     members = _drawn(results)
-    x = _Axis("l0", "Active latents per row (L0)", [member["l0"] for member in members], SIZE[0])
-    y = _Axis("mse", _error(members), [member["mse"] for member in members], SIZE[1])
+    errors = [member["mse"] for member in members]
+    x = _Axis("Active latents per row (L0)", [member["l0"] for member in members], SIZE[0])
+    y = _Axis(f"{_error(members)}, log scale", errors, SIZE[1], is_log=True)
+    if min(errors) <= 0:
+        y = _Axis(_error(members), errors, SIZE[1])
     fields = _fields(members)
     coloured = _coloured(members, fields)
-    points = [_point(member, coloured, fields, x, y) for member in members]
+    points = [_point(member, coloured, fields) for member in members]
     layers = [_front(points), *_marks(points, coloured), *_labels(points, x, y)]
     plane = alt.LayerChart(layer=[_on_plane(layer, x, y) for layer in layers], width=SIZE[0], height=SIZE[1])
     return plane.properties(title=_title(results), description=f"Scatter plot of {_models(len(members))}.")
@@ -143,8 +131,8 @@ def _trade_off(results: Mapping[str, Any]) -> alt.LayerChart:
 def _on_plane(layer: alt.Chart, x: _Axis, y: _Axis) -> alt.Chart:
     """One layer on the axes that all share."""
     placed: alt.Chart = layer.encode(
-        x=alt.X("l0:Q", title=x.heading, scale=x.scale, axis=x.axis),
-        y=alt.Y("mse:Q", title=y.heading, scale=y.scale, axis=y.axis),
+        x=alt.X("l0:Q", title=x.title, scale=x.scale, axis=x.axis),
+        y=alt.Y("mse:Q", title=y.title, scale=y.scale, axis=y.axis),
     )
     return placed
 
@@ -166,15 +154,15 @@ def _text(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else value if isinstance(value, str) else json.dumps(value)
 
 
-def _point(member: Member, coloured: str | None, fields: Sequence[str], x: _Axis, y: _Axis) -> dict[str, Any]:
+def _point(member: Member, coloured: str | None, fields: Sequence[str]) -> dict[str, Any]:
     """What is drawn of a member."""
     written = [_text(member["varied"][path]) for path in fields if path != coloured and path in member["varied"]]
     label = "dense reference" if member["reference"] else ", ".join(written) or str(member["member"])
     notes = ("suggested", member["suggested"]), ("collapsed", member["collapsed"])
     label += "".join(f" ({note})" for note, holds in notes if holds)
     return {
-        "l0": x.held(member["l0"]),
-        "mse": y.held(member["mse"]),
+        "l0": member["l0"],
+        "mse": member["mse"],
         "label": label,
         "series": _series(member, coloured),
         "suggested": member["suggested"],
@@ -267,7 +255,6 @@ def _title(results: Mapping[str, Any]) -> alt.Title:
     members = _drawn(results)
     fields = _fields(members)
     written = ", ".join(field for field in fields if field != _coloured(members, fields)) or "its number"
-    silent = any(member["l0"] == 0 for member in members)
     words = [
         f"{_models(len(members))}; written beside each: {written}",
         "line: Pareto front over mse and L0; ring: suggested, judged on the validation slice"
@@ -276,8 +263,6 @@ def _title(results: Mapping[str, Any]) -> alt.Title:
     ]
     if len(members) < len(results["members"]):
         words.append(f"{_models(len(results['members']) - len(members))} diverged and cannot be drawn")
-    if silent:
-        words.append("at the left edge: L0 is 0")
     return alt.Title(f"Trade-off of the sweep {results['name']} on {results['dataset']}", subtitle=words, offset=14)
 
 

@@ -14,7 +14,7 @@ Point = tuple[float, float]
 FORMULAS: Final = {"pareto": "pareto", "suggested": "knee.chord"}  # field -> formula id
 RULE: Final = (
     "knee.chord: the member of the Pareto front farthest below the straight line between the front's two ends, "
-    "log mse and log L0 each scaled to [0, 1] over the front"
+    "log mse and L0 each scaled to [0, 1] over the front"
 )
 MIN_FRONT: Final = 3
 """Two points are their own chord: nothing can lie below it."""
@@ -41,14 +41,15 @@ def pareto(points: Sequence[Point]) -> list[bool]:
 def suggest(points: Sequence[Point]) -> Suggestion:
     """The knee of the front; of equally deep points the sparser one, of equal points the first.
 
-    The chord is the triangle rule (Zack, Rogers & Latt 1977) that Kneedle uses as well (Satopaa et al. 2011). Both
-    axes are logarithmic, as for the L-curve, which is this very trade-off (Hansen & O'Leary 1993): weights are
-    tried in powers of ten, and the error of sparse autoencoders falls about as a power of L0 (Gao et al. 2024). A
-    power law has no bend, and on linear axes would be given one by wherever the sweep happens to end.
+    The chord is the triangle rule (Zack, Rogers & Latt 1977) that Kneedle uses as well (Satopaa et al. 2011). The
+    axes are those on which image coders are compared: quality as PSNR, which is -log mse, against a rate, here the
+    number of coefficients. Along them rate and distortion of a Gaussian source lie on a straight line (Shannon 1959),
+    which has no bend. On a linear axis of errors, the worst member decides where the bend is; on a logarithmic axis
+    of L0, as the L-curve has it (Hansen & O'Leary 1993), a code that is silent on nearly every row does.
     """
-    front = sorted({point for point, kept in zip(points, pareto(points), strict=True) if kept and min(point) > 0})
+    front = sorted({point for point, kept in zip(points, pareto(points), strict=True) if kept and point[0] > 0})
     if len(front) < MIN_FRONT:
-        return _none(f"the front has {len(front)} different points with mse and L0 above 0; a knee needs {MIN_FRONT}")
+        return _none(f"the front has {len(front)} different points with an mse above 0; a knee needs {MIN_FRONT}")
     depths = _depths(front)
     deepest = max(depths)
     if deepest <= LEAST_DEPTH:
@@ -64,8 +65,8 @@ def _dominates(one: Point, other: Point) -> bool:
 
 def _depths(front: Sequence[Point]) -> list[float]:
     """How far each point of a front lies below the chord u + v = 1; the ends are at 0."""
-    errors, counts = ([math.log(number) for number in axis] for axis in zip(*front, strict=True))
-    return [1 - u - v for u, v in zip(_scaled(errors), _scaled(counts), strict=True)]
+    errors, counts = _scaled([math.log(mse) for mse, _ in front]), _scaled([l0 for _, l0 in front])
+    return [1 - u - v for u, v in zip(errors, counts, strict=True)]
 
 
 def _scaled(values: Sequence[float]) -> list[float]:

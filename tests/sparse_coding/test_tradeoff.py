@@ -11,11 +11,11 @@ from sparse_coding import tradeoff
 from sparse_coding.tradeoff import Point
 
 TOY: Sequence[Point] = [
-    (0.1, 100.0),  # the dense end of the front
-    (0.2, 10.0),  # log10: u = (1 - 0) / 2 = 0.5, v = 0.301 / 2 = 0.151, depth 1 - 0.651 = 0.349: the knee
-    (1.0, 9.0),  # u = 0.954 / 2 = 0.477, v = 1 / 2 = 0.5, depth 0.023
-    (10.0, 1.0),  # the sparse end
-    (0.3, 50.0),  # behind the second
+    (0.1, 100.0),  # the dense end of the front: mse 10^-1 is u = 0, L0 is v = 1
+    (1.0, 20.0),  # mse 10^0: u = 1 / 2, v = (20 - 0) / 100 = 0.2, depth 1 - 0.7 = 0.3: the knee
+    (3.0, 12.0),  # u = (0.477 + 1) / 2 = 0.739, v = 0.12, depth 0.141
+    (10.0, 0.0),  # the sparse end, silent: u = 1, v = 0
+    (1.5, 50.0),  # behind the second
     (10.0, 9.0),  # behind the third and the fourth
 ]
 ON_THE_FRONT = [True, True, True, True, False, False]
@@ -83,25 +83,21 @@ def test_the_knee_is_farthest_from_the_line_between_the_ends(seed: int) -> None:
     if found is None:
         return
     front = sorted(naive_front(points))
+    (least, most), (best, worst) = (front[-1][1], front[0][1]), (front[0][0], front[-1][0])
     unit = {
-        point: tuple(
-            (math.log(point[axis]) - math.log(min(p[axis] for p in front)))
-            / (math.log(max(p[axis] for p in front)) - math.log(min(p[axis] for p in front)))
-            for axis in (0, 1)
-        )
-        for point in front
+        (mse, l0): (math.log(mse / best) / math.log(worst / best), (l0 - least) / (most - least)) for mse, l0 in front
     }
     # signed distance of p from the line through the ends (0, 1) and (1, 0)
-    distance = {point: (1 - v - u) / math.sqrt(2) for point, (v, u) in unit.items()}
+    distance = {point: (1 - u - v) / math.sqrt(2) for point, (u, v) in unit.items()}
     assert distance[points[found]] == pytest.approx(max(distance.values()))
 
 
 def test_of_two_points_equally_deep_the_sparser_one_is_suggested() -> None:
-    mirrored = [(1.0, 1000.0), (2.0, 100.0), (100.0, 2.0), (1000.0, 1.0)]
+    mirrored = [(1.0, 10.0), (2.0, 5.0), (32.0, 1.0), (1024.0, 0.0)]  # depths 0, 1 - 0.1 - 0.5, 1 - 0.5 - 0.1, 0
     for order in itertools.permutations(mirrored):
         index = tradeoff.suggest(order).index
         assert index is not None
-        assert order[index] == (100.0, 2.0)
+        assert order[index] == (32.0, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -110,9 +106,9 @@ def test_of_two_points_equally_deep_the_sparser_one_is_suggested() -> None:
         ([], "0 different points"),
         ([(1.0, 2.0)], "1 different points"),
         ([(1.0, 2.0), (2.0, 1.0), (2.0, 1.0), (3.0, 3.0)], "2 different points"),
-        ([(0.1, 100.0), (1.0, 10.0), (10.0, 1.0)], "no knee"),  # a power law
+        ([(0.1, 20.0), (1.0, 10.0), (10.0, 0.0)], "no knee"),  # every ten latents a tenth of the error
         ([(0.1, 100.0), (5.0, 50.0), (10.0, 1.0)], "no knee"),  # above the chord
-        ([(0.1, 100.0), (0.2, 10.0), (9.0, 0.0)], "2 different points"),  # a code that is silent has no logarithm
+        ([(0.0, 100.0), (0.2, 10.0), (9.0, 1.0)], "2 different points"),  # no error has no logarithm
     ],
 )
 def test_where_there_is_no_knee_the_reason_is_said(points: Sequence[Point], why: str) -> None:
