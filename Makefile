@@ -32,6 +32,7 @@ check: setup
 bench: setup
 	$(BIN)/python benchmarks/start.py
 	$(BIN)/python benchmarks/train_epoch.py
+	$(BIN)/python benchmarks/sweep.py
 	$(BIN)/python benchmarks/pursuit.py
 
 # Newest versions within the ranges of pyproject.toml, for all platforms and without the address of any index.

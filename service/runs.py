@@ -20,7 +20,7 @@ from service.dependencies import RoomsDep
 from service.errors import Fault, SpecRefused, UnknownDataset
 from service.pages import MAX_PAGE, Cursor, Limit, NextCursor
 from service.representations import SAFETENSORS
-from sparse_coding import catalogue, spec
+from sparse_coding import catalogue, feasibility, spec
 
 router = APIRouter(prefix="/api/v1", tags=["runs"])
 
@@ -301,9 +301,9 @@ def _judge(session: Session, asked: spec.AnySpec) -> None:
             raise _unknown("/dataset", "only built-in datasets are imported")
         case spec.TrainSpec():
             _refuse_name(str(asked.name))
-            _refuse(spec.objections(asked, _facts(session, asked.dataset.name, "/dataset/name")))
+            _refuse(feasibility.objections(asked, _facts(session, asked.dataset.name, "/dataset/name")))
         case spec.SweepSpec():
-            _refuse(spec.sweep_objections(asked, _facts(session, asked.base.dataset.name, "/base/dataset/name")))
+            _refuse(feasibility.sweep_objections(asked, _facts(session, asked.base.dataset.name, "/base/dataset/name")))
 
 
 def _refuse_name(name: str) -> None:
@@ -313,13 +313,13 @@ def _refuse_name(name: str) -> None:
         raise SpecRefused(f"/name: {error}", [Fault("/name", str(error))]) from error
 
 
-def _refuse(objections: Iterable[spec.Objection]) -> None:
+def _refuse(objections: Iterable[feasibility.Objection]) -> None:
     faults = [Fault(found.pointer, found.detail) for found in objections]
     if faults:
         raise SpecRefused(f"{faults[0].pointer or 'the sweep'}: {faults[0].detail}", faults[: problems.MAX_FAULTS])
 
 
-def _facts(session: Session, name: str, pointer: str) -> spec.DatasetFacts:
+def _facts(session: Session, name: str, pointer: str) -> feasibility.DatasetFacts:
     """What is known of the dataset: from the registry, or of a built-in one from the catalogue."""
     try:
         row = datasets.get(session, name)
@@ -327,7 +327,7 @@ def _facts(session: Session, name: str, pointer: str) -> spec.DatasetFacts:
         if name not in catalogue.CATALOGUE:
             raise _unknown(pointer, "there is no dataset of this name") from error
         return catalogue.CATALOGUE[name].facts
-    return spec.DatasetFacts(
+    return feasibility.DatasetFacts(
         kind="images" if row.kind == "images" else "vectors",
         image_shape=_shape(row.image_shape),
         n_inputs=row.n_inputs,

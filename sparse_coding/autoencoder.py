@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from sparse_coding import activations, matrix_products
 from sparse_coding.activations import Activation, Relu
-from sparse_coding.spec import L1, Kl, Mlp, NoPenalty, layer_widths
+from sparse_coding.feasibility import layer_widths
+from sparse_coding.spec import L1, Kl, Mlp, NoPenalty
 
 
 class Affine(nn.Linear):

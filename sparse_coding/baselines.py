@@ -23,8 +23,9 @@ from sparse_coding import atom_files, batches, errors, evaluation, ksvd, matchin
 from sparse_coding.atom_files import Atoms
 from sparse_coding.datasets import Dataset, Split
 from sparse_coding.evaluation import HeldOut, HeldOutRows
+from sparse_coding.feasibility import training_rows
 from sparse_coding.matching import Dictionary
-from sparse_coding.spec import Method, training_rows
+from sparse_coding.spec import Method
 from sparse_coding.weights import TrainedModel
 
 FIT_ROWS: Final = 10_000

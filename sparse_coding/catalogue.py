@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from sparse_coding.spec import DatasetFacts
+from sparse_coding.feasibility import DatasetFacts
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Float32, Int64, UInt8
 
 from sparse_coding import errors, spec, untrusted
+from sparse_coding.feasibility import DatasetFacts
 
 FORMAT: Final = "sae.dataset/1"
 """Stands in the metadata of every dataset file."""
@@ -76,10 +77,10 @@ class Dataset:
         return int(np.prod(self.splits["train"].rows.shape[1:]))
 
     @property
-    def facts(self) -> spec.DatasetFacts:
+    def facts(self) -> DatasetFacts:
         """What a spec is judged by."""
         train, test = (len(self.splits[name].rows) for name in ("train", "test"))
-        return spec.DatasetFacts(self.kind, self.image_shape, self.n_inputs, train, test, self.minimum, self.maximum)
+        return DatasetFacts(self.kind, self.image_shape, self.n_inputs, train, test, self.minimum, self.maximum)
 
     def split(self, name: str) -> Split:
         """The split of that name; raises `UnknownSplit`."""

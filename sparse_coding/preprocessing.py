@@ -18,7 +18,8 @@ from torch import Tensor
 from sparse_coding import errors
 from sparse_coding.batches import CHUNK_ROWS
 from sparse_coding.datasets import Dataset
-from sparse_coding.spec import DatasetChoice, training_rows
+from sparse_coding.feasibility import training_rows
+from sparse_coding.spec import DatasetChoice
 
 Raw = UInt8[np.ndarray, "n d"] | Float32[np.ndarray, "n d"]
 

@@ -19,9 +19,10 @@ from sparse_coding import batches, errors, evaluation, objectives
 from sparse_coding.autoencoder import Autoencoder
 from sparse_coding.datasets import Dataset
 from sparse_coding.evaluation import HeldOutRows
+from sparse_coding.feasibility import training_rows
 from sparse_coding.gradients import BatchGradient
 from sparse_coding.preprocessing import Preprocessing
-from sparse_coding.spec import Training, TrainSpec, training_rows
+from sparse_coding.spec import Training, TrainSpec
 
 PULSE_STEPS: Final = 8
 """Steps between two places to stop: some 10 ms of the tutorial's network, seconds of the largest one."""

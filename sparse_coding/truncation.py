@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float32, Float64, Int64
 from torch import Tensor
 
-from sparse_coding import errors, spec, weights
+from sparse_coding import errors, feasibility, weights
 from sparse_coding.weights import TrainedModel
 
 TOLERANCE: Final = 0.1
@@ -132,7 +132,7 @@ def fitting(model: TrainedModel, rows: int) -> int:
 
 
 def _widest(model: TrainedModel) -> int:
-    return max(spec.layer_widths(model.spec.model, model.n_inputs))
+    return max(feasibility.layer_widths(model.spec.model, model.n_inputs))
 
 
 def _quartiles(values: np.ndarray) -> dict[str, Any]:

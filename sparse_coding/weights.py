@@ -15,7 +15,7 @@ from jaxtyping import Float32, Shaped
 from torch import Tensor
 
 from sparse_coding import autoencoder as networks
-from sparse_coding import errors, objectives, spec, tensor_files
+from sparse_coding import errors, feasibility, objectives, spec, tensor_files
 from sparse_coding.autoencoder import Autoencoder
 from sparse_coding.batches import CHUNK_ROWS
 from sparse_coding.preprocessing import Preprocessing
@@ -176,6 +176,6 @@ def _shape(document: Mapping[str, Any], asked: TrainSpec) -> tuple[int, tuple[in
     width = math.prod(sizes)
     if width != n_inputs or len(sizes) != (1 if image_shape is None else 3):
         raise errors.UnreadableFile("The shapes of the inputs in the file's metadata do not fit each other.")
-    if spec.count_parameters(asked.model, width) > spec.MAX_PARAMETERS:
+    if feasibility.count_parameters(asked.model, width) > feasibility.MAX_PARAMETERS:
         raise errors.UnreadableFile("The network in the file is larger than any that is trained here.")
     return width, None if image_shape is None else (sizes[0], sizes[1], sizes[2])

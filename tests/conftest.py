@@ -15,6 +15,8 @@ import psycopg
 import pytest
 from jaxtyping import install_import_hook
 
+os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # read when torch is loaded: as the worker's trainers have it
+
 _hook = install_import_hook("sparse_coding", "beartype.beartype")
 
 

@@ -5,14 +5,15 @@ it takes a minute or two, which no checkpoint is worth.
 """
 
 import time
-from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
-from sparse_coding import atom_files, baselines, datasets, spec, weights
-from sparse_coding.atom_files import Atoms
+from sparse_coding import baselines, datasets, spec, weights
 from sparse_coding.baselines import Entry
 from worker import materials, messages
 from worker.pipe import Pipe
+
+HUNDREDTHS: Final = 100
+"""What takes the place of epochs in the progress: hundredths of each method."""
 
 Ending = messages.Result | messages.Stopped
 
@@ -36,12 +37,13 @@ def carry_out(asked: spec.BaselinesSpec, start: messages.Start, pipe: Pipe, here
             documents.append(event.document() | {"seconds": now - lap})
             lap = now
         else:
-            pipe.say(messages.Progress(phase="training", epoch=event.step, epochs=event.steps))
-    pipe.say(messages.Progress(phase="finishing", epoch=1, epochs=1))
+            done = HUNDREDTHS * asked.methods.index(event.method) if event.method in asked.methods else 0
+            done += HUNDREDTHS * event.step // event.steps
+            pipe.say(messages.Progress(phase="training", epoch=done, epochs=HUNDREDTHS * len(asked.methods)))
+    whole = HUNDREDTHS * len(asked.methods)
+    pipe.say(messages.Progress(phase="finishing", epoch=whole, epochs=whole))
     path = start.folder / "atoms.safetensors"
-    atom_files.write(
-        path, _dictionaries(entries), image_shape=model.preprocessing.image_shape, n_latents=model.n_latents
-    )
+    baselines.write(path, ground, entries)
     summary = baselines.summary(ground, documents) | {
         "model": asked.model,
         "train_seconds": time.monotonic() - began,
@@ -50,9 +52,3 @@ def carry_out(asked: spec.BaselinesSpec, start: messages.Start, pipe: Pipe, here
         "torch": here.torch,
     }
     return messages.Result(outputs=(messages.Output(role="atoms", **materials.file(path)),), summary=summary)
-
-
-def _dictionaries(entries: Sequence[Entry]) -> dict[str, Atoms]:
-    """Of each method its atoms; a truncated code has those of the full one."""
-    found = {entry.method: entry.dictionary for entry in entries if entry.dictionary is not None}
-    return {method: atoms for method, atoms in found.items() if not method.endswith(".truncated")}

@@ -8,7 +8,7 @@ import importlib
 from pathlib import Path
 from typing import Any
 
-from sparse_coding import datasets, errors, spec
+from sparse_coding import datasets, errors, feasibility, spec
 from sparse_coding.datasets import Dataset
 from worker import messages
 from worker.pipe import Pipe
@@ -32,7 +32,7 @@ def refuse_misfit(asked: spec.TrainSpec, opened: Dataset) -> None:
 
     Raises `SpecDoesNotFit`.
     """
-    reasons = [f"{objection.pointer} {objection.detail}" for objection in spec.objections(asked, opened.facts)]
+    reasons = [f"{objection.pointer} {objection.detail}" for objection in feasibility.objections(asked, opened.facts)]
     if reasons:
         raise errors.SpecDoesNotFit("; ".join(reasons))
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from sparse_coding import spec
+from sparse_coding import feasibility
 
 PROTOCOL: Final = 1
 """Version of the vocabularies, said by both ends in their first message."""
@@ -90,7 +90,7 @@ class Dataset(File):
 
     type: Literal["dataset"] = "dataset"
     name: str
-    facts: spec.DatasetFacts
+    facts: feasibility.DatasetFacts
     classes: tuple[str, ...] | None
 
 

@@ -96,9 +96,7 @@ class Gallery:
             return models.resolve(session, f"{done.model_name}@{done.model_version}")
 
 
-def trained(
-    asked: spec.TrainSpec, dataset_file: Path, folder: Path
-) -> tuple[Path, dict[str, Any], list[MetricRecord]]:
+def trained(asked: spec.TrainSpec, dataset_file: Path, folder: Path) -> tuple[Path, dict[str, Any], list[MetricRecord]]:
     """A weights file, the run's result, and what every epoch measured."""
     dataset = datasets.open(dataset_file)
     prepared = preprocessing.fit(asked.dataset, dataset)

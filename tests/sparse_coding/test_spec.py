@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from sparse_coding import spec
+from sparse_coding import feasibility, spec
 from sparse_coding.catalogue import CATALOGUE
-from sparse_coding.spec import DatasetFacts, ImportSpec, TrainSpec
+from sparse_coding.feasibility import DatasetFacts
+from sparse_coding.spec import ImportSpec, TrainSpec
 
 IMAGES = DatasetFacts("images", (1, 28, 28), 784, 1000, 200)
 VECTORS = DatasetFacts("vectors", None, 12, 300, 100, minimum=-2.0, maximum=3.5)
@@ -20,7 +21,7 @@ def ask(**changes: Any) -> TrainSpec:
 
 
 def pointers(asked: TrainSpec, facts: DatasetFacts) -> list[str]:
-    return [objection.pointer for objection in spec.objections(asked, facts)]
+    return [objection.pointer for objection in feasibility.objections(asked, facts)]
 
 
 def test_only_a_dataset_is_the_tutorials_main_run() -> None:
@@ -103,13 +104,13 @@ def test_a_spec_from_the_future_is_refused() -> None:
 def test_parameters_are_counted_as_the_tutorials_network_has_them() -> None:
     encoder = 784 * 256 + 256 + 256 * 128 + 128
     decoder = 128 * 256 + 256 + 256 * 784 + 784
-    assert spec.count_parameters(ask().model, 784) == encoder + decoder
-    assert spec.count_parameters(ask(model={"hidden": [], "n_latents": 3}).model, 10) == 10 * 3 + 3 + 3 * 10 + 10
+    assert feasibility.count_parameters(ask().model, 784) == encoder + decoder
+    assert feasibility.count_parameters(ask(model={"hidden": [], "n_latents": 3}).model, 10) == 10 * 3 + 3 + 3 * 10 + 10
 
 
 def test_the_validation_slice_is_cut_from_the_limited_rows() -> None:
     choice = ask(dataset={"name": "mine", "train_limit": 500, "validation_fraction": 0.1}).dataset
-    assert spec.training_rows(choice, IMAGES) == 450
+    assert feasibility.training_rows(choice, IMAGES) == 450
 
 
 def test_a_spec_that_fits_meets_no_objection() -> None:

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from sparse_coding import spec
-from sparse_coding.spec import BaselinesSpec, DatasetFacts, SweepSpec
+from sparse_coding import feasibility, spec
+from sparse_coding.feasibility import DatasetFacts
+from sparse_coding.spec import BaselinesSpec, SweepSpec
 
 IMAGES = DatasetFacts("images", (1, 28, 28), 784, 1000, 200)
 WEIGHTS = {"sparsity.weight": [0.1, 1.0]}
@@ -76,6 +77,7 @@ def test_a_sweep_survives_being_stored(asked: SweepSpec) -> None:
         ({"grid": {}}, ("grid",)),
         ({"grid": {"sparsity.weight": []}}, ("grid", "sparsity.weight")),
         ({"grid": {"sparsity.weight": [0.1, -1]}}, ("grid", "sparsity.weight")),
+        ({"grid": {"sparsity.weight": [0.1, -1], "training.seed": [1, 2]}}, ("grid", "sparsity.weight")),
         ({"grid": {"sparsity.strength": [0.1]}}, ("grid", "sparsity.strength")),
         ({"grid": {"dataset.name": ["other"]}}, ("grid", "dataset.name")),
         ({"grid": {"dataset.scaling": ["minmax"]}}, ("grid", "dataset.scaling")),
@@ -104,17 +106,17 @@ def test_the_number_of_members_is_bounded_and_the_bound_is_said() -> None:
 
 def test_a_member_that_does_not_fit_the_dataset_is_pointed_at() -> None:
     asked = ask(members=[{}, {"training": {"batch_size": 2000}}])
-    found = [(one.pointer, one.detail) for one in spec.sweep_objections(asked, IMAGES)]
+    found = [(one.pointer, one.detail) for one in feasibility.sweep_objections(asked, IMAGES)]
     assert found == [("/members/1/training/batch_size", "must be at most the 900 training rows, got 2000")]
 
 
 def test_all_members_together_have_a_bound() -> None:
     wide = {"model": {"n_latents": 65_536, "hidden": []}}  # 103 million parameters
-    assert not list(spec.sweep_objections(ask(wide, grid={"training.seed": [1]}), IMAGES))
-    (found,) = spec.sweep_objections(ask(wide, grid={"training.seed": [1, 2]}), IMAGES)
+    assert not list(feasibility.sweep_objections(ask(wide, grid={"training.seed": [1]}), IMAGES))
+    (found,) = feasibility.sweep_objections(ask(wide, grid={"training.seed": [1, 2]}), IMAGES)
     assert "all members together" in found.detail
     limits = {"dataset.train_limit": list(range(200, 300, 10))}
-    (found,) = spec.sweep_objections(ask(grid=limits), IMAGES)
+    (found,) = feasibility.sweep_objections(ask(grid=limits), IMAGES)
     assert "at most 8 different selections of rows" in found.detail
 
 
