@@ -273,7 +273,7 @@ def _models(count: int) -> str:
 # --- over the width of the code --------------------------------------------------------------------------------------
 
 
-_WIDTH_SERIES: Final = {"mse": BLUE, "active on a row": GREEN, "inactive on 99 % of the rows": PURPLE}
+_WIDTH_SERIES: Final = {"mse": BLUE, "active on a row": GREEN, "active on under 1 % of the rows": PURPLE}
 _NARROW: Final = "no wider than the input"
 _WIDE: Final = "overcomplete"
 _DENSE: Final = "dense reference"
@@ -285,7 +285,7 @@ def _over_width(results: Mapping[str, Any]) -> alt.HConcatChart:
     shares = [
         *_shares(members, "active on a row", lambda member: member["population_sparsity"]),
         *_shares(
-            members, "inactive on 99 % of the rows", lambda member: member["inactive_latents"] / member["n_latents"]
+            members, "active on under 1 % of the rows", lambda member: member["inactive_latents"] / member["n_latents"]
         ),
     ]
     errors = _shares(members, "mse", lambda member: member["mse"])

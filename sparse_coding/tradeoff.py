@@ -49,7 +49,7 @@ def suggest(points: Sequence[Point]) -> Suggestion:
     """
     front = sorted({point for point, kept in zip(points, pareto(points), strict=True) if kept and point[0] > 0})
     if len(front) < MIN_FRONT:
-        return _none(f"the front has {len(front)} different points with an mse above 0; a knee needs {MIN_FRONT}")
+        return _none(f"a knee needs a front of {MIN_FRONT} points with an mse above 0; this one has {len(front)}")
     depths = _depths(front)
     deepest = max(depths)
     if deepest <= LEAST_DEPTH:

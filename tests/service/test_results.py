@@ -126,7 +126,7 @@ def test_the_front_leaves_out_the_reference_and_what_collapsed(gallery: Any, fin
 def test_none_is_suggested_where_the_front_has_too_few(gallery: Any, finished: dict[str, str]) -> None:
     found = table(gallery, finished["weights"])
     assert found["suggested"] is None
-    assert "a knee needs 3" in found["reason"]
+    assert "a knee needs a front of 3" in found["reason"]
     assert "knee.chord" in found["rule"]
     assert not any(member["suggested"] for member in found["members"])
 

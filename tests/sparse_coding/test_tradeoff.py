@@ -103,12 +103,12 @@ def test_of_two_points_equally_deep_the_sparser_one_is_suggested() -> None:
 @pytest.mark.parametrize(
     ("points", "why"),
     [
-        ([], "0 different points"),
-        ([(1.0, 2.0)], "1 different points"),
-        ([(1.0, 2.0), (2.0, 1.0), (2.0, 1.0), (3.0, 3.0)], "2 different points"),
+        ([], "this one has 0"),
+        ([(1.0, 2.0)], "this one has 1"),
+        ([(1.0, 2.0), (2.0, 1.0), (2.0, 1.0), (3.0, 3.0)], "this one has 2"),
         ([(0.1, 20.0), (1.0, 10.0), (10.0, 0.0)], "no knee"),  # every ten latents a tenth of the error
         ([(0.1, 100.0), (5.0, 50.0), (10.0, 1.0)], "no knee"),  # above the chord
-        ([(0.0, 100.0), (0.2, 10.0), (9.0, 1.0)], "2 different points"),  # no error has no logarithm
+        ([(0.0, 100.0), (0.2, 10.0), (9.0, 1.0)], "this one has 2"),  # no error has no logarithm
     ],
 )
 def test_where_there_is_no_knee_the_reason_is_said(points: Sequence[Point], why: str) -> None:
