@@ -12,14 +12,12 @@ import torch
 from torch import Tensor
 
 from sparse_coding import errors, spec, tensor_files, training, weights
+from sparse_coding.adam import Adam
 from sparse_coding.preprocessing import Preprocessing
 from sparse_coding.spec import TrainSpec
 from sparse_coding.training import TrainingState
 
 FORMAT: Final = "sae.checkpoint/1"
-MOMENTS: Final = ("exp_avg", "exp_avg_sq")
-"""Adam's two running means, under torch's names."""
-
 _LEARNED_FROM: Final = ("dataset", "model", "sparsity", "training")
 """Parts of a spec that decide what is learned; name, device and priority do not."""
 
@@ -34,10 +32,12 @@ def write(path: Path, state: TrainingState, asked: TrainSpec, preprocessing: Pre
         "format": FORMAT,
         **weights.describe(asked, preprocessing),
         "epoch": state.epoch,
-        "steps": steps_of(state),
+        "steps": state.optimizer.steps,
     }
     network = state.autoencoder.state_dict()
-    tensor_files.write(path, {**network, **weights.scaling_tensors(preprocessing), **moments_of(state)}, document)
+    tensor_files.write(
+        path, {**network, **weights.scaling_tensors(preprocessing), **moments_of(state.optimizer)}, document
+    )
 
 
 def read(path: Path, asked: TrainSpec, device: str | torch.device) -> TrainingState:
@@ -52,7 +52,7 @@ def read(path: Path, asked: TrainSpec, device: str | torch.device) -> TrainingSt
     moments = {name: tensors.pop(name) for name in list(tensors) if name.startswith("adam.")}
     network, _ = weights.assemble(tensors, document, asked, device)
     state = TrainingState(network, training.optimizer_for(network, asked.training), count_in(document, "epoch"))
-    restore(state, moments, count_in(document, "steps"))
+    restore(state.optimizer, moments, count_in(document, "steps"))
     return state
 
 
@@ -62,27 +62,21 @@ def require_whole(state: TrainingState) -> None:
         raise ValueError(f"the state was left inside epoch {state.epoch + 1}: nothing can go on from there")
 
 
-def steps_of(state: TrainingState) -> int:
-    """Steps behind, the same for every weight; 0 before the first."""
-    return max((int(entry["step"]) for entry in state.optimizer.state.values()), default=0)
+def moments_of(optimizer: Adam) -> dict[str, Tensor]:
+    """Adam's running means by name."""
+    return _named("exp_avg", optimizer.exp_avg) | _named("exp_avg_sq", optimizer.exp_avg_sq)
 
 
-def moments_of(state: TrainingState) -> dict[str, Tensor]:
-    """Adam's running means by name, zeros before the first step."""
-    moments = {}
-    for name, weight in state.autoencoder.named_parameters():
-        entry = state.optimizer.state.get(weight, {})
-        for moment in MOMENTS:
-            moments[f"adam.{moment}.{name}"] = entry.get(moment, torch.zeros_like(weight))
-    return moments
+def restore(optimizer: Adam, moments: Mapping[str, Tensor], steps: int) -> None:
+    """Give Adam its running means and its number of steps back. Raises `UnreadableFile` for others."""
+    tensor_files.expect(moments, moments_of(optimizer))
+    exp_avg = {name: moments[f"adam.exp_avg.{name}"] for name in optimizer.exp_avg}
+    exp_avg_sq = {name: moments[f"adam.exp_avg_sq.{name}"] for name in optimizer.exp_avg_sq}
+    optimizer.restore(exp_avg, exp_avg_sq, steps)
 
 
-def restore(state: TrainingState, moments: Mapping[str, Tensor], steps: int) -> None:
-    """Give the optimiser its running means and its number of steps back. Raises `UnreadableFile` for others."""
-    tensor_files.expect(moments, moments_of(state))
-    for name, weight in state.autoencoder.named_parameters():
-        entry = {moment: moments[f"adam.{moment}.{name}"].to(weight.device) for moment in MOMENTS}
-        state.optimizer.state[weight] = {"step": torch.tensor(float(steps), device=weight.device), **entry}
+def _named(moment: str, means: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {f"adam.{moment}.{name}": mean for name, mean in means.items()}
 
 
 def count_in(document: Mapping[str, Any], name: str) -> int:

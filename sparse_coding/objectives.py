@@ -24,6 +24,7 @@ RATE_MARGIN: Final = 1e-8
 Scalar = Float[Tensor, ""]
 Code = Float[Tensor, "*networks B n"]
 Value = Float[Tensor, "*networks"]
+Rates = Float[Tensor, "*networks n"]
 ByCode = Float[Tensor, "*networks #B #n"]
 
 
@@ -89,24 +90,27 @@ class KlBatch:
     id: str = "kl.batch"
 
     def __call__(self, h: Code) -> Value:
-        return self._divergence(_clamped(_rates(h)))
+        return self._divergence(*self._ratios(_clamped(_rates(h))))
 
     def with_gradient(self, h: Code) -> tuple[Value, ByCode]:
         rates = _rates(h)
         q = _clamped(rates)
-        slope = torch.where(q == rates, (1 - self.rho) / (1 - q) - self.rho / q, 0.0)
-        return self._divergence(q), (slope / h.shape[-2]).to(h.dtype).unsqueeze(-2)
+        on, off = self._ratios(q)
+        slope = torch.where(q == rates, off - on, 0.0)
+        return self._divergence(on, off), (slope / h.shape[-2]).to(h.dtype).unsqueeze(-2)
 
-    def _divergence(self, q: Float[Tensor, "*networks n"]) -> Value:
-        rho = self.rho
-        return (rho * torch.log(rho / q) + (1 - rho) * torch.log((1 - rho) / (1 - q))).sum(-1)
+    def _ratios(self, q: Rates) -> tuple[Rates, Rates]:
+        return self.rho / q, (1 - self.rho) / (1 - q)
+
+    def _divergence(self, on: Rates, off: Rates) -> Value:
+        return (self.rho * on.log() + (1 - self.rho) * off.log()).sum(-1)
 
 
-def _rates(h: Code) -> Float[Tensor, "*networks n"]:
+def _rates(h: Code) -> Rates:
     return h.mean(-2, dtype=torch.float64)
 
 
-def _clamped(rates: Float[Tensor, "*networks n"]) -> Float[Tensor, "*networks n"]:
+def _clamped(rates: Rates) -> Rates:
     return rates.clamp(RATE_MARGIN, 1 - RATE_MARGIN)
 
 

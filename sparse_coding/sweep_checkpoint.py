@@ -55,7 +55,7 @@ def read(path: Path, ensembles: Sequence[Ensemble], asked: SweepSpec) -> None:
 
 
 def _tensors(ensemble: Ensemble) -> dict[str, Tensor]:
-    return {**ensemble.state.autoencoder.state_dict(), **checkpoint.moments_of(ensemble.state)}
+    return {**ensemble.state.autoencoder.state_dict(), **checkpoint.moments_of(ensemble.state.optimizer)}
 
 
 def _of(ensemble: Ensemble, tensor: Tensor, place: int) -> Tensor:
@@ -64,11 +64,10 @@ def _of(ensemble: Ensemble, tensor: Tensor, place: int) -> Tensor:
 
 
 def _described(ensemble: Ensemble, number: int) -> dict[str, Any]:
-    steps = checkpoint.steps_of(ensemble.state)
     return {
         "number": number,
         "epoch": ensemble.state.epoch,
-        "steps": steps,
+        "steps": ensemble.state.optimizer.steps,
         "diverged": ensemble.diverged.get(number),
     }
 
@@ -87,7 +86,7 @@ def _restore(ensemble: Ensemble, tensors: Mapping[str, Tensor], members: Mapping
     tensor_files.expect(own, like)
     moments = {name: own.pop(name) for name in list(own) if name.startswith("adam.")}
     ensemble.state.autoencoder.load_state_dict(own)
-    checkpoint.restore(ensemble.state, moments, checkpoint.count_in(members[numbers[0]], "steps"))
+    checkpoint.restore(ensemble.state.optimizer, moments, checkpoint.count_in(members[numbers[0]], "steps"))
     ensemble.state.epoch = checkpoint.count_in(members[numbers[0]], "epoch")
 
 

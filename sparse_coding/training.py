@@ -16,6 +16,7 @@ from torch import Tensor
 
 from sparse_coding import autoencoder as networks
 from sparse_coding import batches, errors, evaluation, objectives
+from sparse_coding.adam import Adam
 from sparse_coding.autoencoder import Autoencoder
 from sparse_coding.datasets import Dataset
 from sparse_coding.evaluation import HeldOutRows
@@ -34,7 +35,7 @@ class TrainingState:
 
     autoencoder: Autoencoder
     """One network, or several of the same shapes that are stacked."""
-    optimizer: torch.optim.Adam
+    optimizer: Adam
     epoch: int = 0
     """Epochs that are done."""
     rows: int = 0
@@ -124,9 +125,9 @@ def start(asked: TrainSpec, n_inputs: int, device: torch.device | str) -> Traini
     return TrainingState(network, optimizer_for(network, asked.training))
 
 
-def optimizer_for(network: Autoencoder, asked: Training) -> torch.optim.Adam:
-    """torch's Adam, in its fused form: one pass over the memory of all weights."""
-    return torch.optim.Adam(network.parameters(), lr=asked.learning_rate, fused=True)
+def optimizer_for(network: Autoencoder, asked: Training) -> Adam:
+    """A fresh Adam for a network, or for several that are stacked."""
+    return Adam(dict(network.named_parameters()), asked.learning_rate)
 
 
 def epochs(state: TrainingState, data: TrainingData, asked: TrainSpec) -> Iterator[Pulse | EpochRecord]:

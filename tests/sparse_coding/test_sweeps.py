@@ -38,13 +38,19 @@ def begin(asked: SweepSpec, data: TrainingData, *, stacked: bool) -> list[Ensemb
     begun = sweeps.start(members, {member.spec.dataset: data for member in members}, "cpu", stacked=stacked)
     if data.train.dtype is torch.float64:
         for ensemble in begun:
-            ensemble.state.autoencoder.double()
+            as_float64(ensemble.state, ensemble.members[0].spec)
     return begun
+
+
+def as_float64(state: training.TrainingState, asked: spec.TrainSpec) -> None:
+    state.autoencoder.double()
+    state.optimizer = training.optimizer_for(state.autoencoder, asked.training)
 
 
 def alone(member: spec.Member, data: TrainingData) -> dict[str, torch.Tensor]:
     state = training.start(member.spec, WIDTH, "cpu")
-    state.autoencoder.to(data.train.dtype)
+    if data.train.dtype is torch.float64:
+        as_float64(state, member.spec)
     list(training.epochs(state, data, member.spec))
     return state.autoencoder.state_dict()
 
