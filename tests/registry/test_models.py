@@ -13,7 +13,9 @@ from registry.errors import (
     InvalidAlias,
     InvalidReference,
     ModelNotFound,
+    NotFound,
     ReservedName,
+    RunNotFound,
     VersionInUse,
     VersionNotFound,
 )
@@ -85,6 +87,29 @@ def test_a_deleted_version_frees_its_weights_and_leaves_no_pointer(desk: Any) ->
         assert session.query(RunOutput).count() == 0
     assert (desk.get(run).model_name, desk.get(run).model_version) == (None, None)
     assert desk.get(run).state == "succeeded"
+
+
+def test_what_a_run_published_is_found_by_the_run_in_the_order_of_its_members(desk: Any) -> None:
+    other, run = desk.published("a"), desk.running()
+    dataset = desk.blob("dataset")
+    publish = [
+        models.Publication(name, {}, 1, {}, desk.blob(name), "digits", dataset.sha256, member=member)
+        for name, member in (("a", 1), ("b", 0), ("c", 2))
+    ]
+    desk.do(runs.succeed, run.id, run.fence, result={}, publish=publish)
+    assert [version.reference for version in desk.see(models.of_run, run.id)] == ["b@1", "a@2", "c@1"]
+    assert [version.reference for version in desk.see(models.of_run, other.id)] == ["a@1"]
+    desk.do(models.delete_version, "a", 2)
+    assert [version.member for version in desk.see(models.of_run, run.id)] == [0, 2]
+
+
+def test_what_a_run_made_is_found_by_its_role(desk: Any) -> None:
+    run = desk.published("a")
+    assert desk.see(runs.output, run.id, "weights") == desk.blob(f"weights {run.id}").sha256
+    with pytest.raises(NotFound, match="no atoms"):
+        desk.see(runs.output, run.id, "atoms")
+    with pytest.raises(RunNotFound):
+        desk.see(runs.output, "nothing", "atoms")
 
 
 LEADS_NOWHERE = [
