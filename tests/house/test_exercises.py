@@ -30,13 +30,10 @@ def picture(house: Any, path: str, **query: Any) -> Image.Image:
     return image
 
 
-def test_rows() -> np.ndarray:
+def held_out_images() -> np.ndarray:
     """The held-out images, as the network sees them."""
     pixels: np.ndarray = np.round(load_digits().images[1437:] * 255 / 16).reshape(360, 64) / 255
     return pixels
-
-
-test_rows.__test__ = False  # type: ignore[attr-defined]
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +54,7 @@ def test_a_sweep_publishes_every_member_and_its_table_says_what_numpy_says(
     house: Any, table: list[dict[str, Any]]
 ) -> None:
     assert [row["model"] for row in table] == ["both-0@1", "both-1@1", "both-2@1", "both-3@1", "both-reference@1"]
-    x = test_rows()
+    x = held_out_images()
     for row in table:
         tensors = {name: tensor.astype(np.float64) for name, tensor in load(house.weights(row["model"])).items()}
         code = layer(np.maximum(layer(x, tensors, "encoder.0"), 0), tensors, "encoder.2")
@@ -128,7 +125,7 @@ def test_a_truncated_code_decodes_to_what_truncation_says(house: Any, table: lis
     outputs = (
         house.http.post(f"/api/v1/models/{model}/decode", json={"rows": rows}).raise_for_status().json()["outputs"]
     )
-    errors = np.mean((np.array(outputs) - test_rows()[:50]) ** 2, axis=1)
+    errors = np.mean((np.array(outputs) - held_out_images()[:50]) ** 2, axis=1)
     found = get(house, f"models/{model}/truncation", rows=50)
     assert found["mse"]["mean"][5] == pytest.approx(errors.mean(), rel=1e-4)
     assert found["mse"]["mean"][-1] == found["full_mse"]

@@ -1,5 +1,6 @@
 """Networks trained side by side: each learns what it would alone, on cores of its own or stacked."""
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -206,6 +207,7 @@ def test_stopping_leaves_no_thread_at_work() -> None:
     events = sweeps.epochs(begin(asked, rows_of(), stacked=False))
     next(events)
     events.close()  # would wait for 1,000 epochs if the threads were not told
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("lane")]
 
 
 def test_each_stacked_network_has_an_order_of_its_own() -> None:
