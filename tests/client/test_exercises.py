@@ -113,8 +113,7 @@ def said_by(sae: Any, name: str, epochs: int = 2) -> str:
     assert done.process.wait(PATIENCE) == 0, done.said()
     folder = done.folder / "exercises" / name
     text: str = done.said()
-    drawn = PICTURES[name] - ({"similar_comparison", "similar_matches"} if "cannot be compared" in text else set())
-    assert {path.stem for path in folder.glob("*.png")} == drawn
+    assert {path.stem for path in folder.glob("*.png")} == PICTURES[name]
     for path in folder.glob("*.png"):
         with Image.open(path) as picture:
             picture.load()
@@ -123,7 +122,7 @@ def said_by(sae: Any, name: str, epochs: int = 2) -> str:
 
 
 def test_exercises_1_and_2_sweep_compare_and_share_what_was_swept(sae: Any) -> None:
-    said = said_by(sae, "1", epochs=6)
+    said = said_by(sae, "1", epochs=20)  # fewer, and every member with KL is still a collapsed one
     for words in (
         "POST /api/v1/runs",
         "digits-weights-0",
@@ -133,11 +132,11 @@ def test_exercises_1_and_2_sweep_compare_and_share_what_was_swept(sae: Any) -> N
         "probe",
     ):
         assert words in said
-    said = said_by(sae, "2", epochs=6)
+    said = said_by(sae, "2", epochs=20)
     assert said.count("POST /api/v1/runs") == 1
     for words in ("taking what the run", "digits-l1-kl-0@1", "digits-l1-kl-1@1", "Hoyer sparsity", "noise 0.3"):
         assert words in said
-    assert "of similar sparsity are digits-weights-" in said or "cannot be compared" in said
+    assert "of similar sparsity are digits-weights-" in said
 
 
 def test_exercise_3_marks_what_is_overcomplete(sae: Any) -> None:
