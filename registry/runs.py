@@ -15,7 +15,7 @@ from sqlalchemy import Select, exists, func, literal, select
 from sqlalchemy import delete as delete_rows
 from sqlalchemy.orm import Session, aliased
 
-from registry import artifacts, attempts, idempotency, identifiers, models, pages, sessions, transitions
+from registry import artifacts, attempts, events, idempotency, identifiers, models, pages, sessions, transitions
 from registry import metrics as curves
 from registry.clock import milliseconds, now_ms
 from registry.errors import CheckpointNotFound, NotFound, QueueFull, RunFinished, RunInUse, RunIsLive, RunNotFound
@@ -96,6 +96,7 @@ def enqueue(
     session.flush()
     session.add_all(RunInput(run_id=run.id, role=role, sha256=sha256) for role, sha256 in (inputs or {}).items())
     session.flush()
+    events.append(session, run.id, "queued", reason="created")
     return Enqueued(run, replayed=False)
 
 
@@ -125,18 +126,41 @@ def counts(session: Session) -> dict[str, int]:
 def cancel(session: Session, run_id: str, *, force: bool = False) -> Run:
     """End the run: at once if nobody works on it, else by a wish that its worker follows at the next boundary.
 
-    With `force` it ends at once in any case, and its worker finds itself fenced. Raises RunNotFound, RunFinished.
+    It takes the place of a wish to pause. With `force` the run ends at once in any case, and its worker finds itself
+    fenced. Asked again, it changes nothing. Raises RunNotFound, RunFinished.
     """
-    run = _found(session, run_id, select(Run).with_for_update())
-    if run.state in TERMINAL:
-        raise RunFinished(f"the run has {_ENDED[run.state]} already, and an ended run never changes")
+    run = _live(session, run_id)
     if run.state != "running":
-        cancelled = transitions.change(session, [Run.id == run_id], {"state": "cancelled", "finished_at": now_ms()})
-        return cancelled or run
-    if not force:
-        return transitions.write(session, run_id, run.fence, {"stop_requested": "cancel"})
-    raised = {"fence": Run.fence + 1}
-    return transitions.leave(session, run_id, run.fence, literal("cancelled"), "cancelled", values=raised)
+        return _put(session, run, "asked", {"state": "cancelled", "finished_at": now_ms()})
+    if force:
+        raised = {"fence": Run.fence + 1}
+        return transitions.leave(session, run_id, run.fence, literal("cancelled"), "cancelled", values=raised)
+    return run if run.stop_requested == "cancel" else _wish(session, run, "cancel")
+
+
+def pause(session: Session, run_id: str) -> Run:
+    """Set the run aside until it is resumed: at once if nobody works on it, else by a wish, as `cancel` does.
+
+    A wish to cancel stays. Asked again, it changes nothing. Raises RunNotFound, RunFinished.
+    """
+    run = _live(session, run_id)
+    if run.state == "queued":
+        return _put(session, run, "asked", {"state": "paused"})
+    return _wish(session, run, "pause") if run.state == "running" and run.stop_requested is None else run
+
+
+def resume(session: Session, run_id: str) -> Run:
+    """Put a paused run back into the queue, behind those that wait; a wish to pause is withdrawn.
+
+    A run that is not paused stays as it is, and so does a wish to cancel. Raises RunNotFound, RunFinished.
+    """
+    run = _live(session, run_id)
+    if run.state == "paused":
+        return _put(session, run, "resumed", {"state": "queued", "available_at": now_ms()})
+    if run.stop_requested != "pause":
+        return run
+    events.append(session, run_id, "stop_withdrawn", wish="pause")
+    return transitions.write(session, run_id, run.fence, {"stop_requested": None})
 
 
 def delete(session: Session, run_id: str) -> None:
@@ -216,6 +240,8 @@ def claim(session: Session, *, owner: str, lease_seconds: float, devices: Collec
         newest = latest_checkpoint(session, run.id)
         curves.cut(session, run.id, newest.epoch if newest else 0)
         attempts.begin(session, run, newest.epoch if newest else None)
+        told = {"attempt": run.attempt, "epoch": newest.epoch if newest else 0}
+        events.append(session, run.id, "running", reason="claimed", **told)
     return run
 
 
@@ -256,6 +282,9 @@ def record(
     else:
         transitions.write(session, run_id, fence, {"progress": progress})
     curves.append(session, run_id, metrics)
+    if metrics:  # only where they are, for there may be many: a reader takes them from the curves
+        epochs = [record.epoch for record in metrics]
+        events.append(session, run_id, "metrics", after=min(epochs) - 1, epoch=max(epochs))
 
 
 def attach_dataset(session: Session, run_id: str, fence: int, dataset_digest: str) -> None:
@@ -280,6 +309,7 @@ def add_checkpoint(session: Session, run_id: str, fence: int, *, epoch: int, sto
     row = {"fence": fence, "sha256": stored.sha256, "bytes": stored.bytes}
     statement = sessions.insert(session, Checkpoint).values(run_id=run_id, epoch=epoch, **row)
     session.execute(statement.on_conflict_do_update(index_elements=["run_id", "epoch"], set_=row))
+    events.append(session, run_id, "checkpoint", epoch=epoch, digest=stored.sha256)
 
 
 def succeed(
@@ -352,6 +382,28 @@ def _give_back(session: Session, run_id: str, fence: int, outcome: attempts.Outc
     if attempts.ended_as(session, run_id, fence, outcome):
         return get(session, run_id)
     return transitions.leave(session, run_id, fence, transitions.next_state(charged=False), outcome)
+
+
+def _put(session: Session, run: Run, reason: str, values: Mapping[str, Any]) -> Run:
+    """Take a run that nobody works on into another state; the caller has locked it."""
+    changed = transitions.change(session, [Run.id == run.id, Run.state == run.state], values)
+    assert changed is not None
+    events.append(session, changed.id, changed.state, reason=reason)
+    return changed
+
+
+def _wish(session: Session, run: Run, wish: str) -> Run:
+    """Ask the worker of a running run to stop; the caller has locked it."""
+    events.append(session, run.id, "stop_requested", wish=wish)
+    return transitions.write(session, run.id, run.fence, {"stop_requested": wish})
+
+
+def _live(session: Session, run_id: str) -> Run:
+    """The run, locked until this transaction ends. Raises RunNotFound, and RunFinished if it has ended."""
+    run = _found(session, run_id, select(Run).with_for_update())
+    if run.state in TERMINAL:
+        raise RunFinished(f"the run has {_ENDED[run.state]} already, and an ended run never changes")
+    return run
 
 
 def _found(session: Session, run_id: str, query: Select[Run]) -> Run:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, case, or_, select, update
 from sqlalchemy.orm import Session
 
-from registry import attempts
+from registry import attempts, events
 from registry.attempts import Reason
 from registry.clock import milliseconds, now_ms
 from registry.errors import Fenced
@@ -74,9 +74,9 @@ def leave(
     reason: Reason | None = None,
     values: Mapping[str, Any] | None = None,
 ) -> Run:
-    """Take a run that is held under this fence into another state, and close its attempt. Raises Fenced.
+    """Take a run that is held under this fence into another state, close its attempt and tell of it. Raises Fenced.
 
-    The attempt keeps the reason in any case, the run itself only where it ends up failed.
+    The attempt and the event keep the reason in any case, the run itself only where it ends up failed.
     """
     failed, exhausted = state == "failed", reason or _EXHAUSTED
     left = {
@@ -90,6 +90,7 @@ def leave(
     }
     run = write(session, run_id, fence, {**left, **(values or {})})
     attempts.end(session, run_id, fence, outcome, reason)
+    _tell(session, run, outcome, reason)
     return run
 
 
@@ -110,6 +111,13 @@ def back_off() -> ColumnElement[int]:
     """Milliseconds until the next attempt, by the failures so far: 10 s, doubling to 10 min, with jitter."""
     waits = {number: _wait_after(number) for number in range(MAX_FAILURES)}
     return case(waits, value=Run.failures, else_=milliseconds(MAX_BACK_OFF_SECONDS))
+
+
+def _tell(session: Session, run: Run, outcome: attempts.Outcome, reason: Reason | None) -> None:
+    code, detail = (reason.code, reason.detail) if reason else (run.error_code, run.error_detail)
+    waits = run.available_at.isoformat() if run.state == "queued" and outcome == "failed" else None
+    told = {"attempt": run.attempt, "reason": outcome, "code": code, "detail": detail, "available_at": waits}
+    events.append(session, run.id, run.state, **told)
 
 
 def _wait_after(failures: int) -> int:
