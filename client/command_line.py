@@ -43,6 +43,14 @@ def migrate() -> None:
     processes.become("registry", "migrate")
 
 
+@app.command()
+def gc(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would go.")] = False,
+) -> None:
+    """Remove old checkpoints, and files that nothing has needed for a day; says what each was."""
+    processes.become("registry", "gc", *(["--dry-run"] if dry_run else []))
+
+
 @app.command("demo")
 def demo_command(
     folder: Annotated[Path, typer.Option(help="Where the pictures and the logs go.")] = Path("demo"),

@@ -1,30 +1,68 @@
-"""`python -m registry migrate`: what an operator does to the archive itself. Starts no other room."""
+"""`python -m registry migrate`, `gc`: what an operator does to the archive itself. Starts no other room."""
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from pydantic import ValidationError
 
-from registry import schema
+from registry import collection, schema, sessions
+from registry.artifacts import DirectoryStore
+from registry.collection import Rules
 from registry.errors import RegistryError
 from registry.settings import RegistrySettings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status: 0 if it is done, 1 if it could not be, with the reason on stderr."""
-    parser = argparse.ArgumentParser(prog="python -m registry", description="Looks after the archive.")
-    commands = parser.add_subparsers(required=True, metavar="command")
-    commands.add_parser("migrate", help="make the folders, and bring the database's schema up to date")
-    parser.parse_args(arguments)
+    options = _parser().parse_args(arguments)
     try:
-        schema.upgrade(RegistrySettings())
+        options.do(RegistrySettings(), options)
     except ValidationError as error:
         faults = (f"SAE_{'_'.join(map(str, fault['loc'])).upper()}: {fault['msg']}" for fault in error.errors())
         return _complain("; ".join(faults))
     except (RegistryError, OSError) as error:
         return _complain(str(error))
     return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m registry", description="Looks after the archive.")
+    commands = parser.add_subparsers(required=True, metavar="command")
+    migrate = commands.add_parser("migrate", help="make the folders, and bring the database's schema up to date")
+    migrate.set_defaults(do=_migrate)
+    gc = commands.add_parser("gc", help="remove old checkpoints, and files that nothing needs")
+    gc.add_argument("--dry-run", action="store_true", help="only list what would go")
+    gc.set_defaults(do=_collect)
+    return parser
+
+
+def _migrate(settings: RegistrySettings, _options: argparse.Namespace) -> None:
+    schema.upgrade(settings)
+
+
+def _collect(settings: RegistrySettings, options: argparse.Namespace) -> None:
+    """A line for each file: its SHA-256, its bytes, why it goes; then the sum."""
+    rules, store = Rules(settings.keep_last, settings.unused_seconds), DirectoryStore(settings.artifacts_dir)
+    count = size = 0
+    with _current(settings) as database:
+        look = collection.survey(database, store, rules)
+        for gone in look if options.dry_run else collection.collect(database, store, rules, strays=True):
+            count, size = count + 1, size + gone.bytes
+            sys.stdout.write(f"{gone.name}  {gone.bytes:>15,}  {gone.why}\n")
+    sys.stdout.write(f"{size:,} bytes {'would be ' if options.dry_run else ''}freed: {count:,} files\n")
+
+
+@contextmanager
+def _current(settings: RegistrySettings) -> Iterator[sessions.Database]:
+    """The database, if its schema is this release's."""
+    database = sessions.open(settings)
+    try:
+        schema.require_current(database)
+        yield database
+    finally:
+        database.dispose()
 
 
 def _complain(reason: str) -> int:

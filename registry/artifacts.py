@@ -1,16 +1,21 @@
 """Blobs, named by their SHA-256, written once and never changed. Knows nothing of what is in them.
 
 A blob is durable before a row refers to it: what breaks off in between leaves an unreferenced file, never a row
-without its file. Rows are registered here; rows and files that nothing refers to are left for a collector.
+without its file. Rows are registered here; rows and files that nothing refers to are left to `collection`, which goes
+by a file's time: that of its last `put`.
 """
 
 import errno
+import fcntl
 import hashlib
 import os
 import re
 import shutil
 import stat
+import time
 import uuid
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -20,11 +25,15 @@ from sqlalchemy.orm import Session
 
 from registry import sessions
 from registry.clock import now_ms
-from registry.errors import ArtifactMissing
+from registry.errors import ArtifactMissing, StoreBusy
 from registry.tables import Artifact
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _READ_ONLY: Final = 0o444
+_UNFINISHED: Final = ".incoming-"
+_LOCK: Final = ".lock"
+_LOCK_SECONDS: Final = 5.0
+_LOOK_AGAIN_SECONDS: Final = 0.05
 
 
 @dataclass(frozen=True)
@@ -32,6 +41,14 @@ class Stored:
     """A blob that is in the store, durably."""
 
     sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Idle:
+    """A file in the store that nobody has put or written for a while: a blob by its SHA-256, or a beginning of one."""
+
+    name: str
     bytes: int
 
 
@@ -47,6 +64,12 @@ class ArtifactStore(Protocol):
     def remove(self, sha256: str) -> None:
         """Forget the blob; one that is not there is no error."""
 
+    def idle(self, seconds: float) -> Iterator[Idle]:
+        """Files that were last put or written longer ago than that."""
+
+    def clear(self, names: Collection[str], seconds: float) -> list[Idle]:
+        """Remove those of the files that are still idle; what went. Raises StoreBusy."""
+
 
 class DirectoryStore:
     """Blobs as read-only files `root/ab/<sha256>`, where `ab` are the first two digits."""
@@ -57,23 +80,26 @@ class DirectoryStore:
     def put(self, source: Path) -> Stored:
         """Adopt `source` by renaming it, or by a durable copy where it lies on another file system.
 
-        A blob that is there already stays as it is. Raises OSError if `source` is not a regular file.
+        A blob that is there already stays, but for its time, which says that it is wanted again. Raises OSError if
+        `source` is not a regular file.
         """
         stored = _measure(source)
         target = self._place(stored.sha256)
         _make_folder(target.parent)
-        if _holds(target, stored):
-            source.unlink()
-            return stored
-        source.chmod(_READ_ONLY)
-        try:
-            source.replace(target)
-        except OSError as error:
-            if error.errno != errno.EXDEV:
-                raise
-            _copy(source, target)
-            source.unlink()
-        _sync_folder(target.parent)
+        with self.steady():
+            if _holds(target, stored) and _wanted_again(target):
+                source.unlink()
+                return stored
+            source.chmod(_READ_ONLY)
+            os.utime(source)
+            try:
+                source.replace(target)
+            except OSError as error:
+                if error.errno != errno.EXDEV:
+                    raise
+                _copy(source, target)
+                source.unlink()
+            _sync_folder(target.parent)
         return stored
 
     def path(self, sha256: str) -> Path:
@@ -86,6 +112,63 @@ class DirectoryStore:
         """Delete the blob's file if it is there."""
         if _SHA256.fullmatch(sha256) is not None:
             self._place(sha256).unlink(missing_ok=True)
+
+    def idle(self, seconds: float) -> Iterator[Idle]:
+        """Blobs that were last put, and beginnings of some that were last written, longer ago than that."""
+        before = self._now() - seconds
+        for folder in sorted(self._root.glob("[0-9a-f][0-9a-f]")):
+            for place in sorted(folder.iterdir()):
+                if (found := _if_idle(place, before)) is not None:
+                    yield found
+
+    def clear(self, names: Collection[str], seconds: float) -> list[Idle]:
+        """Remove those of the files that are still idle, while nobody puts any; what went. Raises StoreBusy."""
+        if not names:
+            return []
+        with self._locked(fcntl.LOCK_EX):
+            before = self._now() - seconds
+            found = [(place, _if_idle(place, before)) for place in self._places(names)]
+            for place, idle in found:
+                if idle is not None:
+                    place.unlink()
+            return [idle for _, idle in found if idle is not None]
+
+    @contextmanager
+    def steady(self) -> Iterator[None]:
+        """Nothing is cleared during the block. Raises StoreBusy if clearing does not come to its end."""
+        with self._locked(fcntl.LOCK_SH):
+            yield
+
+    @contextmanager
+    def _locked(self, kind: int) -> Iterator[None]:
+        """Bounded, because a lock that one host forgot on shared storage must not stop the others for ever."""
+        self._root.mkdir(parents=True, exist_ok=True)
+        deadline = time.monotonic() + _LOCK_SECONDS
+        with (self._root / _LOCK).open("a") as held:
+            while True:
+                try:
+                    fcntl.flock(held, kind | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() > deadline:
+                        raise StoreBusy("the artifact store is being copied or cleared; try again shortly") from None
+                    time.sleep(_LOOK_AGAIN_SECONDS)
+            yield
+
+    def _now(self) -> float:
+        """By the clock of the file system, which may be another machine's."""
+        lock = self._root / _LOCK
+        self._root.mkdir(parents=True, exist_ok=True)
+        lock.touch()
+        return lock.stat().st_mtime
+
+    def _places(self, names: Iterable[str]) -> Iterator[Path]:
+        """Where blobs are, and beginnings of blobs, which lie in any of the folders."""
+        for name in names:
+            if _SHA256.fullmatch(name) is not None:
+                yield self._place(name)
+            elif name.startswith(_UNFINISHED):
+                yield from self._root.glob(f"[0-9a-f][0-9a-f]/{name}")
 
     def _place(self, sha256: str) -> Path:
         return self._root / sha256[:2] / sha256
@@ -100,11 +183,18 @@ def register(session: Session, stored: Stored) -> None:
 
 def bytes_in_use(session: Session) -> int:
     """What the blobs take to which something refers; those that nothing needs any more wait for a collector."""
-    used = union(*(select(column) for column in _references()))
+    used = union(*(select(column) for column in references()))
     return int(session.scalar(select(func.coalesce(func.sum(Artifact.bytes), 0)).where(Artifact.sha256.in_(used))) or 0)
 
 
-def _references() -> list[Column[Any]]:
+def freed(session: Session, digests: Collection[str]) -> int:
+    """What those of the blobs take to which nothing refers any more."""
+    unused = [Artifact.sha256.not_in(select(column)) for column in references()]
+    size = select(func.coalesce(func.sum(Artifact.bytes), 0)).where(Artifact.sha256.in_(digests), *unused)
+    return int(session.scalar(size) or 0)
+
+
+def references() -> list[Column[Any]]:
     """Every column that names a blob, as the schema knows them."""
     keys = [key for table in Artifact.metadata.sorted_tables for key in table.foreign_keys]
     return [key.parent for key in keys if key.column.table is Artifact.__table__]
@@ -126,8 +216,28 @@ def _holds(target: Path, stored: Stored) -> bool:
     return target.is_file() and target.stat().st_size == stored.bytes
 
 
+def _if_idle(place: Path, before: float) -> Idle | None:
+    """The file, if it is one of the store's, is there and was last put or written before that time."""
+    if _SHA256.fullmatch(place.name) is None and not place.name.startswith(_UNFINISHED):
+        return None
+    try:
+        facts = place.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+    return Idle(place.name, facts.st_size) if stat.S_ISREG(facts.st_mode) and facts.st_mtime < before else None
+
+
+def _wanted_again(target: Path) -> bool:
+    """Renew the file's time; a file of another user's, to whom that is left, is replaced by ours instead."""
+    try:
+        os.utime(target)
+    except PermissionError:
+        return False
+    return True
+
+
 def _copy(source: Path, target: Path) -> None:
-    temporary = target.with_name(f".incoming-{uuid.uuid4().hex}")
+    temporary = target.with_name(f"{_UNFINISHED}{uuid.uuid4().hex}")
     try:
         shutil.copyfile(source, temporary)
         temporary.chmod(_READ_ONLY)

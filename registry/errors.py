@@ -9,6 +9,8 @@ RegistryError
 +- QueueFull             as many runs wait as may
 +- Fenced                the run was taken from this worker: stop, and write nothing more
 +- ArtifactMissing       the blob is not, or no longer, in the store
++- StoreBusy             the store is being copied or cleared
++- BackupFailed          nothing was copied; the reason says what to do
 +- DatabaseUnavailable   the database did not answer in time
 +- UnsuitableDatabase    NetworkFileSystem
 +- SchemaError           SchemaMissing, SchemaTooOld, SchemaTooNew, MigrationFailed
@@ -121,6 +123,16 @@ class Fenced(RegistryError):
 
 class ArtifactMissing(RegistryError):
     """The blob is not, or no longer, in the store."""
+
+
+class StoreBusy(RegistryError):
+    """The store of artifacts is being copied or cleared by somebody else, and did not become free in time."""
+
+    may_pass: ClassVar[bool] = True
+
+
+class BackupFailed(RegistryError):
+    """A backup was not made, and nothing of it was left."""
 
 
 class DatabaseUnavailable(RegistryError):

@@ -30,6 +30,13 @@ class RegistrySettings(BaseSettings):
         description="`postgresql://...` or `sqlite:///...`; an SQLite file in the data folder if unset.",
     )
 
+    keep_last: int = Field(
+        2, ge=0, le=1_000_000, description="Newest checkpoints of an unfinished run that are kept; 0 keeps all."
+    )
+    unused_seconds: float = Field(
+        86_400, ge=7200, le=366 * 86_400, description="How long a file is kept that nothing needs."
+    )
+
     @field_validator("data_dir")
     @classmethod
     def _absolute(cls, folder: Path) -> Path:

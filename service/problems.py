@@ -120,6 +120,8 @@ STATUSES: Final[Mapping[type[Exception], int]] = MappingProxyType(
         archive.QueueFull: 503,
         archive.Fenced: 500,
         archive.ArtifactMissing: 500,
+        archive.StoreBusy: 503,
+        archive.BackupFailed: 500,
         archive.DatabaseUnavailable: 503,
         archive.UnsuitableDatabase: 500,
         archive.NetworkFileSystem: 500,

@@ -7,7 +7,7 @@ import math
 import queue
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, cast
@@ -15,7 +15,7 @@ from typing import Final, cast
 import structlog
 from sqlalchemy.orm import Session
 
-from registry import datasets, errors, models, runs
+from registry import collection, datasets, errors, models, runs
 from registry.artifacts import ArtifactStore, Stored
 from registry.metrics import MetricRecord
 from registry.sessions import Database
@@ -34,6 +34,8 @@ TICK_SECONDS: Final = 0.2
 
 EXIT_SECONDS: Final = 10.0
 """How long a trainer may take to end after its last message."""
+
+_URGENCY: Final[Mapping[messages.Wish, int]] = {"pause": 0, "release": 1, "cancel": 2}
 
 Ending = messages.Result | messages.Stopped | messages.Error
 
@@ -188,10 +190,13 @@ class Attempt:
 
     def _on_checkpoint(self, checkpoint: messages.Checkpoint) -> None:
         stored = self._adopt(checkpoint)
-        run = self._run
-        self._ledger.note(
-            lambda session: runs.add_checkpoint(session, run.id, run.fence, epoch=checkpoint.epoch, stored=stored)
-        )
+        run, keep_last = self._run, self._rooms.settings.keep_last
+
+        def commit(session: Session) -> None:
+            runs.add_checkpoint(session, run.id, run.fence, epoch=checkpoint.epoch, stored=stored)
+            collection.prune(session, run.id, keep_last)
+
+        self._ledger.note(commit)
         self._log.info("checkpoint_kept", epoch=checkpoint.epoch, bytes=stored.bytes)
 
     def _on_result(self, result: messages.Result) -> None:
@@ -231,11 +236,17 @@ class Attempt:
                 self._ask_to_stop(cast(messages.Wish, wish))  # the table's CHECK allows no other
 
     def _ask_to_stop(self, wish: messages.Wish) -> None:
-        if self._wish is None and self._trainer is not None:
-            self._wish = wish
+        """Pass a wish on, unless one that is at least as urgent was passed on before.
+
+        A pause has time until the epoch is done, for nothing of it shall be lost; the others end with the grace.
+        """
+        if self._trainer is None or (self._wish is not None and _URGENCY[wish] <= _URGENCY[self._wish]):
+            return
+        self._wish = wish
+        if wish != "pause":
             self._kill_at = min(self._kill_at, time.monotonic() + self._rooms.settings.grace_seconds)
-            self._trainer.send(messages.Stop(wish=wish))
-            self._log.info("trainer_asked_to_stop", wish=wish)
+        self._trainer.send(messages.Stop(wish=wish))
+        self._log.info("trainer_asked_to_stop", wish=wish)
 
     def _adopt(self, file: messages.File) -> Stored:
         """Take a finished file over into the store. Raises FileChanged if it is not the one that was reported."""
@@ -275,7 +286,7 @@ class Attempt:
             return lambda session: runs.succeed(
                 session, run_id, fence, result=result, outputs=outputs, publish=publications
             )
-        if self._wish in ("cancel", "pause"):
+        if self._wish == "cancel" or (self._wish == "pause" and not isinstance(ending, messages.Error)):
             return lambda session: runs.acknowledge_stop(session, run_id, fence)
         if ending is None and self._wish is None:
             assert self._returncode is not None

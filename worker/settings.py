@@ -20,6 +20,9 @@ class WorkerSettings(RegistrySettings):
     reap_seconds: float = Field(15, gt=0, le=600, description="How often runs of lost workers are put back.")
     grace_seconds: float = Field(30, ge=0, description="How long a trainer may take to stop before it is killed.")
     checkpoint_seconds: float = Field(30, ge=0, description="Least time between two checkpoints of a run.")
+    collect_seconds: float = Field(
+        3600, gt=0, le=7 * 86_400, description="How often what nothing needs is removed from the archive."
+    )
     stall_seconds: float = Field(600, gt=0, description="A trainer that says nothing for so long is killed.")
     exit_when_idle: bool = Field(False, description="End when no run is left to claim, instead of waiting for one.")
 

@@ -6,15 +6,17 @@ One run at a time; the trainer is a process of its own (see attempt), so nothing
 import os
 import socket
 import time
+from collections.abc import Iterator
 from typing import Final
 
 import structlog
 
-from registry import errors, identifiers, runs, sessions, workers
+from registry import collection, errors, identifiers, runs, sessions, workers
 from registry.artifacts import DirectoryStore
 from registry.tables import Run
 from worker import identity
 from worker.attempt import Attempt, Rooms
+from worker.collector import Collector
 from worker.devices import Devices
 from worker.drain import Drain
 from worker.settings import WorkerSettings
@@ -61,7 +63,7 @@ class Supervisor:
             seconds=self._settings.reap_seconds,
         )
         try:
-            with upkeep:
+            with upkeep, Collector(self._collect, self._settings.collect_seconds):
                 self._work()
         finally:
             self._rooms.devices.close()
@@ -93,6 +95,10 @@ class Supervisor:
             return None
         with self._rooms.database.write() as session:
             return runs.claim(session, owner=self._id, lease_seconds=self._settings.lease_seconds, devices=devices)
+
+    def _collect(self) -> Iterator[collection.Gone]:
+        rules = collection.Rules(keep_last=self._settings.keep_last, seconds=self._settings.unused_seconds)
+        return collection.collect(self._rooms.database, self._rooms.artifacts, rules)
 
     def _describe(self) -> workers.Identity:
         devices = self._rooms.devices

@@ -1,0 +1,314 @@
+"""What nothing needs goes, and nothing else does, whoever puts, publishes and deletes at the same time."""
+
+import os
+import random
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+
+from registry import analyses, artifacts, collection, datasets, models, runs, tables
+from registry.artifacts import DirectoryStore, Stored
+from registry.collection import Rules
+from registry.errors import StoreBusy, UnsuitableDatabase
+from registry.metrics import MetricRecord
+from registry.settings import RegistrySettings
+from registry.tables import Artifact, Run
+
+DAY = 86_400.0
+RULES = Rules(keep_last=2, seconds=DAY)
+FACTS = datasets.Facts("images", (1, 8, 8), 64, 80, 20)
+
+
+@pytest.fixture
+def store(settings: RegistrySettings) -> DirectoryStore:
+    return DirectoryStore(settings.artifacts_dir)
+
+
+@pytest.fixture
+def put(store: DirectoryStore, tmp_path: Path) -> Callable[[str], Stored]:
+    def put(content: str) -> Stored:
+        source = tmp_path / f"source-{threading.get_ident()}"
+        source.write_text(content)
+        return store.put(source)
+
+    return put
+
+
+def age(desk: Any, store: DirectoryStore, seconds: float = DAY + 60) -> None:
+    """Let everything have been wanted last so long ago."""
+    long_ago = artifacts.now_ms() - round(seconds * 1000)
+    desk.do(lambda session: session.execute(update(Artifact).values(touched_at=long_ago)))
+    for file in blobs(store):
+        made = file.stat().st_mtime - seconds
+        os.utime(file, (made, made))
+
+
+def blobs(store: DirectoryStore) -> list[Path]:
+    return sorted(store._root.glob("[0-9a-f][0-9a-f]/*"))
+
+
+def rows(desk: Any) -> set[str]:
+    return set(desk.see(lambda session: session.scalars(select(Artifact.sha256)).all()))
+
+
+def collected(desk: Any, store: DirectoryStore, rules: Rules = RULES) -> dict[str, str]:
+    """What a survey finds and a collection then removes."""
+    found = {gone.name: gone.why for gone in collection.survey(desk.database, store, rules)}
+    gone = {gone.name: gone.why for gone in collection.collect(desk.database, store, rules, strays=True)}
+    assert gone == found
+    return gone
+
+
+def checkpoint(desk: Any, put: Callable[[str], Stored], run: Run, epoch: int, mse: float | None) -> Stored:
+    stored = put(f"{run.id} {epoch}")
+    if mse is not None:
+        record = [MetricRecord(0, epoch, {"test_mse": mse}), MetricRecord(1, epoch, {"test_mse": 9.0})]
+        desk.do(runs.record, run.id, run.fence, metrics=record)
+    desk.do(runs.add_checkpoint, run.id, run.fence, epoch=epoch, stored=stored)
+    return stored
+
+
+def epochs(desk: Any, run: Run) -> list[int]:
+    return [row.epoch for row in desk.see(runs.checkpoints, run.id)]
+
+
+# --- blobs and files -------------------------------------------------------------------------------------------------
+
+
+def test_every_table_that_names_a_blob_holds_it(desk: Any, store: DirectoryStore, put: Callable[[str], Stored]) -> None:
+    names = ("dataset", "input", "checkpoint", "output", "weights", "analysis", "unused")
+    made = {name: put(name) for name in names}
+    for stored in made.values():
+        desk.do(artifacts.register, stored)
+    desk.do(datasets.enter, name="digits", stored=made["dataset"], facts=FACTS)
+    run = desk.running()
+    desk.do(runs.attach_dataset, run.id, run.fence, made["input"].sha256)
+    desk.do(runs.add_checkpoint, run.id, run.fence, epoch=1, stored=made["checkpoint"])
+    version = models.Publication("model", {}, 1, {"mse": 0.5}, made["weights"], "digits", made["dataset"].sha256)
+    outputs = [runs.Output("atoms", 0, made["output"])]
+    desk.do(runs.succeed, run.id, run.fence, result={"mse": 0.5}, outputs=outputs, publish=[version])
+    desk.do(analyses.keep, "0" * 64, "probe", made["analysis"])
+    age(desk, store)
+    assert collected(desk, store) == {made["unused"].sha256: collection.UNUSED}
+    left = {stored.sha256 for name, stored in made.items() if name != "unused"}
+    assert rows(desk) == {file.name for file in blobs(store)} == left
+
+
+def test_the_tables_that_name_a_blob_are_those_of_the_schema() -> None:
+    named = {str(column) for column in artifacts.references()}
+    assert named == {
+        "analyses.sha256",
+        "checkpoints.sha256",
+        "datasets.digest",
+        "model_versions.dataset_digest",
+        "model_versions.digest",
+        "run_inputs.sha256",
+        "run_outputs.sha256",
+    }, "a new table that names a blob: the test above must hold one by it, too"
+    digests = {
+        str(column)
+        for table in tables.Base.metadata.sorted_tables
+        for column in table.columns
+        if getattr(column.type, "length", None) == 64 and table is not Artifact.__table__
+    }
+    assert digests - named == {"analyses.key", "idempotency_keys.request_sha256", "runs.dataset_digest"}, (
+        "digests of something else, and what an ended run remembers without holding it"
+    )
+
+
+def test_what_was_wanted_today_stays(desk: Any, store: DirectoryStore, put: Callable[[str], Stored]) -> None:
+    known, stray = put("known"), put("stray")
+    desk.do(artifacts.register, known)
+    assert collected(desk, store) == {}
+    age(desk, store, DAY - 60)
+    assert collected(desk, store) == {}
+    age(desk, store)
+    desk.do(artifacts.register, known)
+    put("stray")
+    assert collected(desk, store) == {}, "registered and put again"
+    age(desk, store)
+    assert collected(desk, store) == {known.sha256: collection.UNUSED, stray.sha256: collection.STRAY}
+    assert (rows(desk), blobs(store)) == (set(), [])
+
+
+def test_a_file_outlives_its_row_while_somebody_puts_it_again(
+    desk: Any, store: DirectoryStore, put: Callable[[str], Stored]
+) -> None:
+    stored = put("wanted again")
+    desk.do(artifacts.register, stored)
+    age(desk, store)
+    put("wanted again")
+    assert list(collection.collect(desk.database, store, RULES, strays=True)) == []
+    assert rows(desk) == set()
+    desk.do(datasets.enter, name="digits", stored=stored, facts=FACTS)
+    age(desk, store)
+    assert collected(desk, store) == {}
+    assert store.path(stored.sha256).read_text() == "wanted again"
+
+
+def test_strays_are_left_to_the_operator_and_beginnings_of_dead_writers_are_strays(
+    desk: Any, store: DirectoryStore, put: Callable[[str], Stored]
+) -> None:
+    desk.do(datasets.enter, name="digits", stored=put("held"), facts=FACTS)
+    stray = put("stray")
+    folder = store.path(stray.sha256).parent
+    (folder / ".incoming-0123").write_text("half")
+    (folder / "README").write_text("not ours")
+    age(desk, store)
+    assert list(collection.collect(desk.database, store, RULES)) == []
+    assert collected(desk, store) == {stray.sha256: collection.STRAY, ".incoming-0123": collection.STRAY}
+    assert (folder / "README").exists()
+
+
+def test_a_database_that_knows_no_file_clears_no_store(
+    desk: Any, store: DirectoryStore, put: Callable[[str], Stored]
+) -> None:
+    put("another database's")
+    age(desk, store)
+    for look in (collection.survey, collection.collect):
+        with pytest.raises(UnsuitableDatabase):
+            list(look(desk.database, store, RULES, **({"strays": True} if look is collection.collect else {})))
+    assert len(blobs(store)) == 1
+
+
+def test_nothing_is_cleared_while_the_store_is_being_copied(
+    desk: Any, store: DirectoryStore, put: Callable[[str], Stored], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(artifacts, "_LOCK_SECONDS", 0.0)
+    stored = put("unused")
+    desk.do(artifacts.register, stored)
+    age(desk, store)
+    with store.steady():
+        put("meanwhile")
+        with pytest.raises(StoreBusy):
+            list(collection.collect(desk.database, store, RULES))
+    assert store.path(stored.sha256).exists()
+
+
+# --- checkpoints -----------------------------------------------------------------------------------------------------
+
+
+def test_a_run_keeps_its_newest_checkpoints_and_its_best(desk: Any, put: Callable[[str], Stored]) -> None:
+    run = desk.running()
+    for epoch, mse in enumerate((0.9, 0.2, 0.5, 0.3, 0.4), start=1):
+        checkpoint(desk, put, run, epoch, mse)
+    assert desk.do(collection.prune, run.id, 0) == []
+    assert desk.do(collection.prune, run.id, 9) == []
+    assert desk.do(collection.prune, run.id, 2) == [desk.blob(f"{run.id} {epoch}").sha256 for epoch in (1, 3)]
+    assert epochs(desk, run) == [2, 4, 5]
+    desk.fail(run, may_pass=False)
+    desk.do(collection.prune, run.id, 2)
+    assert epochs(desk, run) == [2, 5], "ended: the last and the best"
+
+
+def test_without_figures_the_newest_is_the_best(desk: Any, put: Callable[[str], Stored]) -> None:
+    run = desk.running()
+    for epoch in (1, 2, 3):
+        checkpoint(desk, put, run, epoch, None)
+    desk.do(collection.prune, run.id, 1)
+    assert epochs(desk, run) == [3]
+
+
+def test_a_checkpoint_that_two_runs_share_goes_with_the_second(
+    desk: Any, store: DirectoryStore, put: Callable[[str], Stored]
+) -> None:
+    first = desk.running()
+    shared, *_ = [checkpoint(desk, put, first, epoch, 1 / epoch) for epoch in (1, 2, 3)]
+    second = desk.running()
+    desk.do(runs.add_checkpoint, second.id, second.fence, epoch=1, stored=put(f"{first.id} 1"))
+    age(desk, store)
+    assert collected(desk, store) == {}
+    assert (epochs(desk, first), epochs(desk, second)) == ([2, 3], [1])
+    for epoch in (2, 3):
+        checkpoint(desk, put, second, epoch, float(epoch))
+    age(desk, store)
+    assert set(collected(desk, store)) == {shared.sha256}
+    assert epochs(desk, second) == [2, 3]
+
+
+def test_a_young_blob_of_an_old_checkpoint_waits_for_its_time(
+    desk: Any, store: DirectoryStore, put: Callable[[str], Stored]
+) -> None:
+    run = desk.running()
+    made = [checkpoint(desk, put, run, epoch, 1 / epoch) for epoch in (1, 2, 3)]
+    assert collected(desk, store) == {}
+    assert epochs(desk, run) == [2, 3]
+    age(desk, store)
+    assert set(collected(desk, store)) == {made[0].sha256}
+
+
+# --- all at once -----------------------------------------------------------------------------------------------------
+
+
+def test_collectors_and_writers_at_the_same_time_leave_every_row_its_file(
+    desk: Any, store: DirectoryStore, put: Callable[[str], Stored]
+) -> None:
+    """Each writer has few contents: it puts, names, forgets and ages them, and then puts the same ones again."""
+    anchor = put("anchor")
+    desk.do(datasets.enter, name="anchor", stored=anchor, facts=FACTS)
+    made = {seed: desk.published(f"first-{seed}") for seed in (1, 3)}
+    failures: list[BaseException] = []
+    done = threading.Event()
+
+    def enter(seed: int, stored: Stored) -> str:
+        desk.do(datasets.enter, name=f"set-{seed}", stored=stored, facts=FACTS)
+        return desk.see(datasets.get, f"set-{seed}").digest
+
+    def publish(seed: int, stored: Stored) -> str:
+        publication = models.Publication(f"model-{seed}", {}, 1, {}, stored, "anchor", anchor.sha256, member=1)
+        desk.do(models.publish, made[seed].id, publication)
+        return desk.see(models.resolve, f"model-{seed}").digest
+
+    def forget(seed: int) -> None:
+        if seed in made:
+            version = desk.see(models.resolve, f"model-{seed}")
+            desk.do(models.delete_version, version.name, version.version)
+        else:
+            desk.do(datasets.delete, f"set-{seed}")
+
+    def write(seed: int) -> None:
+        draw = random.Random(seed)
+        for _ in range(20):
+            stored = put(f"content {seed} {draw.randrange(2)}")
+            digest = publish(seed, stored) if seed in made else enter(seed, stored)
+            assert store.path(digest).read_text().startswith(f"content {seed}")
+            forget(seed)
+            os.utime(store.path(digest), (1, 1))
+            wanted = update(Artifact).where(Artifact.sha256 == digest)
+            desk.do(lambda session, wanted=wanted: session.execute(wanted.values(touched_at=_LONG_AGO)))
+
+    def clear() -> None:
+        while not done.is_set():
+            cleared.extend(collection.collect(desk.database, store, RULES, strays=True))
+
+    def watched(work: Callable[..., None], *arguments: Any) -> None:
+        try:
+            work(*arguments)
+        except Exception as error:
+            failures.append(error)
+
+    cleared: list[collection.Gone] = []
+    clearers = [threading.Thread(target=watched, args=(clear,)) for _ in range(2)]
+    writers = [threading.Thread(target=watched, args=(write, seed)) for seed in range(4)]
+    for thread in clearers + writers:
+        thread.start()
+    for thread in writers:
+        thread.join()
+    done.set()
+    for thread in clearers:
+        thread.join()
+    assert failures == []
+    assert len(cleared) > 10, "they met"
+    desk.do(datasets.delete, "anchor")
+    desk.do(lambda session: session.execute(update(Artifact).values(touched_at=_LONG_AGO)))
+    collected(desk, store)
+    held = {version.digest for version in (desk.see(models.resolve, f"first-{seed}") for seed in made)}
+    assert held <= rows(desk), "what is named stays"
+
+
+_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)

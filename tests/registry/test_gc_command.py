@@ -1,0 +1,62 @@
+"""`python -m registry gc` on a real archive: what it says, and that a dry run changes nothing."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from registry import artifacts, datasets, runs
+from registry.__main__ import main
+from registry.settings import RegistrySettings
+from registry.tables import Artifact
+
+FACTS = datasets.Facts("images", (1, 8, 8), 64, 80, 20)
+
+
+def test_a_dry_run_lists_what_the_next_one_removes(
+    desk: Any, settings: RegistrySettings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SAE_DATA_DIR", str(settings.data_dir))
+    monkeypatch.setenv("SAE_KEEP_LAST", "1")
+    if settings.database_url:
+        monkeypatch.setenv("SAE_DATABASE_URL", settings.database_url)
+    store = artifacts.DirectoryStore(settings.artifacts_dir)
+    made = [_put(store, settings.data_dir, content) for content in ("one", "two", "three", "stray", "dataset")]
+    run = desk.running()
+    for epoch, stored in enumerate(made[:3], start=1):
+        desk.do(runs.add_checkpoint, run.id, run.fence, epoch=epoch, stored=stored)
+    desk.do(datasets.enter, name="digits", stored=made[4], facts=FACTS)
+    desk.do(lambda session: session.execute(update(Artifact).values(touched_at=run.created_at.replace(year=2000))))
+    for stored in made:
+        os.utime(store.path(stored.sha256), (1, 1))
+
+    assert main(["gc", "--dry-run"]) == 0
+    listed = capsys.readouterr().out.splitlines()
+    assert listed[-1] == "11 bytes would be freed: 3 files"
+    assert {line.split()[0] for line in listed[:-1]} == {made[0].sha256, made[1].sha256, made[3].sha256}
+    assert f"the checkpoint after epoch 2 of the run {run.id}" in "\n".join(listed)
+    assert [store.path(stored.sha256).exists() for stored in made] == [True] * 5
+    assert len(desk.see(runs.checkpoints, run.id)) == 3
+
+    assert main(["gc"]) == 0
+    assert sorted(capsys.readouterr().out.splitlines()[:-1]) == sorted(listed[:-1])
+    assert [row.epoch for row in desk.see(runs.checkpoints, run.id)] == [3]
+    assert main(["gc"]) == 0
+    assert capsys.readouterr().out == "0 bytes freed: 0 files\n"
+
+
+def test_it_asks_for_a_schema(empty: RegistrySettings, capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
+    monkeypatch.setenv("SAE_DATA_DIR", str(empty.data_dir))
+    if empty.database_url:
+        monkeypatch.setenv("SAE_DATABASE_URL", empty.database_url)
+    assert main(["gc"]) == 1
+    assert "python -m registry migrate" in capsys.readouterr().err
+    assert not empty.artifacts_dir.exists()
+
+
+def _put(store: artifacts.DirectoryStore, folder: Path, content: str) -> artifacts.Stored:
+    source = folder / "source"
+    source.write_text(content)
+    return store.put(source)
