@@ -75,10 +75,11 @@ def page(session: Session, *, limit: int, cursor: str | None = None) -> pages.Pa
     return pages.newest_first(session, select(Dataset), Dataset.id, limit=limit, cursor=cursor)
 
 
-def delete(session: Session, name: str) -> None:
+def delete(session: Session, name: str) -> int:
     """Forget the dataset. Raises DatasetNotFound, and DatasetInUse while something needs it.
 
-    Its blob loses its last references here, but row and file stay until a collector removes them.
+    Its blob loses its last references here, but row and file stay until a collector removes them; the answer is its
+    bytes, or 0 where it goes by another name, too.
     """
     dataset = _found(session, name, select(Dataset).with_for_update())
     if session.scalar(select(exists().where(Run.dataset_name == name, Run.state.in_(LIVE)))):
@@ -89,6 +90,7 @@ def delete(session: Session, name: str) -> None:
     session.delete(dataset)
     session.flush()
     _unpin(session, dataset.digest)
+    return artifacts.freed(session, [dataset.digest])
 
 
 def _found(session: Session, name: str, query: Select[Dataset]) -> Dataset:

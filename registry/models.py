@@ -23,7 +23,7 @@ from registry.errors import (
     VersionNotFound,
     shown,
 )
-from registry.tables import Alias, Model, ModelVersion, Run, RunOutput
+from registry.tables import TERMINAL, Alias, Model, ModelVersion, Run, RunInput, RunOutput
 
 RESERVED_NAMES: Final = frozenset({"stats"})
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
@@ -136,10 +136,11 @@ def delete_alias(session: Session, name: str, alias: str) -> None:
         raise AliasNotFound(f"the model {shown(name)} has no alias {shown(alias)}")
 
 
-def delete_version(session: Session, name: str, version: int) -> None:
+def delete_version(session: Session, name: str, version: int) -> int:
     """Forget the version; its number is not given again. Raises ModelNotFound, VersionNotFound, VersionInUse.
 
-    Weights lose their last references here, but row and file stay until a collector removes them.
+    Weights lose their last references here, but row and file stay until a collector removes them; the answer is their
+    bytes. They are kept, and the answer is 0, while an unfinished run reads them or another version has the same.
     """
     found = _one(session, _numbered(name, version).with_for_update(), name, str(version))
     if found.aliases:
@@ -156,6 +157,16 @@ def delete_version(session: Session, name: str, version: int) -> None:
     )
     session.delete(found)
     session.flush()
+    _unpin(session, found.digest)
+    return artifacts.freed(session, [found.digest])
+
+
+def _unpin(session: Session, digest: str) -> None:
+    """Ended runs that have read the weights no longer keep them; unless another version has the same."""
+    ended = select(Run.id).where(Run.state.in_(TERMINAL))
+    read = delete_rows(RunInput).where(RunInput.role == "model", RunInput.sha256 == digest, RunInput.run_id.in_(ended))
+    if session.scalar(select(ModelVersion.id).where(ModelVersion.digest == digest).limit(1)) is None:
+        session.execute(read)
 
 
 def _next_number(session: Session, name: str) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Select, exists, func, literal, select
+from sqlalchemy import Select, exists, func, literal, select, union
 from sqlalchemy import delete as delete_rows
 from sqlalchemy.orm import Session, aliased
 
@@ -163,20 +163,24 @@ def resume(session: Session, run_id: str) -> Run:
     return transitions.write(session, run_id, run.fence, {"stop_requested": None})
 
 
-def delete(session: Session, run_id: str) -> None:
+def delete(session: Session, run_id: str) -> int:
     """Forget an ended run and all that was recorded of it. Raises RunNotFound, RunIsLive, RunInUse.
 
-    Its blobs lose their references here, but rows and files stay until a collector removes them.
+    Its blobs lose their references here, but rows and files stay until a collector removes them; the answer is the
+    bytes of those that nothing else needs.
     """
     run = _found(session, run_id, select(Run).with_for_update())
     if run.state in LIVE:
         raise RunIsLive(f"the run is {run.state}: cancel it, and delete it when it has ended")
     if session.scalar(select(exists().where(ModelVersion.run_id == run_id))):
         raise RunInUse("a model version comes from this run: delete that first")
+    named = union(*(select(table.sha256).where(table.run_id == run_id) for table in (Checkpoint, RunInput, RunOutput)))
+    digests = session.scalars(named).all()
     for table in (IdempotencyKey, RunEvent, RunMetric, Checkpoint, RunInput, RunOutput, Attempt):
         session.execute(delete_rows(table).where(table.run_id == run_id))
     session.delete(run)
     session.flush()
+    return artifacts.freed(session, digests)
 
 
 def checkpoints(session: Session, run_id: str) -> list[Checkpoint]:

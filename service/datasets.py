@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from registry import datasets as registered
 from registry import tables
 from registry.errors import DatasetExists, DatasetNotFound
-from service import inputs, png, problems, reception, representations, space
+from service import freed, inputs, png, problems, reception, representations, space
 from service.dependencies import Rooms, RoomsDep
 from service.errors import Fault, InvalidRequest, NameReserved
 from service.pages import MAX_PAGE, Cursor, Limit, NextCursor
@@ -134,11 +134,16 @@ def get_dataset(rooms: RoomsDep, name: Name) -> DatasetAnswer:
             raise
 
 
-@router.delete("/datasets/{name}", status_code=204, summary="Remove a dataset", responses=problems.responses(404, 409))
-def delete_dataset(rooms: RoomsDep, name: Name) -> None:
+@router.delete(
+    "/datasets/{name}",
+    status_code=204,
+    summary="Remove a dataset",
+    responses={**freed.DOCUMENTED, **problems.responses(404, 409)},
+)
+def delete_dataset(rooms: RoomsDep, name: Name, response: Response) -> None:
     """Remove a dataset that no unfinished run names and on which no model was trained; 409 otherwise."""
     with rooms.database.write() as session:
-        registered.delete(session, name)
+        freed.say(response, registered.delete(session, name))
 
 
 @router.post(

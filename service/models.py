@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from registry import models
 from registry.tables import ModelVersion
-from service import files, problems
+from service import files, freed, problems
 from service.dependencies import Rooms, RoomsDep
 from service.errors import Fault, InvalidRequest
 from service.pages import Cursor, Limit, NextCursor
@@ -129,20 +129,21 @@ def get_model(chosen: ChosenDep) -> ModelAnswer:
     "/models/{model}",
     summary="Delete a version",
     status_code=204,
-    responses=problems.responses(404, 409),
+    responses={**freed.DOCUMENTED, **problems.responses(404, 409)},
 )
 def delete_model(
     model: Annotated[
         str, Path(max_length=128, description="`name@3`: a version, and not an alias.", examples=["digits-kl@1"])
     ],
     rooms: RoomsDep,
+    response: Response,
 ) -> None:
     """Delete one version. It must be named by its number, and no alias may point to it (409)."""
     if not _PINNED.fullmatch(model):
         raise InvalidRequest("a version is deleted by its number: expected `name@3`, got no number")
     name, _, version = model.partition("@")
     with rooms.database.write() as session:
-        models.delete_version(session, name, int(version))
+        freed.say(response, models.delete_version(session, name, int(version)))
 
 
 @router.put(

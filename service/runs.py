@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from registry import datasets, models, runs, tables
 from registry.errors import DatasetNotFound, InvalidRequest
-from service import files, problems, space
+from service import files, freed, problems, space
 from service.dependencies import RoomsDep
 from service.errors import Fault, SpecRefused, UnknownDataset
 from service.pages import MAX_PAGE, Cursor, Limit, NextCursor
@@ -207,12 +207,17 @@ def get_run(rooms: RoomsDep, run_id: RunId) -> RunAnswer:
         return _answer(runs.get(session, run_id))
 
 
-@router.delete("/runs/{run_id}", status_code=204, summary="Forget a run", responses=problems.responses(404, 409))
-def delete_run(rooms: RoomsDep, run_id: RunId) -> None:
+@router.delete(
+    "/runs/{run_id}",
+    status_code=204,
+    summary="Forget a run",
+    responses={**freed.DOCUMENTED, **problems.responses(404, 409)},
+)
+def delete_run(rooms: RoomsDep, run_id: RunId, response: Response) -> None:
     """Forget an ended run with its curves and checkpoints. A run that has not ended is 409, as is one whose model
     is still there."""
     with rooms.database.write() as session:
-        runs.delete(session, run_id)
+        freed.say(response, runs.delete(session, run_id))
 
 
 @router.post("/runs/{run_id}/cancel", summary="Cancel a run", responses=problems.responses(404, 409))
@@ -224,6 +229,22 @@ def cancel_run(
     """A queued run is cancelled at once; a running one stops at the next safe place, or at once with `force`."""
     with rooms.database.write() as session:
         return _answer(runs.cancel(session, run_id, force=wish is not None and wish.force))
+
+
+@router.post("/runs/{run_id}/pause", summary="Set a run aside", responses=problems.responses(404, 409))
+def pause_run(rooms: RoomsDep, run_id: RunId) -> RunAnswer:
+    """A queued run is paused at once; a running one with a checkpoint when its epoch is done, which `stop_requested`
+    says until then. A wish to cancel stays. Asked again, it changes nothing."""
+    with rooms.database.write() as session:
+        return _answer(runs.pause(session, run_id))
+
+
+@router.post("/runs/{run_id}/resume", summary="Let a paused run go on", responses=problems.responses(404, 409))
+def resume_run(rooms: RoomsDep, run_id: RunId) -> RunAnswer:
+    """The run waits in the queue again and goes on from its last checkpoint; of a running one, a wish to pause is
+    withdrawn. A run that is not paused stays as it is."""
+    with rooms.database.write() as session:
+        return _answer(runs.resume(session, run_id))
 
 
 @router.get("/runs/{run_id}/checkpoints", summary="List a run's checkpoints", responses=problems.responses(404))

@@ -318,13 +318,14 @@ def test_a_split_that_makes_no_sense_is_refused_before_the_body_is_read(serve: C
 
 
 def test_a_dataset_is_removed_unless_a_run_needs_it(door: Any) -> None:
-    send(door, "signals", npy(VECTORS))
+    size = send(door, "signals", npy(VECTORS)).json()["bytes"]
     asked = {"dataset": {"name": "signals", "scaling": "minmax"}, "training": {"batch_size": 8}}
     run = door.http.post("/api/v1/runs", json=asked).json()
     assert code(door.http.delete(f"{DATASETS}/signals")) == (409, "DATASET_IN_USE")
     with door.rooms.database.write() as session:
         runs.cancel(session, run["id"])
-    assert door.http.delete(f"{DATASETS}/signals").status_code == 204
+    gone = door.http.delete(f"{DATASETS}/signals")
+    assert (gone.status_code, int(gone.headers["Freed-Bytes"])) == (204, size)
     assert code(door.http.delete(f"{DATASETS}/signals")) == (404, "DATASET_NOT_FOUND")
     assert code(door.http.delete(f"{DATASETS}/mnist")) == (404, "DATASET_NOT_FOUND")
     assert send(door, "signals", npy(VECTORS + 1)).status_code == 201
