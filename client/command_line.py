@@ -51,6 +51,12 @@ def gc(
     processes.become("registry", "gc", *(["--dry-run"] if dry_run else []))
 
 
+@app.command()
+def backup(target: Annotated[Path, typer.Argument(help="A folder that is new or empty.")]) -> None:
+    """Copy the database and its files to a folder, while everything goes on."""
+    processes.become("registry", "backup", "--", str(target))
+
+
 @app.command("demo")
 def demo_command(
     folder: Annotated[Path, typer.Option(help="Where the pictures and the logs go.")] = Path("demo"),

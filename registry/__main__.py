@@ -1,17 +1,24 @@
-"""`python -m registry migrate`, `gc`: what an operator does to the archive itself. Starts no other room."""
+"""`python -m registry migrate`, `gc`, `backup`: what an operator does to the archive itself. Starts no other room."""
 
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
 
 from pydantic import ValidationError
 
-from registry import collection, schema, sessions
+from registry import backup, collection, schema, sessions
 from registry.artifacts import DirectoryStore
 from registry.collection import Rules
 from registry.errors import RegistryError
 from registry.settings import RegistrySettings
+
+_PG_DUMP: Final = (
+    "The database is PostgreSQL and is not in this copy: dump it with pg_dump (pg_dump --format=custom "
+    "--file=registry.dump DATABASE), each time before this command, and keep both together.\n"
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,6 +42,9 @@ def _parser() -> argparse.ArgumentParser:
     gc = commands.add_parser("gc", help="remove old checkpoints, and files that nothing needs")
     gc.add_argument("--dry-run", action="store_true", help="only list what would go")
     gc.set_defaults(do=_collect)
+    copy = commands.add_parser("backup", help="copy the database and its files to a new folder, while all goes on")
+    copy.add_argument("target", type=Path, help="a folder that is new or empty")
+    copy.set_defaults(do=_back_up)
     return parser
 
 
@@ -52,6 +62,15 @@ def _collect(settings: RegistrySettings, options: argparse.Namespace) -> None:
             count, size = count + 1, size + gone.bytes
             sys.stdout.write(f"{gone.name}  {gone.bytes:>15,}  {gone.why}\n")
     sys.stdout.write(f"{size:,} bytes {'would be ' if options.dry_run else ''}freed: {count:,} files\n")
+
+
+def _back_up(settings: RegistrySettings, options: argparse.Namespace) -> None:
+    with _current(settings):
+        copied = backup.make(settings, options.target)
+    shared = f", {copied.linked:,} of them shared with the store" if copied.linked else ""
+    sys.stdout.write(f"{options.target}: {copied.files:,} files, {copied.bytes:,} bytes{shared}\n")
+    if not copied.database:
+        sys.stdout.write(_PG_DUMP)
 
 
 @contextmanager

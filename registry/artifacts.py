@@ -99,7 +99,7 @@ class DirectoryStore:
                     raise
                 _copy(source, target)
                 source.unlink()
-            _sync_folder(target.parent)
+            sync(target.parent)
         return stored
 
     def path(self, sha256: str) -> Path:
@@ -241,7 +241,7 @@ def _copy(source: Path, target: Path) -> None:
     try:
         shutil.copyfile(source, temporary)
         temporary.chmod(_READ_ONLY)
-        _sync(temporary)
+        sync(temporary)
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
@@ -251,15 +251,13 @@ def _make_folder(folder: Path) -> None:
     """A new folder's own entry must last, too."""
     if not folder.is_dir():
         folder.mkdir(parents=True, exist_ok=True)
-        _sync_folder(folder.parent)
+        sync(folder.parent)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Make a file's content, or a folder's entries, last."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-_sync_folder = _sync

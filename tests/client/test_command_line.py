@@ -48,7 +48,7 @@ def test_help_takes_less_than_half_a_second() -> None:
 
 def test_help_names_every_command() -> None:
     text = run("--help").stdout
-    for command in ("up", "api", "worker", "migrate", "gc", "demo", "exercise"):
+    for command in ("up", "api", "worker", "migrate", "gc", "backup", "demo", "exercise"):
         assert f" {command} " in text
 
 
