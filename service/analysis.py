@@ -1,13 +1,16 @@
 """Answers that are computed once and kept: a key of everything that they depend on, and the bytes behind it.
 
-Runs in the compute thread, one at a time, so that two requests for the same answer compute it once. Knows neither
-what is computed nor how it is shown.
+What is kept is looked up in the thread for quick things, and what is not is computed in the one for slow things, one at
+a time, so that two requests for the same answer compute it once. Knows neither what is computed nor how it is shown.
 """
 
 import contextlib
 import hashlib
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from contextvars import ContextVar
+from typing import Any, Final, ParamSpec, TypeVar
+
+from fastapi import Request
 
 from registry import analyses, artifacts
 from registry.errors import ArtifactMissing
@@ -18,11 +21,44 @@ from sparse_coding import datasets, spec
 from sparse_coding.datasets import Dataset
 from sparse_coding.weights import TrainedModel
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 FORMULAS_VERSION: Final = 1
 """Grows with every change of a formula or of a kept form, so that answers kept from before are not given."""
 
 MAX_ACTIVATIONS: Final = 2**26
 """Activations that an analysis holds at a time: 256 MiB of float32."""
+
+
+_look_up_only: Final[ContextVar[bool]] = ContextVar("look_up_only", default=False)
+
+
+class _NotKept(Exception):
+    """Somebody has to compute it."""
+
+
+async def answer(request: Request, rooms: Rooms, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """What `function` makes of answers that are `kept`: at once if all are there, else when they are computed.
+
+    It may be begun twice, so it must do nothing that cannot be done again. Raises what `Compute.run` raises.
+    """
+
+    def work() -> T:
+        return function(*args, **kwargs)
+
+    try:
+        return await rooms.compute.run(request, lambda: _looked_up(work))
+    except _NotKept:
+        return await rooms.analyses.run(request, work)
+
+
+def _looked_up(work: Callable[[], T]) -> T:
+    token = _look_up_only.set(True)
+    try:
+        return work()
+    finally:
+        _look_up_only.reset(token)
 
 
 def kept(rooms: Rooms, kind: str, inputs: Mapping[str, Any], make: Callable[[], bytes]) -> bytes:
@@ -36,6 +72,8 @@ def kept(rooms: Rooms, kind: str, inputs: Mapping[str, Any], make: Callable[[], 
     if digest is not None:
         with contextlib.suppress(ArtifactMissing):  # what was lost with a disk can be made again
             return rooms.artifacts.path(digest).read_bytes()
+    if _look_up_only.get():
+        raise _NotKept
     content = make()
     _keep(rooms, key, kind, content)
     return content

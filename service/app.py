@@ -1,7 +1,7 @@
 """The application put together: rooms opened, routes included, the guard around everything. Knows no request."""
 
 from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from importlib import metadata
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ from service import (
     datasets,
     documentation,
     encodings,
+    events,
     features,
     health,
     matches,
@@ -32,10 +33,12 @@ from service import (
     selectivity,
     sparsity,
     truncation,
+    workers,
 )
 from service.access import Access
 from service.compute import Compute
 from service.dependencies import Rooms
+from service.followers import Followers
 from service.guard import Guard
 from service.measurements import Measurements
 from service.model_cache import ModelCache
@@ -44,6 +47,7 @@ from service.settings import ServiceSettings
 ROUTERS: Final = (
     runs.router,
     metrics.router,
+    events.router,
     results.router,
     atoms.router,
     datasets.router,
@@ -57,6 +61,7 @@ ROUTERS: Final = (
     probe.router,
     comparisons.router,
     matches.router,
+    workers.router,
 )
 
 
@@ -106,9 +111,9 @@ def from_environment() -> Application:
 
 
 @asynccontextmanager
-async def _opened(app: FastAPI, settings: ServiceSettings, measurements: Measurements) -> AsyncIterator[None]:
-    """The rooms, opened for as long as the application runs."""
-    with ExitStack() as stack:
+async def _opened(app: FastAPI, settings: ServiceSettings, measurements: Measurements) -> AsyncIterator[dict[str, Any]]:
+    """The rooms, opened for as long as the application runs; the server gets what it has to close first."""
+    async with AsyncExitStack() as stack:
         database = sessions.open(settings)
         stack.callback(database.dispose)
         schema.require_current(database)
@@ -116,13 +121,19 @@ async def _opened(app: FastAPI, settings: ServiceSettings, measurements: Measure
         settings.artifacts_dir.mkdir(parents=True, exist_ok=True)
         artifacts = DirectoryStore(settings.artifacts_dir)
         models = ModelCache(artifacts, capacity=settings.model_cache_size, device=settings.inference_device)
-        compute = Compute(threads=settings.inference_threads, max_waiting=settings.max_waiting)
-        app.state.rooms = Rooms(settings, database, artifacts, uploads, models, compute, measurements)
+        compute, analyses = (
+            Compute(threads=settings.inference_threads, max_waiting=settings.max_waiting) for _ in range(2)
+        )
+        followers = await stack.enter_async_context(Followers(database, most=settings.max_streams))
+        app.state.rooms = Rooms(
+            settings, database, artifacts, uploads, models, compute, analyses, measurements, followers
+        )
         try:
-            yield
+            yield {"followers": followers}
         finally:
             with anyio.move_on_after(settings.shutdown_seconds):
-                await anyio.to_thread.run_sync(compute.close, abandon_on_cancel=True)
+                for lane in (compute, analyses):
+                    await anyio.to_thread.run_sync(lane.close, abandon_on_cancel=True)
 
 
 def _operation_id(route: APIRoute) -> str:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 
 from registry import metrics
 from registry.tables import ModelVersion
-from service import charts, comparison_chart, feature_quality, matches, models, problems, representations
+from service import analysis, charts, comparison_chart, feature_quality, matches, models, problems, representations
 from service.dependencies import Rooms, RoomsDep
 from service.feature_quality import FeatureQuality
 from service.models import Chosen
@@ -86,7 +86,7 @@ def two_to_eight(
             alias="models",
             max_length=1200,
             description=f"{LEAST} to {MOST} models, separated by commas.",
-            examples=["digits-kl@1,digits-kl@2"],
+            examples=["digits-weights-0,digits-weights-2"],
         ),
     ],
 ) -> tuple[Chosen, ...]:
@@ -118,7 +118,7 @@ async def get_comparison(
     compared: each one's figures are of its own dataset, and a remark says so.
     """
     wanted = representations.choose(request, OFFERS, form)
-    content = await rooms.compute.run(request, _answer, rooms, named, wanted)
+    content = await analysis.answer(request, rooms, _answer, rooms, named, wanted)
     return representations.fixed(request, content, wanted, pinned=all(each.pinned for each in named))
 
 

@@ -1,4 +1,4 @@
-"""The one bounded compute thread: everything with tensors, big bodies or pictures runs here, in order of arrival.
+"""A bounded compute thread: everything with tensors, big bodies or pictures runs in one, in order of arrival.
 
 Knows neither models nor routes. The event loop stays free for health checks, torch's threads are not multiplied
 by the server's, and work that nobody waits for any more is dropped before it starts.

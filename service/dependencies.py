@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 from registry.artifacts import ArtifactStore
 from registry.sessions import Database
 from service.compute import Compute
+from service.followers import Followers
 from service.measurements import Measurements
 from service.model_cache import ModelCache
 from service.settings import ServiceSettings
@@ -25,7 +26,11 @@ class Rooms:
     """Folder for files in the making, of this process alone."""
     models: ModelCache
     compute: Compute
+    """For what takes a moment."""
+    analyses: Compute
+    """For what may take longer than a page, so that nobody waits for it who wants something else."""
     measurements: Measurements
+    followers: Followers
 
 
 async def rooms(request: Request) -> Rooms:

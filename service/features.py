@@ -144,7 +144,7 @@ async def list_features(
     """
     wanted = representations.choose(request, OFFERS, form)
     page = _Page(sort, cursor, min(limit, MAX_PAGE))
-    content = await rooms.compute.run(request, _list, rooms, chosen, Look(mode, amplitude), page, wanted)
+    content = await analysis.answer(request, rooms, _list, rooms, chosen, Look(mode, amplitude), page, wanted)
     return representations.fixed(request, content, wanted, pinned=chosen.pinned)
 
 
@@ -170,7 +170,7 @@ async def get_feature(
 ) -> Response:
     """One latent: its image, its statistics, and the inputs of the test split that activate it most."""
     wanted = representations.choose(request, OFFERS, form)
-    content = await rooms.compute.run(request, _get, rooms, chosen, Look(mode, amplitude), latent, top, wanted)
+    content = await analysis.answer(request, rooms, _get, rooms, chosen, Look(mode, amplitude), latent, top, wanted)
     return representations.fixed(request, content, wanted, pinned=chosen.pinned)
 
 

@@ -77,7 +77,7 @@ def two(
             alias="models",
             max_length=300,
             description="Two models of one number of inputs, separated by a comma.",
-            examples=["digits-kl@1,digits-kl@2"],
+            examples=["digits-weights-0,digits-weights-2"],
         ),
     ],
 ) -> tuple[Chosen, ...]:
@@ -109,7 +109,7 @@ async def get_matches(
     this is the stability of its features.
     """
     wanted = representations.choose(request, OFFERS, form)
-    content = await rooms.compute.run(request, _answer, rooms, named, min(limit, MAX_PAGE), wanted)
+    content = await analysis.answer(request, rooms, _answer, rooms, named, min(limit, MAX_PAGE), wanted)
     return representations.fixed(request, content, wanted, pinned=all(each.pinned for each in named))
 
 

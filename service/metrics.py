@@ -118,6 +118,10 @@ def _labels(run: tables.Run) -> list[str]:
     asked = spec.parse(run.spec, run.spec_version)
     assert isinstance(asked, spec.SweepSpec)
     return [
-        f"{member.number}: " + (", ".join(f"{path} {value}" for path, value in member.varied.items()) or "base")
+        f"{member.number}: " + ("dense reference" if member.is_reference else _said(member.varied))
         for member in asked.expanded()
     ]
+
+
+def _said(varied: Mapping[str, Any]) -> str:
+    return ", ".join(f"{path} {value}" for path, value in varied.items()) or "base"

@@ -20,7 +20,7 @@ from service import analysis, charts, probe_chart, problems, representations
 from service.dependencies import Rooms, RoomsDep
 from service.models import Chosen, ChosenDep
 from service.representations import JSON, Representation
-from sparse_coding import sparsity
+from sparse_coding import feasibility, sparsity
 from sparse_coding.errors import NoLabels
 from sparse_coding.weights import TrainedModel
 
@@ -38,7 +38,8 @@ class KSparse(BaseModel):
 
     k: int
     balanced_accuracy: float | None = Field(
-        description="Mean over the classes; 0.5 is chance. Null where the rows scored are of one class."
+        description="Mean over the classes; 0.5 is chance. Null where the rows scored are of one class, or of none that "
+        "was fitted on: then there is no class to tell from the rest."
     )
 
 
@@ -115,7 +116,7 @@ async def get_probe(
     beside each other. A dataset without labels, or with fewer than 2 or more than 100 classes, is a 409.
     """
     wanted = representations.choose(request, OFFERS, form)
-    content = await rooms.compute.run(request, _answer, rooms, chosen, split, wanted)
+    content = await analysis.answer(request, rooms, _answer, rooms, chosen, split, wanted)
     return representations.fixed(request, content, wanted, pinned=chosen.pinned)
 
 
@@ -138,7 +139,8 @@ def task(rooms: Rooms, version: ModelVersion, model: TrainedModel, split: SplitN
     train, scored = source.split("train"), source.split(split)
     if train.labels is None or scored.labels is None:
         raise NoLabels("A probe needs labels of both splits; this dataset does not have them.")
-    fitted = slice(min(most, probe.MAX_ROWS))
+    learned = feasibility.training_rows(model.spec.dataset, source.facts)  # as the tables of runs have it
+    fitted = slice(min(most, probe.MAX_ROWS, learned))
     probe.require_classes(train.labels[fitted])
     return Task(
         _Labelled(train.rows[fitted], train.labels[fitted]), _Labelled(scored.rows[:most], scored.labels[:most]), split

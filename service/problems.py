@@ -4,6 +4,7 @@ Answers never hold a traceback, a path, SQL or the client's own input. Knows all
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
@@ -306,7 +307,8 @@ def _fault(fault: Mapping[str, Any]) -> door.Fault:
 
 def _words(fault: Mapping[str, Any]) -> str:
     """What was expected, in JSON's words: Python's tuples are lists there."""
-    return str(fault["msg"]).replace("Tuple should", "List should").replace(" after validation", "")
+    words = str(fault["msg"]).replace("Tuple should", "List should").replace(" after validation", "")
+    return _INSTANCE.sub("", words.replace("valid tuple", "valid list").replace("valid dictionary", "valid object"))
 
 
 def _pointer(where: str, path: Iterable[str | int]) -> str:
@@ -319,12 +321,15 @@ def _pointer(where: str, path: Iterable[str | int]) -> str:
 def _came(fault: Mapping[str, Any]) -> str:
     """What came instead, by its kind; of the client's own input only short numbers are repeated."""
     value = fault.get("input")
-    if fault["type"] in ("missing", "extra_forbidden", "unknown_kind"):
+    if fault["type"] in ("missing", "extra_forbidden", "unknown_kind", "not_varied"):
         return ""
     if isinstance(value, bool | int | float) and len(repr(value)) <= 24:
         return f", got {json.dumps(value)}"
     return f", got {_KINDS.get(type(value), 'something else')}"
 
+
+_INSTANCE: Final = re.compile(r" or instance of \w+")
+"""Of Python's classes a client knows nothing."""
 
 _KINDS: Final[Mapping[type, str]] = MappingProxyType(
     {str: "text", list: "an array", dict: "an object", type(None): "null", int: "a longer number", bytes: "bytes"}

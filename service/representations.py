@@ -167,9 +167,17 @@ def computed(content: bytes, form: Representation) -> Response:
 
 
 def described(
-    answer: type[BaseModel], *others: Representation, description: str = "Successful response"
+    answer: type[BaseModel],
+    *others: Representation,
+    description: str = "Successful response",
+    picture_first: bool = False,
 ) -> dict[str, Any]:
-    """What a route documents for its 200: `answer` as JSON, and `others`, which are bytes or a chart."""
+    """What a route documents for its 200: `answer` as JSON, and `others`, which are bytes or a chart.
+
+    The first form is what the explorer asks for, so it has to be the one that the route itself prefers.
+    """
     binary = {"schema": {"type": "string", "format": "binary"}}
     content = {form.media_type: {"schema": {"type": "object"}} if form == VEGA else binary for form in others}
+    if not picture_first:
+        content = {JSON.media_type: {}, **content}
     return {"model": answer, "description": description, "content": content}

@@ -181,7 +181,7 @@ async def get_selectivity(
     mean. A dataset without labels is answered with 409.
     """
     wanted = representations.choose(request, OFFERS, form)
-    content = await rooms.compute.run(request, _answer, rooms, chosen, split, wanted)
+    content = await analysis.answer(request, rooms, _answer, rooms, chosen, split, wanted)
     return representations.fixed(request, content, wanted, pinned=chosen.pinned)
 
 
@@ -190,7 +190,7 @@ async def get_selectivity(
     summary="Selective features",
     response_class=Response,
     responses={
-        200: representations.described(SelectiveFeatures, PNG),
+        200: representations.described(SelectiveFeatures, PNG, picture_first=True),
         304: {"description": "The client has it already."},
         **problems.responses(404, 406, 409, 413, 503),
     },
@@ -218,7 +218,7 @@ async def draw_selectivity(
     """
     wanted = representations.choose(request, PICTURES, form)
     choice = _Choice(which, SHOWN[which] if limit is None else limit, Look(mode, amplitude))
-    content = await rooms.compute.run(request, _features, rooms, chosen, split, choice, wanted)
+    content = await analysis.answer(request, rooms, _features, rooms, chosen, split, choice, wanted)
     return representations.fixed(request, content, wanted, pinned=chosen.pinned)
 
 

@@ -104,7 +104,7 @@ async def get_sparsity(
     """
     wanted = representations.choose(request, OFFERS, form)
     question = {"split": split, "num_samples": num_samples, "threshold": threshold}
-    content = await rooms.compute.run(request, _answer, rooms, chosen, question, wanted)
+    content = await analysis.answer(request, rooms, _answer, rooms, chosen, question, wanted)
     return representations.fixed(request, content, wanted, pinned=chosen.pinned)
 
 

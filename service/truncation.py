@@ -164,7 +164,7 @@ async def get_truncation(
     the mean and the quartiles of the rows against m.
     """
     wanted = representations.choose(request, OFFERS, form)
-    content = await rooms.compute.run(request, _of_split, rooms, chosen, split, rows, wanted)
+    content = await analysis.answer(request, rooms, _of_split, rooms, chosen, split, rows, wanted)
     return representations.fixed(request, content, wanted, pinned=chosen.pinned)
 
 
@@ -191,7 +191,7 @@ async def truncate(request: Request, chosen: ChosenDep, rooms: RoomsDep, form: C
     summary="A row from more and more latents",
     response_class=Response,
     responses={
-        200: representations.described(Strip, PNG),
+        200: representations.described(Strip, PNG, picture_first=True),
         304: {"description": "The client has it already."},
         **problems.responses(404, 406, 413, 503),
     },
@@ -218,7 +218,10 @@ async def get_strip(
     "/models/{model}/truncation/strip",
     summary="Inputs from more and more latents",
     response_class=Response,
-    responses={200: representations.described(Strip, PNG), **problems.responses(404, 406, 409, 503)},
+    responses={
+        200: representations.described(Strip, PNG, picture_first=True),
+        **problems.responses(404, 406, 409, 503),
+    },
     openapi_extra=_BODY,
 )
 async def draw_strip(

@@ -68,9 +68,11 @@ def training_rows(choice: DatasetChoice, facts: DatasetFacts) -> int:
 def sweep_objections(sweep: SweepSpec, facts: DatasetFacts) -> Iterator[Objection]:
     """Every reason why some member of `sweep` cannot be trained on such a dataset, or not all of them together."""
     members = sweep.expanded()
-    for member in members:
-        for found in objections(member.spec, facts):
-            yield Objection(f"{sweep.pointer(member.number)}{found.pointer}", found.detail)
+    yield from dict.fromkeys(  # what they share is objected to once
+        Objection(sweep.pointer(member.number, found.pointer), found.detail)
+        for member in members
+        for found in objections(member.spec, facts)
+    )
     parameters = sum(count_parameters(one.spec.model, n_inputs(one.spec.dataset, facts)) for one in members)
     if parameters > MAX_PARAMETERS:
         yield Objection(

@@ -4,8 +4,10 @@ Plain JSON values: it knows no spec, so it cannot say whether a path or a value 
 """
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+_NOTHING: Final = object()
 
 
 def combinations(grid: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
@@ -23,6 +25,23 @@ def leaves(partial: Mapping[str, Any]) -> dict[str, Any]:
         else:
             found[name] = value
     return found
+
+
+def found(document: Mapping[str, Any], paths: Iterable[str]) -> dict[str, Any]:
+    """The values that stand at these paths, without those paths at which there is nothing."""
+    values: dict[str, Any] = {}
+    for path in paths:
+        part: Any = document
+        for name in path.split("."):
+            part = part.get(name, _NOTHING) if isinstance(part, Mapping) else _NOTHING
+        if part is not _NOTHING:
+            values[path] = part
+    return values
+
+
+def overlapping(paths: Collection[str]) -> list[str]:
+    """Those that lie below another one: what stands there would be said twice."""
+    return [path for path in paths if any(path.startswith(f"{other}.") for other in paths)]
 
 
 def varied(document: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

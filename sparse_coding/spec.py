@@ -7,8 +7,8 @@ the tutorial's main run: KL 0.01 with rho 0.05, 784-256-128-256-784, Adam at 1e-
 import json
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from pydantic import (
@@ -186,7 +186,7 @@ class Member:
 
     number: int
     varied: dict[str, Any]
-    """Dotted path -> the value by which it differs from the base."""
+    """Dotted path of every field in which members differ -> this member's value, if it has such a field."""
     spec: TrainSpec
     is_reference: bool = False
 
@@ -244,7 +244,7 @@ class SweepSpec(_Frozen):
                 {"most": MAX_MEMBERS, "count": count},
             )
         # one value of a grid is in several members, and refused once
-        faults = {
+        faults = {(fault["loc"], "", ""): fault for fault in self._overlaps()} or {
             (fault["loc"], str(fault["type"]), repr(fault["input"])): fault
             for number, pointer, changes in self._asked()
             for fault in self._faults(number, pointer, changes)
@@ -261,21 +261,32 @@ class SweepSpec(_Frozen):
 
     def expanded(self) -> tuple[Member, ...]:
         """Every member with its whole spec, in the order of the grid or the list; the reference last."""
-        members = [
-            Member(number, changes, TrainSpec.model_validate(self._document(str(number), changes)))
-            for number, _, changes in self._asked()
-        ]
+        asked = list(self._asked())
+        paths = list(dict.fromkeys(path for _, _, changes in asked for path in grids.leaves(changes)))
+        members = [self._member(number, str(number), changes, paths) for number, _, changes in asked]
         if self.reference:
             dense = {"sparsity.kind": "none"}
-            asked = TrainSpec.model_validate(self._document("reference", dense))
-            members.append(Member(len(members), dense, asked, is_reference=True))
+            last = self._member(len(members), "reference", dense, [*dict.fromkeys([*paths, *dense])])
+            members.append(replace(last, is_reference=True))
         return tuple(members)
 
-    def pointer(self, number: int) -> str:
-        """JSON pointer to where a member is asked for."""
-        if self.members is None:
-            return "/grid"
-        return f"/members/{number}" if number < len(self.members) else "/reference"
+    def pointer(self, number: int, pointer: str) -> str:
+        """Where in this document stands what a member has at a JSON pointer into its own spec."""
+        path = pointer.strip("/").replace("/", ".")
+        for asked, place, changes in self._asked():
+            for changed in changes:
+                if asked == number and (path == changed or path.startswith(f"{changed}.")):
+                    return "".join(f"/{step}" for step in (*place, changed))
+        return f"/base{pointer}"
+
+    def _member(self, number: int, suffix: str, changes: Mapping[str, Any], paths: Sequence[str]) -> Member:
+        whole = TrainSpec.model_validate(self._document(suffix, changes))
+        return Member(number, grids.found(whole.model_dump(mode="json"), paths), whole)
+
+    def _overlaps(self) -> Iterator[InitErrorDetails]:
+        for path in grids.overlapping(self.grid or {}):
+            words = "another path of the grid contains this one"
+            yield InitErrorDetails(type=PydanticCustomError("not_varied", words), loc=("grid", path), input=path)
 
     def _asked(self) -> Iterator[tuple[int, tuple[str | int, ...], dict[str, Any]]]:
         """Number, place in the document, and changed paths of each member; the reference is not asked for."""

@@ -32,7 +32,11 @@ FIGURES: Final = (
 )
 """What a member that diverged has none of."""
 
-LEFT_OUT: Final = "The dense reference and members that collapsed or diverged are neither on the front nor suggested."
+RULE: Final = (
+    f"{tradeoff.RULE}. Both are taken from the validation slice, so that the test split chooses nothing; `pareto` "
+    "marks the front of the figures in the table, which are the test split's. The dense reference and members that "
+    "collapsed or diverged are left out of both."
+)
 
 
 def row(member: Member, network: Autoencoder, data: TrainingData, dataset: Dataset) -> dict[str, Any]:
@@ -104,9 +108,12 @@ def _shared(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _suggestion(judged: Sequence[Mapping[str, Any]]) -> tuple[int | None, str, str | None]:
-    rule = f"{tradeoff.RULE}; judged on the validation slice, never on the test split. {LEFT_OUT}"
     kept = [row["validation"] for row in judged if row["validation"] is not None]
     if len(kept) < len(judged):
-        return None, rule, "no rows were kept for choosing: ask for a validation_fraction above 0"
+        return None, RULE, "no rows were kept for choosing: ask for a validation_fraction above 0"
+    if any("dataset.train_limit" in row["varied"] for row in judged):
+        return None, RULE, "members that learn from other rows keep other rows for choosing: these cannot be compared"
     found = tradeoff.suggest([(figures["mse"], figures["l0"]) for figures in kept])
-    return None if found.index is None else judged[found.index]["member"], rule, found.reason
+    if found.index is None:
+        return None, RULE, f"on the validation slice, {found.reason}"
+    return judged[found.index]["member"], RULE, None

@@ -1,6 +1,7 @@
 """Kept answers, on SQLite and PostgreSQL: computed once for one question, and never at the cost of the storage."""
 
 import dataclasses
+import threading
 from typing import Any
 
 import pytest
@@ -65,3 +66,19 @@ def test_a_wide_code_is_analysed_on_fewer_rows(gallery: Any) -> None:
     model = gallery.rooms.models.get(gallery.http.get("/api/v1/models/kl").json()["digest"])
     assert analysis.fitting(model, 100) == 100
     assert analysis.fitting(model, 10**9) == analysis.MAX_ACTIVATIONS // 20
+
+
+def test_what_is_kept_is_answered_while_something_slow_is_computed(gallery: Any) -> None:
+    """The slow thing ends only after the kept answer has come: if that waited, both would wait for ever."""
+    path = "/api/v1/models/kl/probe"
+    first = gallery.http.get(path).raise_for_status()
+    go_on = threading.Event()
+    slow = gallery.rooms.analyses._submit(lambda: go_on.wait(60))
+    try:
+        again = gallery.http.get(path).raise_for_status()
+        codes = {"dataset": "digits", "split": "test", "indices": [0]}
+        gallery.http.post("/api/v1/models/kl/encode", json=codes).raise_for_status()
+    finally:
+        go_on.set()
+    assert again.json() == first.json()
+    assert slow.result(60)

@@ -159,7 +159,7 @@ def test_a_table_in_csv_has_the_same_rows_and_a_column_for_each_varied_field(
         validation = member["validation"] or {"mse": None}
         assert line["validation_mse"] == ("" if validation["mse"] is None else repr(validation["mse"]))
     assert lines[1]["model.hidden"] == "[16, 12]"
-    assert lines[0]["model.hidden"] == ""
+    assert lines[0]["model.hidden"] == "[16]", "the base's"
 
 
 def test_a_model_that_was_deleted_is_not_named_any_more(gallery: Any, finished: dict[str, str]) -> None:

@@ -56,7 +56,7 @@ def test_a_sweep_is_queued_as_one_run_with_every_default_told(door: Any) -> None
         (
             {"members": [{}, {"training": {"batch_size": 5000}}]},
             "SPEC_REFUSED",
-            "/members/1/training/batch_size",
+            "/members/1/training.batch_size",
             "1294 training rows",
         ),
         ({"base": {"dataset": {"name": "nowhere"}}, "grid": GRID}, "UNKNOWN_DATASET", "/base/dataset/name", "digits"),
@@ -145,6 +145,6 @@ def test_the_curves_of_one_member_are_had_alone(swept: tuple[Any, str]) -> None:
 def test_the_chart_has_a_line_for_every_member(swept: tuple[Any, str]) -> None:
     door, path = swept
     text = json.dumps(door.http.get(f"{path}?format=vega").json())
-    for label in ("0: sparsity.weight 0.1", "1: sparsity.weight 1.0", "2: sparsity.kind none"):
+    for label in ("0: sparsity.weight 0.1", "1: sparsity.weight 1.0", "2: dense reference"):
         assert label in text
     assert door.http.get(f"{path}?format=png").content.startswith(b"\x89PNG")

@@ -31,6 +31,17 @@ def test_a_changed_field_leaves_the_others_and_the_original_alone() -> None:
     assert BASE["model"] == {"n_latents": 8, "hidden": [4]}
 
 
+def test_values_are_found_where_there_are_any() -> None:
+    assert grid.found(BASE, ["sparsity.weight", "sparsity.strength", "name.first", "model.hidden"]) == {
+        "sparsity.weight": 0.1,
+        "model.hidden": [4],
+    }
+
+
+def test_a_path_below_another_one_overlaps() -> None:
+    assert grid.overlapping(["sparsity", "sparsity.weight", "model.n_latents", "model.n"]) == ["sparsity.weight"]
+
+
 def test_what_becomes_of_another_kind_starts_from_nothing() -> None:
     assert grid.varied(BASE, {"sparsity.kind": "l1"})["sparsity"] == {"kind": "l1"}
     assert grid.varied(BASE, {"sparsity.kind": "kl", "sparsity.weight": 2})["sparsity"] == {

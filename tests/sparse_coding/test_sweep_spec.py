@@ -39,8 +39,8 @@ def test_the_members_of_a_list_may_differ_in_kind() -> None:
     assert kinds == [spec.L1(weight=0.5), spec.Kl(rho=0.2), spec.Kl()]
     assert [member.varied for member in members] == [
         {"sparsity.kind": "l1", "sparsity.weight": 0.5},
-        {"sparsity.rho": 0.2},
-        {},
+        {"sparsity.kind": "kl", "sparsity.weight": 0.01, "sparsity.rho": 0.2},
+        {"sparsity.kind": "kl", "sparsity.weight": 0.01, "sparsity.rho": 0.05},
     ]
 
 
@@ -48,6 +48,7 @@ def test_the_reference_comes_last_and_is_dense() -> None:
     last = ask(name="sw", grid=WEIGHTS, reference=True).expanded()[-1]
     assert (last.number, last.spec.name, last.is_reference) == (2, "sw-reference", True)
     assert last.spec.sparsity == spec.NoPenalty()
+    assert last.varied == {"sparsity.kind": "none"}, "it has no weight"
 
 
 def test_what_the_sweep_does_not_say_is_taken_from_its_base() -> None:
@@ -79,6 +80,7 @@ def test_a_sweep_survives_being_stored(asked: SweepSpec) -> None:
         ({"grid": {"sparsity.weight": [0.1, -1]}}, ("grid", "sparsity.weight")),
         ({"grid": {"sparsity.weight": [0.1, -1], "training.seed": [1, 2]}}, ("grid", "sparsity.weight")),
         ({"grid": {"sparsity.strength": [0.1]}}, ("grid", "sparsity.strength")),
+        ({"grid": {"sparsity": [{"kind": "l1"}], "sparsity.weight": [0.1]}}, ("grid", "sparsity.weight")),
         ({"grid": {"dataset.name": ["other"]}}, ("grid", "dataset.name")),
         ({"grid": {"dataset.scaling": ["minmax"]}}, ("grid", "dataset.scaling")),
         ({"grid": {"name": ["other"]}}, ("grid", "name")),
@@ -107,7 +109,11 @@ def test_the_number_of_members_is_bounded_and_the_bound_is_said() -> None:
 def test_a_member_that_does_not_fit_the_dataset_is_pointed_at() -> None:
     asked = ask(members=[{}, {"training": {"batch_size": 2000}}])
     found = [(one.pointer, one.detail) for one in feasibility.sweep_objections(asked, IMAGES)]
-    assert found == [("/members/1/training/batch_size", "must be at most the 900 training rows, got 2000")]
+    assert found == [("/members/1/training.batch_size", "must be at most the 900 training rows, got 2000")]
+    asked = ask({"training": {"batch_size": 2000}}, grid=WEIGHTS)
+    assert [one.pointer for one in feasibility.sweep_objections(asked, IMAGES)] == ["/base/training/batch_size"]
+    asked = ask(grid={"training.batch_size": [10, 2000], "training.seed": [1, 2]})
+    assert [one.pointer for one in feasibility.sweep_objections(asked, IMAGES)] == ["/grid/training.batch_size"]
 
 
 def test_all_members_together_have_a_bound() -> None:

@@ -11,6 +11,7 @@ def row(number: int, mse: float | None, l0: float, **more: Any) -> dict[str, Any
         "member": number,
         "mse": mse,
         "l0": l0,
+        "varied": {},
         "collapsed": False,
         "reference": False,
         "validation": validation,
@@ -36,6 +37,19 @@ def test_the_front_and_the_knee_of_a_table_written_out() -> None:
     assert [marked["suggested"] for marked in found["members"]] == [False, True] + [False] * 5
     assert (found["suggested"], found["reason"]) == (1, None)
     assert "validation" in found["rule"]
+
+
+def test_without_a_knee_it_is_said_of_which_front() -> None:
+    found = sweep_table.table([row(0, 0.001, 100.0), row(1, 0.0012, 10.0)])
+    assert found["suggested"] is None
+    assert found["reason"].startswith("on the validation slice, ")
+
+
+def test_members_with_other_rows_for_choosing_are_not_chosen_among() -> None:
+    rows = [row(0, 0.001, 100.0), row(1, 0.0012, 10.0), row(2, 0.1, 5.0)]
+    rows = [one | {"varied": {"dataset.train_limit": 100 + one["member"]}} for one in rows]
+    assert sweep_table.table(rows)["suggested"] is None
+    assert "other rows" in sweep_table.table(rows)["reason"]
 
 
 def test_the_choice_is_made_on_the_validation_slice() -> None:
