@@ -4,6 +4,7 @@ Decides nothing. Each transition appends its event in its own transaction, so a 
 has seen misses nothing and sees nothing twice, whatever happens to it or to us.
 """
 
+from collections.abc import Collection
 from typing import Any, Final
 
 from sqlalchemy import insert, select, update
@@ -33,3 +34,9 @@ def read(session: Session, run_id: str, after: int = 0, limit: int | None = None
     """Events after the number `after`, by ascending number; all of them without a `limit`."""
     query = select(RunEvent).where(RunEvent.run_id == run_id, RunEvent.seq > after)
     return list(session.scalars(query.order_by(RunEvent.seq).limit(limit)))
+
+
+def numbers(session: Session, run_ids: Collection[str]) -> dict[str, int]:
+    """The number of the last event of each of these runs that is there."""
+    rows = session.execute(select(Run.id, Run.event_seq).where(Run.id.in_(run_ids))).all()
+    return {row.id: row.event_seq for row in rows}

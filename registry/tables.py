@@ -19,9 +19,10 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    func,
     text,
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy.orm import DeclarativeBase, Mapped, column_property, mapped_column, relationship
 
 from registry.clock import Moment, now_ms
 
@@ -359,3 +360,6 @@ class Worker(Base):
     release: Mapped[str]
     started_at: Mapped[Made]
     seen_at: Mapped[Made]
+
+    serial: Mapped[str] = column_property(func.substr(id, func.length(id) - 35, type_=String()))  # noqa: A003 - the column
+    """The end of its id, an identifier: it sorts by the time of its making."""

@@ -1,13 +1,19 @@
 """Who works: what each worker says of itself, and when it last said so. Decides nothing; leases do."""
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
+from typing import Final
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from registry import sessions
+from registry import pages, sessions
 from registry.clock import milliseconds, now_ms
-from registry.tables import Worker
+from registry.tables import Run, Worker
+
+ALIVE_SECONDS: Final = 60
+"""A worker that was not heard of for so long counts as gone. It says that it lives at every upkeep, whatever it does:
+about every 15 seconds."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,18 @@ def alive(session: Session, within_seconds: float) -> list[Worker]:
     """Workers that were heard of in the last so many seconds, the one that started last first."""
     heard = Worker.seen_at > now_ms() - milliseconds(within_seconds)
     return list(session.scalars(select(Worker).where(heard).order_by(Worker.started_at.desc(), Worker.id)))
+
+
+def page(session: Session, *, limit: int, cursor: str | None = None) -> pages.Page[Worker]:
+    """Workers that are alive, the one that started last first. Raises InvalidCursor."""
+    query = select(Worker).where(Worker.seen_at > now_ms() - milliseconds(ALIVE_SECONDS))
+    return pages.newest_first(session, query, Worker.serial, limit=limit, cursor=cursor)
+
+
+def runs_of(session: Session, worker_ids: Collection[str]) -> dict[str, str]:
+    """The run that each of these workers holds, worker -> run; who holds none is not there."""
+    query = select(Run.lease_owner, Run.id).where(Run.state == "running", Run.lease_owner.in_(worker_ids))
+    return {str(worker_id): run_id for worker_id, run_id in session.execute(query)}
 
 
 def forget(session: Session, worker_id: str) -> None:

@@ -24,7 +24,7 @@ or leave SAE_HOST at 127.0.0.1."""
 
 
 class Server(uvicorn.Server):
-    """Says where to look, once it answers."""
+    """Says where to look, once it answers, and sends those away who would stay for ever."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Bind and listen."""
@@ -34,6 +34,12 @@ class Server(uvicorn.Server):
             name = f"[{host}]" if ":" in host else host
             sys.stdout.write(f"API explorer: http://{name}:{port}/docs\n")
             sys.stdout.flush()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Streams end now; other requests are given their time."""
+        if (followers := self.lifespan.state.get("followers")) is not None:
+            followers.close()
+        await super().shutdown(sockets)
 
 
 def main() -> int:

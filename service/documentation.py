@@ -28,6 +28,7 @@ been run on the same data folder.
 """
 TAGS: Final = [
     {"name": "runs", "description": "Pieces of work that are queued: training a model, importing a dataset."},
+    {"name": "workers", "description": "Who works, on what, and since when."},
     {"name": "results", "description": "Tables of sweeps and of baselines, and pictures of what was learned."},
     {"name": "datasets", "description": "Built-in and uploaded rows to learn from; a dataset never changes."},
     {"name": "models", "description": "What runs have published: named models, their versions and aliases."},

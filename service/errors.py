@@ -15,7 +15,7 @@ ServiceError
 +- RunNotSucceeded        a run whose results are asked for before, or without, its success
 +- MethodNotFound         a method that a baselines run did not compare, or that has no atoms
 +- NameReserved           a name that belongs to a built-in dataset
-+- Overloaded             the compute thread's queue is full
++- Overloaded             the compute thread's queue is full, or too many streams are open
 +- StorageFull            the limit of stored bytes is reached
 +- NotReady               a part without which the service cannot work is missing
 

@@ -39,6 +39,7 @@ class ServiceSettings(RegistrySettings):
     max_queued_runs: int = Field(1000, ge=1, le=1_000_000, description="Runs that may wait at a time.")
     max_stored_bytes: int = Field(50 * 2**30, ge=2**20, le=2**50, description="Bytes of artifacts kept in all.")
     max_waiting: int = Field(32, ge=1, le=10_000, description="Computations that may wait for the compute thread.")
+    max_streams: int = Field(100, ge=1, le=10_000, description="Streams of events that may be open at a time.")
     model_cache_size: int = Field(8, ge=1, le=1000, description="Models kept loaded.")
     shutdown_seconds: int = Field(
         10, ge=1, le=3600, description="What requests, then computations, are given at shutdown."

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from registry import events, metrics, runs
-from registry.errors import Fenced
+from registry.errors import Fenced, RunFinished
 from registry.tables import TERMINAL, Run
 
 
@@ -166,7 +166,7 @@ def test_who_follows_while_others_write_sees_every_number_once_and_in_order(desk
         for verb in (runs.pause, runs.resume) * 15:
             try:
                 desk.do(verb, run.id)
-            except runs.RunFinished:
+            except RunFinished:
                 return
 
     writers = [threading.Thread(target=target) for target in (work, meddle, meddle)]

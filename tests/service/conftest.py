@@ -6,7 +6,7 @@ import dataclasses
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -209,6 +209,20 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Door]]:
             return Door(http, application.state.rooms, application)
 
         yield start
+
+
+@contextmanager
+def opened(settings: ServiceSettings) -> Iterator[Door]:
+    """A service on a migrated database, for the time of the block."""
+    application = app.create_app(settings)
+    with serving(application) as http:
+        yield Door(http, application.state.rooms, application)
+
+
+@pytest.fixture
+def restarting() -> Callable[[ServiceSettings], AbstractContextManager[Door]]:
+    """`with restarting(settings) as door:`, again and again or side by side on one database."""
+    return opened
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

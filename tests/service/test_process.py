@@ -19,7 +19,8 @@ import httpx
 import pytest
 from starlette.requests import Request
 
-from registry import schema
+from registry import runs, schema, sessions
+from registry.metrics import MetricRecord
 from registry.settings import RegistrySettings
 from service import app
 from service.settings import ServiceSettings
@@ -148,6 +149,38 @@ def test_a_request_that_does_not_end_holds_up_its_end_only_for_the_time_that_is_
         process.process.send_signal(signal.SIGTERM)
         assert process.process.wait(PATIENCE) == 0
     assert uploaded(migrated) == []
+
+
+def test_a_reader_of_events_is_sent_away_at_the_end_and_goes_on_at_the_next_service(
+    start: Callable[..., Process], migrated: Path
+) -> None:
+    """The run goes on while no service is there; the reader has every event once."""
+    database = sessions.open(RegistrySettings(data_dir=migrated))
+    first = start(SAE_SHUTDOWN_SECONDS="600")
+    run = first.http.post("/api/v1/runs", json={"dataset": {"name": "digits"}}).json()["id"]
+    address, wanted = f"/api/v1/runs/{run}/events", {"Accept": "text/event-stream"}
+    seen: list[str] = []
+    with first.http.stream("GET", address, headers=wanted) as answer:
+        lines = (line for line in answer.iter_lines() if line.startswith("id: "))
+        seen.append(next(lines))
+        with database.write() as session:
+            claimed = runs.claim(session, owner="worker", lease_seconds=60, devices=["auto"])
+        seen.append(next(lines))
+        first.process.send_signal(signal.SIGTERM)
+        seen += lines
+    assert claimed is not None
+    assert first.process.wait(PATIENCE) == 0
+    with database.write() as session:
+        runs.record(session, run, claimed.fence, metrics=[MetricRecord(0, 1, {})])
+    second = start()
+    with second.http.stream("GET", address, headers={**wanted, "Last-Event-ID": seen[-1][4:]}) as answer:
+        lines = (line for line in answer.iter_lines() if line.startswith("id: "))
+        seen.append(next(lines))
+        with database.write() as session:
+            runs.succeed(session, run, claimed.fence, result={})
+        seen += lines
+    database.dispose()
+    assert seen == [f"id: {number}" for number in range(1, 5)]
 
 
 def test_a_computation_that_does_not_end_holds_up_its_end_only_for_the_time_that_is_set(migrated: Path) -> None:

@@ -1,0 +1,211 @@
+"""What has happened to a run, over HTTP: a page of it, or a stream that goes on until the run has ended.
+
+Both hold the same events under the same numbers. Knows no meaning of an event but that of a terminal one.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal
+
+import anyio.to_thread
+from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse, format_sse_event
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.types import Receive, Scope, Send
+
+from registry import events, runs, tables
+from registry.errors import RegistryError
+from service import problems, representations
+from service.dependencies import Rooms, RoomsDep
+from service.followers import Followers
+from service.pages import NextCursor
+from service.representations import JSON, Representation
+from service.runs import Count, RunId
+
+MAX_EVENTS: Final = 1000
+"""Events in one page, and in one reading for a stream."""
+PING_SECONDS: Final = 15.0
+"""A stream that has nothing to tell for so long says so in a comment, which keeps connections alive."""
+SSE: Final = Representation("sse", "text/event-stream")
+
+router = APIRouter(prefix="/api/v1", tags=["runs"])
+
+Number = Annotated[int, Field(ge=0, le=2**53)]
+
+
+class EventData(BaseModel):
+    """What there is to say of an event; what does not apply is not there."""
+
+    model_config = ConfigDict(extra="forbid")
+    reason: str | None = Field(None, max_length=20, description="Why the run came into this state.")
+    attempt: Count | None = Field(None, description="Which attempt it was.")
+    epoch: Count | None = Field(
+        None, description="`running`: where it goes on; `checkpoint`: of which; `metrics`: the last that is new."
+    )
+    after: Count | None = Field(None, description="`metrics`: the new records are those after this epoch.")
+    digest: str | None = Field(None, max_length=64, description="`checkpoint`: SHA-256 of the file.")
+    wish: Literal["cancel", "pause"] | None = Field(None, description="What was asked for, or is no more.")
+    code: str | None = Field(None, max_length=100, description="What went wrong: stable, for programs.")
+    detail: str | None = Field(None, max_length=10_000, description="What went wrong, for humans.")
+    available_at: datetime | None = Field(None, description="When the next attempt may begin, after a failure.")
+
+
+class EventAnswer(BaseModel):
+    """One thing that happened to a run."""
+
+    model_config = ConfigDict(extra="forbid")
+    seq: Number = Field(description="Its number: 1, 2, 3 ... of this run, without a gap.")
+    type: Literal[
+        "queued",
+        "running",
+        "paused",
+        "succeeded",
+        "failed",
+        "cancelled",
+        "stop_requested",
+        "stop_withdrawn",
+        "checkpoint",
+        "metrics",
+    ] = Field(description="A state, into which the run came, or what else happened.")
+    created_at: datetime
+    data: EventData
+
+
+class EventPage(BaseModel):
+    """Events by ascending number."""
+
+    model_config = ConfigDict(extra="forbid")
+    items: list[EventAnswer] = Field(max_length=MAX_EVENTS)
+    next_cursor: NextCursor
+
+
+_EXAMPLE: Final = {
+    "seq": 2,
+    "type": "running",
+    "created_at": "2026-11-24T00:00:00.000Z",
+    "data": {"reason": "claimed", "attempt": 1, "epoch": 0},
+}
+_STREAMED: Final = format_sse_event(
+    data_str=representations.json_bytes(_EXAMPLE).decode(), event="running", id="2"
+).decode()
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Events as they are answered, whether there are more already, and whether there will be more."""
+
+    items: Sequence[dict[str, Any]]
+    more: bool
+    ended: bool
+
+
+@router.get(
+    "/runs/{run_id}/events",
+    summary="What has happened to a run",
+    response_class=Response,
+    responses={
+        200: {
+            "model": EventPage,
+            "content": {
+                JSON.media_type: {"example": {"items": [_EXAMPLE], "next_cursor": None}},
+                SSE.media_type: {"schema": {"type": "string"}, "example": _STREAMED},
+            },
+        },
+        204: {"description": "A stream is asked for, and nothing will ever come: the run has ended."},
+        304: {"description": "The client has it already."},
+        **problems.responses(404, 406, 503),
+    },
+)
+async def list_events(
+    request: Request,
+    rooms: RoomsDep,
+    run_id: RunId,
+    after: Annotated[int, Query(ge=0, le=2**53, description="Only events after this number.")] = 0,
+    limit: Annotated[
+        int, Query(ge=1, le=2**31 - 1, description=f"At most {MAX_EVENTS} are given; a stream has no limit.")
+    ] = 100,
+    last_event_id: Annotated[
+        int | None, Header(ge=0, le=2**53, description="Of a stream: `after`, as browsers send it to reconnect.")
+    ] = None,
+    form: Annotated[Literal["json", "sse"] | None, Query(alias="format", description="Overrides `Accept`.")] = None,
+) -> Response:
+    """Events after the number `after`, as a page; or with `Accept: text/event-stream` as a stream, which goes on until
+    the run has ended.
+
+    A stream's `id` is the event's number: whoever connects again with the last one misses nothing and gets nothing
+    twice.
+    """
+    chosen = representations.choose(request, (JSON, SSE), form)
+    if chosen == SSE:
+        return await _stream(rooms, run_id, after if last_event_id is None else last_event_id)
+    batch = await anyio.to_thread.run_sync(_read, rooms, run_id, after, min(limit, MAX_EVENTS))
+    following = str(batch.items[-1]["seq"]) if batch.more else None
+    content = representations.json_bytes({"items": batch.items, "next_cursor": following})
+    return representations.fixed(request, content, JSON, pinned=False)
+
+
+class _Stream(EventSourceResponse):
+    """An open connection, which counts as a follower as long as it is answered, however that ends."""
+
+    def __init__(self, content: AsyncIterator[bytes], followers: Followers) -> None:
+        super().__init__(content, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no", "Vary": "Accept"})
+        self._followers = followers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, and leave."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._followers.leave()
+
+
+async def _stream(rooms: Rooms, run_id: str, after: int) -> Response:
+    """What is there already is read first, so that what is wrong with a request is still answered as a problem."""
+    batch = await _read_aside(rooms, run_id, after)
+    if batch.ended and not batch.items:
+        return Response(status_code=204, headers={"Vary": "Accept"})  # a browser does not connect again after this
+    rooms.followers.enter()
+    return _Stream(told(rooms, run_id, after, batch), rooms.followers)
+
+
+async def told(
+    rooms: Rooms, run_id: str, after: int, batch: _Batch, *, ping_seconds: float = PING_SECONDS
+) -> AsyncIterator[bytes]:
+    """The events of `batch` and all that follow, on the wire; to the end of the run, or until all have to leave."""
+    while True:
+        for event in batch.items:
+            yield _on_the_wire(event)
+            after = event["seq"]
+        if batch.ended and not batch.more:
+            return
+        while not batch.more and not await rooms.followers.news(run_id, after, ping_seconds):
+            yield KEEPALIVE_COMMENT
+        if rooms.followers.closed:
+            return
+        try:
+            batch = await _read_aside(rooms, run_id, after)
+        except RegistryError:  # deleted, or the database is away: who connects again is told which
+            return
+
+
+def _on_the_wire(event: dict[str, Any]) -> bytes:
+    data = representations.json_bytes(event).decode()
+    return format_sse_event(data_str=data, event=event["type"], id=str(event["seq"]))
+
+
+async def _read_aside(rooms: Rooms, run_id: str, after: int) -> _Batch:
+    return await anyio.to_thread.run_sync(_read, rooms, run_id, after, MAX_EVENTS, limiter=rooms.followers.threads)
+
+
+def _read(rooms: Rooms, run_id: str, after: int, limit: int) -> _Batch:
+    with rooms.database.read() as session:
+        run = runs.get(session, run_id)  # first: of a run that has ended, all events are there then
+        rows = events.read(session, run_id, after, limit + 1)
+    return _Batch([_answer(row) for row in rows[:limit]], len(rows) > limit, run.state in tables.TERMINAL)
+
+
+def _answer(row: tables.RunEvent) -> dict[str, Any]:
+    known = {name: row.data[name] for name in EventData.model_fields if name in row.data}
+    answer = EventAnswer.model_validate({"seq": row.seq, "type": row.type, "created_at": row.created_at, "data": known})
+    return answer.model_dump(mode="json", exclude_unset=True)
