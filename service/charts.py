@@ -41,6 +41,8 @@ PANEL: Final[Mapping[str, Any]] = MappingProxyType({"width": 300, "height": 220}
 WIDE: Final[Mapping[str, Any]] = MappingProxyType({"width": 620, "height": 340})
 MAX_POINTS: Final = 1000
 """Epochs of a curve that are drawn; more cannot be told apart on a screen."""
+FEW_EPOCHS: Final = 10
+"""So many epochs are all named on their axis; of more, even steps are."""
 LOG_RATIO: Final = 20
 """From this ratio of the largest to the smallest value on, curves are drawn on a log axis."""
 
@@ -164,11 +166,12 @@ def even_ticks(low: float, high: float) -> list[float]:
 
 
 def epoch_axis(epochs: Collection[int]) -> alt.X:
-    """Whole numbers from the first epoch to the last; a single one stands in the middle."""
+    """Whole numbers from the first epoch to the last, each once; a single one stands in the middle."""
     first, last = min(epochs), max(epochs)
-    axis = alt.Axis(tickMinStep=1, format="d", grid=False, labelFlush=False)
+    ticks = range(first, last + 1) if last - first < FEW_EPOCHS else even_ticks(first, last)
+    axis = alt.Axis(values=[int(tick) for tick in ticks], format="d", grid=False, labelFlush=False)
     if first == last:
-        first, last, axis = first - 1, last + 1, alt.Axis(values=[first], format="d", grid=False)
+        first, last = first - 1, last + 1
     return alt.X("epoch:Q", title="Epoch", scale=alt.Scale(domain=[first, last], nice=False), axis=axis)
 
 

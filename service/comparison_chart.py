@@ -3,6 +3,8 @@
 Knows the shape of a comparison's answer, not how anything in it was measured.
 """
 
+import json
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -16,12 +18,17 @@ COLOURS: Final = (BLUE, VERMILION, GREEN, PURPLE, "#E69F00", "#56B4E9", INK, "#9
 """One for each model: the colours of Okabe and Ito that can be seen on white, and two greys."""
 CURVE: Final = (400, 230)
 """Width and height of a panel of curves in pixels."""
+ROWS: Final = ("test rows", "training rows")
 BARS: Final = 170
 """Width of a panel of bars."""
 BAR: Final = 24
 """Height of a bar and the gap beside it."""
 ROOM: Final = 1.35
 """A panel of bars is so much wider than its longest bar: room for the number behind it."""
+LETTERS: Final = 30
+"""Of a longer reference the middle is left out, as long as no two become the same."""
+PLAIN: Final = (999.5, 1e7)
+"""Between these a figure is written as a whole number; above and below, with three digits."""
 
 Models = Sequence[Mapping[str, Any]]
 Points = Sequence[Mapping[str, Any]]
@@ -70,6 +77,32 @@ def name_of(model: Mapping[str, Any]) -> str:
     return f"{model['model']}, {kinds[sparsity['kind']]}{weight}"
 
 
+def shortened(references: Sequence[str]) -> list[str]:
+    """Each in at most `LETTERS` letters, or in so many more that different ones stay so: the middle is left out."""
+    for most in range(LETTERS, max(map(len, references), default=0)):
+        short = [_without_middle(reference, most) for reference in references]
+        if len(set(short)) == len(set(references)):
+            return short
+    return list(references)
+
+
+def _without_middle(text: str, most: int) -> str:
+    head = (most - 1) // 2
+    return text if len(text) <= most else f"{text[:head]}…{text[head + 1 - most :]}"
+
+
+def _spelled(labels: Mapping[str, str]) -> str:
+    """A Vega expression: what is written for each name."""
+    return f"({json.dumps(labels)})[datum.label]"
+
+
+def written(value: float | None) -> str:
+    """A figure as it stands behind its bar."""
+    if value is None:
+        return "none"
+    return f"{value:,.0f}" if PLAIN[0] <= value < PLAIN[1] else f"{value:.3g}"
+
+
 def _datasets(compared: Models) -> str:
     names = list(dict.fromkeys(model["dataset"] for model in compared))
     listed = " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
@@ -79,14 +112,20 @@ def _datasets(compared: Models) -> str:
 def _colour(compared: Models) -> alt.Color:
     names = [name_of(model) for model in compared]
     scale = alt.Scale(domain=names, range=list(COLOURS[: len(names)]))
-    legend = alt.Legend(orient="top", columns=min(len(names), 4), labelLimit=300, symbolType="square")
+    short = shortened([model["model"] for model in compared])
+    labels = {
+        name: name.replace(model["model"], label, 1) for name, model, label in zip(names, compared, short, strict=True)
+    }
+    legend = alt.Legend(
+        orient="top", columns=min(len(names), 4), labelLimit=0, labelExpr=_spelled(labels), symbolType="square"
+    )
     return alt.Color("name:N", title=None, sort=None, scale=scale, legend=legend)
 
 
 # --- curves ----------------------------------------------------------------------------------------------------------
 
 
-def _errors(compared: Models) -> alt.Chart:
+def _errors(compared: Models) -> alt.Chart | alt.LayerChart:
     series = {"reconstruction": "training rows", "test_mse": "test rows"}
     points = [
         {"name": name_of(model), "epoch": record["epoch"], "rows": rows, "value": record[field]}
@@ -95,11 +134,12 @@ def _errors(compared: Models) -> alt.Chart:
         for record in model["curves"]
         if record[field] is not None
     ]
-    heading = ("Error while learning", "solid: test rows, dashed: training rows")
+    known = "solid or circle: test rows, dashed or triangle" if _alone(points) else "solid: test rows, dashed"
+    heading = ("Error while learning", f"{known}: training rows")
     return _curves(compared, points, "Mean squared error", heading)
 
 
-def _active(compared: Models) -> alt.Chart:
+def _active(compared: Models) -> alt.Chart | alt.LayerChart:
     points = [
         {"name": name_of(model), "epoch": record["epoch"], "rows": "test rows", "value": record["l0"]}
         for model in compared
@@ -109,23 +149,31 @@ def _active(compared: Models) -> alt.Chart:
     return _curves(compared, points, "Active latents per test row", ("Sparsity while learning", "L0 of the test rows"))
 
 
-def _curves(compared: Models, points: Points, y_title: str, heading: tuple[str, str]) -> alt.Chart:
-    title, size = _title(heading), {"width": CURVE[0], "height": CURVE[1]}
+def _curves(compared: Models, points: Points, y_title: str, heading: tuple[str, str]) -> alt.Chart | alt.LayerChart:
+    """A line for each model and kind of rows, and a point where there is a single epoch, of which there is no line."""
+    title, (width, height) = _title(heading), CURVE
     if not points:
-        return charts.nothing("No epochs were recorded").properties(title=title, **size)
-    epochs = {point["epoch"] for point in points}
-    chart = alt.Chart({"values": points}, description=f"Line chart: {heading[0]}; {heading[1]}.")
-    chart = chart.mark_line(strokeWidth=2) if len(epochs) > 1 else chart.mark_point(filled=True, size=60, opacity=1)
-    dashes = alt.Scale(domain=["test rows", "training rows"], range=[[1, 0], [4, 3]])
-    lines: alt.Chart = chart.encode(
-        x=charts.epoch_axis(epochs),
+        return charts.nothing("No epochs were recorded").properties(title=title, width=width, height=height)
+    dashes = alt.Scale(domain=list(ROWS), range=[[1, 0], [4, 3]])
+    shapes = alt.Scale(domain=list(ROWS), range=["circle", "triangle-up"])
+    chart = alt.Chart({"values": points}).encode(
+        x=charts.epoch_axis({point["epoch"] for point in points}),
         y=_scaled([point["value"] for point in points], y_title),
         color=_colour(compared),
-        detail="rows:N",
     )
-    if len(epochs) > 1:
-        lines = lines.encode(strokeDash=alt.StrokeDash("rows:N", scale=dashes, legend=None))
-    return lines.properties(title=title, **size)
+    line: alt.Chart = chart.mark_line(strokeWidth=2)
+    layers = [line.encode(detail="rows:N", strokeDash=alt.StrokeDash("rows:N", scale=dashes, legend=None))]
+    if alone := _alone(points):
+        dot: alt.Chart = chart.properties(data={"values": alone}).mark_point(filled=True, size=60, opacity=1)
+        layers.append(dot.encode(shape=alt.Shape("rows:N", scale=shapes, legend=None)))
+    words = f"Line chart: {heading[0]}; {heading[1]}."
+    return alt.LayerChart(layer=layers, title=title, description=words, width=width, height=height)
+
+
+def _alone(points: Points) -> list[Mapping[str, Any]]:
+    """Those of the models and rows that have one epoch."""
+    epochs = Counter((point["name"], point["rows"]) for point in points)
+    return [point for point in points if epochs[point["name"], point["rows"]] == 1]
 
 
 def _scaled(values: Sequence[float], title: str) -> alt.Y:
@@ -150,19 +198,20 @@ def _bars(compared: Models, figures: Sequence[_Figure]) -> list[alt.LayerChart]:
 def _panel(compared: Models, figure: _Figure, *, named: bool) -> alt.LayerChart:
     values = [figure.of(model) for model in compared]
     points = [
-        {"name": name_of(model), "value": value or 0, "text": "none" if value is None else f"{value:.3g}"}
+        {"name": name_of(model), "value": value or 0, "text": written(value)}
         for model, value in zip(compared, values, strict=True)
     ]
     longest = max((value for value in values if value is not None), default=0) or 1
-    references = {name_of(model): model["model"] for model in compared}
-    axis = alt.Axis(domain=False, ticks=False, grid=False, labelPadding=6, labelExpr=f"({references!r})[datum.label]")
+    short = shortened([model["model"] for model in compared])
+    labels = _spelled(dict(zip(map(name_of, compared), short, strict=True)))
+    axis = alt.Axis(domain=False, ticks=False, grid=False, labelPadding=6, labelLimit=0, labelExpr=labels)
     y = alt.Y("name:N", title=None, sort=None, axis=axis if named else None)
     x = alt.X("value:Q", title=None, scale=alt.Scale(domain=[0, ROOM * longest], nice=False), axis=None)
     chart = alt.Chart({"values": points})
     drawn = chart.mark_bar(height={"band": 0.75}).encode(x=x, y=y, color=_colour(compared))
-    written = chart.mark_text(align="left", dx=5, fontSize=11, color=INK).encode(x="value:Q", y=y, text="text:N")
+    words = chart.mark_text(align="left", dx=5, fontSize=11, color=INK).encode(x="value:Q", y=y, text="text:N")
     return alt.LayerChart(
-        layer=[drawn, written],
+        layer=[drawn, words],
         title=_title((figure.title, figure.remark)),
         description=f"Bar chart: {figure.title}, {figure.remark}.",
         width=BARS,

@@ -17,6 +17,8 @@ _LOOKS: Final = MappingProxyType({"codes": ("codes", BLUE), "inputs": ("inputs",
 HEIGHT: Final = 240
 BAR: Final = 34
 """Width of a bar and the gap beside it in pixels."""
+NOTHING_SPARSE: Final = "the rows scored are of one class, or of none that was fitted on"
+"""Why no class can be told from the rest."""
 
 
 def bars(report: Mapping[str, Any]) -> alt.HConcatChart:
@@ -42,13 +44,16 @@ def _whole(report: Mapping[str, Any]) -> alt.LayerChart:
     return _panel(points, x, "Accuracy", ("All columns", remark), report["majority"]).properties(width=9 * BAR)
 
 
-def _sparse(report: Mapping[str, Any]) -> alt.LayerChart:
+def _sparse(report: Mapping[str, Any]) -> alt.Chart | alt.LayerChart:
     points = [
         {"name": f"k = {each['k']}", "of": _name(probed), "value": each["balanced_accuracy"]}
         for probed in report["representations"]
         for each in probed["k_sparse"]
         if each["balanced_accuracy"] is not None
     ]
+    if not points:
+        title = _title(("The k columns that differ most", NOTHING_SPARSE))
+        return charts.nothing("No class to tell from the rest").properties(title=title, width=12 * BAR, height=HEIGHT)
     x = alt.X("name:N", title=None, sort=None, scale=alt.Scale(paddingInner=0.25, paddingOuter=0.15), axis=_flat())
     remark = "one class against the rest; chance: 0.5 (dashed)"
     heading = ("The k columns that differ most", remark)
@@ -71,9 +76,12 @@ def _panel(
     text = written.encode(y="value:Q", text=alt.Text("value:Q", format=".3f"), **placed)
     line = {"values": [{"mark": mark}]}
     rule = alt.Chart(line).mark_rule(color=FAINT, strokeDash=[4, 3], strokeWidth=1.5).encode(y="mark:Q")
-    title = alt.Title(heading[0], subtitle=heading[1], fontSize=13, frame="group", offset=12)
     description = f"Bar chart: {heading[0]}; {heading[1]}."
-    return alt.LayerChart(layer=[drawn, rule, text], title=title, description=description, height=HEIGHT)
+    return alt.LayerChart(layer=[drawn, rule, text], title=_title(heading), description=description, height=HEIGHT)
+
+
+def _title(heading: tuple[str, str]) -> alt.Title:
+    return alt.Title(heading[0], subtitle=heading[1], fontSize=13, frame="group", offset=12)
 
 
 def _flat(**more: Any) -> alt.Axis:

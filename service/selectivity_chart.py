@@ -3,6 +3,7 @@
 Knows the shape of a `selectivity` answer and nothing of how it came about.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -14,9 +15,9 @@ from service.charts import BLUE, GREEN
 MAX_LATENTS: Final = 400
 """Columns that can be told apart on a screen; of more latents the most selective are drawn."""
 MAX_CLASSES: Final = 50
-"""Lines that fit on a screen."""
-NAMED_LATENTS: Final = 40
-"""Columns that are wide enough for a number below each of them."""
+"""Lines that fit on a screen; latents that prefer a class without a line are left out."""
+DIGIT: Final = 7
+"""Width of a digit below a column; a number has one such width of room beside it."""
 WIDTH: Final = 720
 """Width that the columns share, in points; few columns take less."""
 COLUMN: Final = (1.8, 24.0)
@@ -30,14 +31,15 @@ SHARES: Final = [0, 0.2, 0.4, 0.6, 0.8, 1]
 def heat_map(report: Mapping[str, Any]) -> alt.Chart | alt.VConcatChart:
     """Each latent's class means in units of its largest one; latents by preferred class and falling selectivity.
 
-    Silent latents are left out, and of more than `MAX_LATENTS` the less selective ones.
+    Silent latents are left out, those that prefer a class beyond `MAX_CLASSES`, and of more than `MAX_LATENTS` the
+    less selective ones.
     """
     drawn = _drawn(report)
     title = alt.Title(
         f"Selectivity of {report['model']} on the {report['split']} split", subtitle=_remark(report, drawn), offset=16
     )
     if not drawn:
-        nothing = charts.nothing("No latent is above 0 on any row")
+        nothing = charts.nothing(_empty(report))
         return charts.styled(nothing.properties(title=title, **charts.WIDE))
     width = len(drawn) * min(COLUMN[1], max(COLUMN[0], WIDTH / len(drawn)))
     panels = alt.vconcat(_bars(report, drawn, width), _cells(report, drawn, width), spacing=10, title=title)
@@ -47,22 +49,37 @@ def heat_map(report: Mapping[str, Any]) -> alt.Chart | alt.VConcatChart:
 def _drawn(report: Mapping[str, Any]) -> list[int]:
     """The latents from left to right."""
     index, preferred = report["selectivity"], report["preferred_class"]
-    speaking = [latent for latent, number in enumerate(preferred) if number is not None]
-    chosen = sorted(speaking, key=lambda latent: -index[latent])[:MAX_LATENTS]
+    chosen = sorted(_placed(report), key=lambda latent: -index[latent])[:MAX_LATENTS]
     return sorted(chosen, key=lambda latent: (preferred[latent], -index[latent], latent))
 
 
-def _remark(report: Mapping[str, Any], drawn: Sequence[int]) -> str:
+def _placed(report: Mapping[str, Any]) -> list[int]:
+    """The latents whose preferred class has a line."""
+    return [
+        latent for latent, place in enumerate(report["preferred_class"]) if place is not None and place < MAX_CLASSES
+    ]
+
+
+def _empty(report: Mapping[str, Any]) -> str:
+    silent = report["silent_latents"]["count"] == len(report["selectivity"])
+    return "No latent is above 0 on any row" if silent else f"No latent prefers one of the first {MAX_CLASSES} classes"
+
+
+def _remark(report: Mapping[str, Any], drawn: Sequence[int]) -> str | list[str]:
     silent, total = report["silent_latents"]["count"], len(report["selectivity"])
     classes = len(report["classes"])
     parts = [f"Mean selectivity {report['mean_selectivity']:.3f} over {report['num_samples']:,} rows"]
     if silent:
         parts.append(f"{silent:,} of {total:,} latents silent")
-    if len(drawn) < total - silent:
+    placed = len(_placed(report))
+    if len(drawn) < placed:
         parts.append(f"the {len(drawn):,} most selective drawn")
-    if classes > MAX_CLASSES:
-        parts.append(f"the first {MAX_CLASSES} of {classes:,} classes drawn")
-    return "; ".join(parts)
+    words = "; ".join(parts)
+    if classes <= MAX_CLASSES:
+        return words
+    others = total - silent - placed
+    left_out = f", without {others:,} latents that prefer another" if others else ""
+    return [words, f"The first {MAX_CLASSES} of {classes:,} classes drawn{left_out}"]
 
 
 def _bars(report: Mapping[str, Any], drawn: Sequence[int], width: float) -> alt.Chart:
@@ -93,7 +110,7 @@ def _cells(report: Mapping[str, Any], drawn: Sequence[int], width: float) -> alt
     lines = alt.Axis(domain=False, ticks=False, labelLimit=160, labelPadding=4)
     sheet: alt.Chart = alt.Chart({"values": values}, width=width, height=LINE * len(names)).mark_rect()
     return sheet.encode(
-        x=_columns(drawn, axis=_numbers(drawn)),
+        x=_columns(drawn, axis=_numbers(drawn, width / len(drawn))),
         y=alt.Y("class:N", title="Class", sort=list(names), axis=lines),
         color=alt.Color("share:Q", scale=colours, legend=legend),
         tooltip=["latent:N", "class:N", alt.Tooltip("mean:Q", format=".4g"), alt.Tooltip("share:Q", format=".2f")],
@@ -115,7 +132,7 @@ def _columns(drawn: Sequence[int], axis: alt.Axis | None) -> alt.X:
     )
 
 
-def _numbers(drawn: Sequence[int]) -> alt.Axis:
-    """The latents' numbers where there is room for them."""
-    named = len(drawn) <= NAMED_LATENTS
-    return alt.Axis(labels=named, ticks=False, domain=False, labelAngle=0, labelOverlap=False)
+def _numbers(drawn: Sequence[int], column: float) -> alt.Axis:
+    """The latents' numbers, below every column or, where these are narrow, below every few of them."""
+    step = math.ceil(DIGIT * (1 + len(str(max(drawn)))) / column)
+    return alt.Axis(values=drawn[::step], ticks=step > 1, domain=False, labelAngle=0, labelOverlap=False)

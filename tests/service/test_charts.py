@@ -143,6 +143,15 @@ def test_the_last_epoch_of_many_is_drawn() -> None:
     assert len(epochs) <= 4 * (charts.MAX_POINTS + 1)
 
 
+@pytest.mark.parametrize(("count", "expected"), [(1, [1]), (2, [1, 2]), (3, [1, 2, 3]), (12, [2, 4, 6, 8, 10, 12])])
+def test_every_tick_of_epochs_is_a_whole_number_and_stands_once(count: int, expected: list[int]) -> None:
+    axis = charts.epoch_axis(range(1, count + 1)).to_dict()["axis"]
+    assert axis["values"] == expected
+    words = texts(charts.render(charts.training_curves(records(count, loss=1), "Training"), SVG))
+    shown = [word for word in words if word in {str(epoch) for epoch in range(1, count + 1)}]
+    assert set(map(str, expected)) <= set(shown)
+
+
 def test_the_title_of_a_run_is_text_and_nothing_else() -> None:
     chart = charts.training_curves(RECORDS["no penalty"], "<script>alert(1)</script>")
     assert b"<script>" not in charts.render(chart, SVG)

@@ -282,6 +282,41 @@ def test_a_sheet_is_drawn_from_any_figures(case: dict[str, Any]) -> None:
     assert b'"url"' not in charts.render(sheet, VEGA)
 
 
+def test_a_model_of_one_epoch_has_a_point_beside_the_line_of_a_longer_one() -> None:
+    case = document(2, 5)
+    case["models"][0]["curves"] = case["models"][0]["curves"][:1]
+    for panel in comparison_chart.panels(case).to_dict()["vconcat"][0]["hconcat"]:
+        assert [layer["mark"]["type"] for layer in panel["layer"]] == ["line", "point"]
+    svg = ElementTree.fromstring(charts.render(comparison_chart.panels(case), SVG))
+    marks = [
+        path
+        for path in svg.iter()
+        if path.get("aria-roledescription") == "point" and "epoch" in path.get("aria-label", "").lower()
+    ]
+    assert len(marks) == 3, "two errors and one number of latents"
+    assert not comparison_chart.panels(document(2, 5)).to_dict()["vconcat"][0]["hconcat"][0]["layer"][1:]
+
+
+def test_names_that_differ_at_the_end_are_told_apart_and_keep_their_penalty() -> None:
+    case = document(2, 3)
+    for number, model in enumerate(case["models"]):
+        model["model"] = f"digits-at-28-by-28-with-a-name-of-the-long-november-{number}@1"
+    words = texts(charts.render(comparison_chart.panels(case), SVG))
+    for number in range(2):
+        assert words.count(f"digits-at-28-b…ng-november-{number}@1") == 2
+        assert words.count(f"digits-at-28-b…ng-november-{number}@1, L1 0.01") == 1
+    inner = [f"{'a' * 40}{number}{'b' * 40}@1" for number in range(8)]
+    assert len(set(comparison_chart.shortened(inner))) == 8, "different in what would be left out"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(5000, "5,000"), (999.9, "1,000"), (999.4, "999"), (0.01234, "0.0123"), (0, "0"), (2e9, "2e+09"), (None, "none")],
+)
+def test_a_figure_is_written_as_people_write_it(value: float | None, expected: str) -> None:
+    assert comparison_chart.written(value) == expected
+
+
 def test_no_two_models_share_a_colour() -> None:
     assert len(set(comparison_chart.COLOURS)) == len(comparison_chart.COLOURS) == 8
 

@@ -143,6 +143,20 @@ def test_a_single_class_cannot_be_told_apart(gallery: Any, tmp_path: Path) -> No
     assert "of 1" in answer.json()["detail"]
 
 
+def test_where_no_class_is_told_from_the_rest_it_is_said_why(gallery: Any, tmp_path: Path) -> None:
+    rows = np.random.default_rng(0).random((60, 4), np.float32)
+    labels = {"train_labels": np.arange(60) % 2, "test_labels": np.zeros(20, np.int64)}
+    datasets.write(tmp_path / "sided.safetensors", train=rows, test=rows[:20], **labels)
+    gallery.enter("sided", tmp_path / "sided.safetensors")
+    short = {"model": {"n_latents": 3, "hidden": []}, "training": {"epochs": 1, "batch_size": 16}}
+    gallery.publish(tmp_path, {"name": "sided", "dataset": {"name": "sided"}, **short})
+    found = probe(gallery, "sided").json()["representations"]
+    assert {sparse["balanced_accuracy"] for each in found for sparse in each["k_sparse"]} == {None}
+    words = [element.text for element in ElementTree.fromstring(probe(gallery, "sided", format="svg").content).iter()]
+    assert "No class to tell from the rest" in words
+    assert "the rows scored are of one class, or of none that was fitted on" in words
+
+
 def test_the_probe_comes_as_a_chart_in_three_forms(gallery: Any) -> None:
     vega = probe(gallery, format="vega")
     assert vega.headers["content-type"] == "application/vnd.vegalite.v6+json"

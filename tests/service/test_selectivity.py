@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from service import charts, selectivity_chart
+from service.representations import SVG
 from sparse_coding import datasets
 
 IMMUTABLE = "private, max-age=31536000, immutable"
@@ -151,6 +153,43 @@ def test_the_heat_map_has_a_column_for_every_latent_that_speaks(gallery: Any) ->
     assert "Selectivity of dead@1 on the test split" in words
     image = picture(selectivity(gallery, "dead", format="png"))
     assert len(np.unique(np.asarray(image).reshape(-1, 3), axis=0)) > 20
+
+
+def spoken(latents: int, classes: int) -> dict[str, Any]:
+    """An answer in which latent i prefers class i modulo `classes`, and is the more selective the lower i."""
+    preferred = [latent % classes for latent in range(latents)]
+    means = np.full((classes, latents), 0.5)
+    means[preferred, range(latents)] = 1
+    return {
+        "model": "m@1",
+        "split": "test",
+        "num_samples": 1000,
+        "classes": [f"class {number}" for number in range(classes)],
+        "class_means": means.tolist(),
+        "selectivity": [1 - latent / latents for latent in range(latents)],
+        "preferred_class": preferred,
+        "mean_selectivity": 0.5,
+        "silent_latents": {"count": 0, "indices": []},
+    }
+
+
+@pytest.mark.parametrize(("latents", "step"), [(20, 1), (41, 2), (128, 5), (200, 8)])
+def test_columns_can_be_traced_to_latents(latents: int, step: int) -> None:
+    sheet = selectivity_chart.heat_map(spoken(latents, 10))
+    x = sheet.to_dict()["vconcat"][1]["encoding"]["x"]
+    assert x["axis"]["values"] == x["sort"][::step]
+    svg = ElementTree.fromstring(charts.render(sheet, SVG))
+    words = [element.text for element in svg.iter()]
+    assert {str(latent) for latent in x["sort"][::step]} <= set(words)
+
+
+def test_latents_that_prefer_a_class_without_a_line_are_left_out_and_counted() -> None:
+    sheet = selectivity_chart.heat_map(spoken(128, 70)).to_dict()
+    assert [latent % 70 < 50 for latent in sheet["vconcat"][1]["encoding"]["x"]["sort"]] == [True] * 100
+    assert sheet["title"]["subtitle"][1] == "The first 50 of 70 classes drawn, without 28 latents that prefer another"
+    report = spoken(1, 60)
+    report["preferred_class"] = [55]
+    assert "No latent prefers one of the first 50 classes" in json.dumps(selectivity_chart.heat_map(report).to_dict())
 
 
 @pytest.mark.parametrize("below", ["", "/features"])
