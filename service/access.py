@@ -85,6 +85,7 @@ class _Exchange:
         self.began = time.perf_counter()
         self.status = 500
         self.started = False
+        self._ended = False
         self._send = send
 
     async def send(self, message: Message) -> None:
@@ -93,7 +94,9 @@ class _Exchange:
             self.status = message["status"]
             self._dress(message)
         elif self.method == "HEAD":
-            message = {**message, "body": b""}
+            if self._ended:
+                return
+            message, self._ended = {**message, "body": b"", "more_body": False}, True  # what streams is not waited for
         await self._send(message)
 
     def _dress(self, message: Any) -> None:

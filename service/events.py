@@ -92,7 +92,7 @@ _STREAMED: Final = format_sse_event(
 
 
 @dataclass(frozen=True)
-class _Batch:
+class Batch:
     """Events as they are answered, whether there are more already, and whether there will be more."""
 
     items: Sequence[dict[str, Any]]
@@ -146,7 +146,10 @@ async def list_events(
 
 
 class _Stream(EventSourceResponse):
-    """An open connection, which counts as a follower as long as it is answered, however that ends."""
+    """An open connection, which counts as a follower as long as it is answered, however that ends.
+
+    FastAPI writes a stream by itself only for a route that has no other representation; so this is written here.
+    """
 
     def __init__(self, content: AsyncIterator[bytes], followers: Followers) -> None:
         super().__init__(content, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no", "Vary": "Accept"})
@@ -162,7 +165,7 @@ class _Stream(EventSourceResponse):
 
 async def _stream(rooms: Rooms, run_id: str, after: int) -> Response:
     """What is there already is read first, so that what is wrong with a request is still answered as a problem."""
-    batch = await _read_aside(rooms, run_id, after)
+    batch = await read(rooms, run_id, after)
     if batch.ended and not batch.items:
         return Response(status_code=204, headers={"Vary": "Accept"})  # a browser does not connect again after this
     rooms.followers.enter()
@@ -170,7 +173,7 @@ async def _stream(rooms: Rooms, run_id: str, after: int) -> Response:
 
 
 async def told(
-    rooms: Rooms, run_id: str, after: int, batch: _Batch, *, ping_seconds: float = PING_SECONDS
+    rooms: Rooms, run_id: str, after: int, batch: Batch, *, ping_seconds: float = PING_SECONDS
 ) -> AsyncIterator[bytes]:
     """The events of `batch` and all that follow, on the wire; to the end of the run, or until all have to leave."""
     while True:
@@ -184,7 +187,7 @@ async def told(
         if rooms.followers.closed:
             return
         try:
-            batch = await _read_aside(rooms, run_id, after)
+            batch = await read(rooms, run_id, after)
         except RegistryError:  # deleted, or the database is away: who connects again is told which
             return
 
@@ -194,15 +197,16 @@ def _on_the_wire(event: dict[str, Any]) -> bytes:
     return format_sse_event(data_str=data, event=event["type"], id=str(event["seq"]))
 
 
-async def _read_aside(rooms: Rooms, run_id: str, after: int) -> _Batch:
+async def read(rooms: Rooms, run_id: str, after: int) -> Batch:
+    """Events after a number, in a thread of the followers. Raises RunNotFound, DatabaseUnavailable."""
     return await anyio.to_thread.run_sync(_read, rooms, run_id, after, MAX_EVENTS, limiter=rooms.followers.threads)
 
 
-def _read(rooms: Rooms, run_id: str, after: int, limit: int) -> _Batch:
+def _read(rooms: Rooms, run_id: str, after: int, limit: int) -> Batch:
     with rooms.database.read() as session:
         run = runs.get(session, run_id)  # first: of a run that has ended, all events are there then
         rows = events.read(session, run_id, after, limit + 1)
-    return _Batch([_answer(row) for row in rows[:limit]], len(rows) > limit, run.state in tables.TERMINAL)
+    return Batch([_answer(row) for row in rows[:limit]], len(rows) > limit, run.state in tables.TERMINAL)
 
 
 def _answer(row: tables.RunEvent) -> dict[str, Any]:

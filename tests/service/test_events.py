@@ -1,6 +1,7 @@
 """Events over HTTP, as pages and as streams: a reader misses and repeats nothing, however often it returns."""
 
 import asyncio
+import dataclasses
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -155,6 +156,13 @@ def test_only_so_many_streams_are_open_and_each_that_ends_makes_room(serve: Call
     emptied(door)
 
 
+def test_a_head_of_a_stream_has_no_body_and_ends(door: Any) -> None:
+    answer = door.http.head(f"{RUNS}/{ask(door)}/events", headers=STREAM)
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    emptied(door)
+
+
 def emptied(door: Any) -> None:
     """Returns when the service has noticed that all who followed are gone."""
     for _ in range(6000):
@@ -233,10 +241,10 @@ def test_a_silent_stream_pings_and_goes_on(door: Any) -> None:
 
     async def follow() -> list[bytes]:
         followers = Followers(door.rooms.database, most=1, poll_seconds=0.01)
-        rooms = type(door.rooms)(**{**vars(door.rooms), "followers": followers})
+        rooms = dataclasses.replace(door.rooms, followers=followers)
         heard = []
         async with followers:
-            batch = await events._read_aside(rooms, run, 0)
+            batch = await events.read(rooms, run, 0)
             async for text in events.told(rooms, run, 0, batch, ping_seconds=0.05):
                 heard.append(text)
                 if len(heard) == 3:
