@@ -90,9 +90,12 @@ def _keep(rooms: Rooms, key: str, kind: str, content: bytes) -> None:
     try:
         with rooms.database.read() as session:
             space.require(session, rooms.settings.max_stored_bytes, len(content))
+        _store(rooms, key, kind, content)
     except StorageFull:
         return
-    _store(rooms, key, kind, content)
+    except OSError as error:
+        if space.shortage(error) is None:
+            raise
 
 
 def _store(rooms: Rooms, key: str, kind: str, content: bytes) -> None:

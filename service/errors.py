@@ -16,7 +16,7 @@ ServiceError
 +- MethodNotFound         a method that a baselines run did not compare, or that has no atoms
 +- NameReserved           a name that belongs to a built-in dataset
 +- Overloaded             the compute thread's queue is full, or too many streams are open
-+- StorageFull            the limit of stored bytes is reached
++- StorageFull            the limit of stored bytes is reached, or the disk takes no more
 +- NotReady               a part without which the service cannot work is missing
 
 Their HTTP statuses stand in `problems`, with those of all other errors.
@@ -126,7 +126,7 @@ class Overloaded(ServiceError):
 
 
 class StorageFull(ServiceError):
-    """The limit of stored bytes is reached."""
+    """The limit of stored bytes is reached, or the disk takes no more."""
 
 
 class NotReady(ServiceError):

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import orjson
 import pydantic
+import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import iter_route_contexts
@@ -23,7 +24,10 @@ from starlette.responses import Response
 import registry.errors as archive
 import service.errors as door
 import sparse_coding.errors as workshop
+from service import space
 from sparse_coding import spec
+
+_log = structlog.get_logger()
 
 MEDIA_TYPE: Final = "application/problem+json"
 MAX_FAULTS: Final = 20
@@ -181,6 +185,7 @@ def install(app: FastAPI) -> None:
     for tree in (door.ServiceError, workshop.SparseCodingError, archive.RegistryError, HTTPException):
         app.add_exception_handler(tree, _handle)
     app.add_exception_handler(RequestValidationError, _handle_invalid)
+    app.add_exception_handler(OSError, _handle_system)
 
 
 def unreadable(error: pydantic.ValidationError) -> RequestValidationError:
@@ -216,6 +221,15 @@ async def _handle(request: Request, error: Exception) -> Response:
     elif status_of(type(error)) == 500:
         raise error  # no fault of the client's: logged with its traceback, and answered without
     return answer(error, request.state.request_id)
+
+
+async def _handle_system(request: Request, error: Exception) -> Response:
+    assert isinstance(error, OSError)
+    shortage = space.shortage(error)
+    if shortage is None:
+        raise error
+    _log.error("disk_full", error=error.strerror)
+    return answer(shortage, request.state.request_id)
 
 
 async def _handle_invalid(request: Request, error: Exception) -> Response:

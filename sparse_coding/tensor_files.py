@@ -5,24 +5,36 @@ what the tensors are.
 """
 
 import json
+import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import safetensors.torch
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 
 from sparse_coding import errors, spec, untrusted
 
+_SYSTEM_ERROR: Final = re.compile(r"\(os error (\d+)\)")
+
 
 def write(path: Path, tensors: Mapping[str, Tensor], document: Mapping[str, Any]) -> None:
-    """Write the file at `path`, whole or not at all; `document` holds JSON values, among them its `format`."""
+    """Write the file at `path`, whole or not at all; `document` holds JSON values, among them its `format`.
+
+    Raises OSError where the disk does not take it.
+    """
     placed = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     partial = path.with_name(f"{path.name}.partial")
     try:
         safetensors.torch.save_file(placed, partial, {"sae": spec.canonical_json(document)})
         partial.replace(path)
+    except SafetensorError as error:
+        if (found := _SYSTEM_ERROR.search(str(error))) is None:
+            raise
+        raise OSError(int(found[1]), os.strerror(int(found[1]))) from error  # the library says it in words only
     finally:
         partial.unlink(missing_ok=True)
 

@@ -12,7 +12,7 @@ from typing import Final, Literal
 import torch
 
 from sparse_coding import errors, spec, training
-from worker import materials, messages
+from worker import exits, materials, messages
 from worker.pipe import Pipe
 from worker.sweep_run import SweepRun
 from worker.training_run import TrainingRun
@@ -46,6 +46,11 @@ def carry_out(start: messages.Start, pipe: Pipe) -> Ending:
         return _carry_out(spec.parse(start.spec), start, pipe, here)
     except errors.SparseCodingError as error:
         return messages.Error(code=error.code, detail=str(error), may_pass=error.may_pass)
+    except OSError as error:
+        if error.errno not in exits.FULL:
+            raise
+        traceback.print_exc()
+        return exits.storage(error)
     except (MemoryError, RuntimeError) as error:
         if not is_shortage(error):
             raise

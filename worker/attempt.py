@@ -263,7 +263,7 @@ class Attempt:
             return messages.Error(code="SPEC_NOT_UNDERSTOOD", detail=str(error), may_pass=error.may_pass)
         self._log.exception("attempt_failed")
         if isinstance(error, OSError | FileChanged):
-            return messages.Error(code="STORAGE_FAILED", detail="A file could not be kept.", may_pass=True)
+            return exits.storage(error)
         return messages.Error(code="INTERNAL_ERROR", detail="The worker failed unexpectedly; its log says where.")
 
     def _settle(self) -> None:

@@ -1,14 +1,21 @@
-"""What a trainer's exit says when the trainer itself said nothing. Knows only numbers.
+"""What a trainer's exit says when the trainer itself said nothing, and what the system's errors mean for a run.
 
-A trainer that ended well has sent its last message (`result`, `stopped` or `error`) before, and that decides.
+Knows only numbers. A trainer that ended well has sent its last message (`result`, `stopped` or `error`) before, and
+that decides.
 """
 
+import errno
 import signal
+from typing import Final
 
 from worker import messages
 
 OUT_OF_MEMORY_OR_KILLED = "OUT_OF_MEMORY_OR_KILLED"
 CRASHED = "CRASHED"
+STORAGE_FAILED = "STORAGE_FAILED"
+
+FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""Errors of a disk that takes no more: it is full, a quota is used up, or a limit on the size of files is reached."""
 
 
 def verdict(returncode: int) -> messages.Error:
@@ -18,3 +25,11 @@ def verdict(returncode: int) -> messages.Error:
         return messages.Error(code=OUT_OF_MEMORY_OR_KILLED, detail=detail, may_pass=True)
     how = f"by signal {-returncode}" if returncode < 0 else f"with status {returncode}"
     return messages.Error(code=CRASHED, detail=f"The training process ended {how} before it had a result.")
+
+
+def storage(error: Exception) -> messages.Error:
+    """The failure that a file stands for that could not be written or taken over; it may pass when room is made."""
+    full = isinstance(error, OSError) and error.errno in FULL
+    why = "the disk of the data folder is full, or a limit on its files is reached" if full else "the log says why"
+    detail = f"A file could not be kept: {why}. The checkpoints before it are whole."
+    return messages.Error(code=STORAGE_FAILED, detail=detail, may_pass=True)

@@ -1,5 +1,6 @@
 """What a trainer's exit is taken to mean when it said nothing itself."""
 
+import errno
 import signal
 
 import pytest
@@ -27,3 +28,19 @@ def test_an_exit_without_a_last_message_is_a_failure(returncode: int, code: str,
 def test_the_detail_says_how_it_ended() -> None:
     assert "signal 11" in exits.verdict(-11).detail
     assert "status 7" in exits.verdict(7).detail
+
+
+@pytest.mark.parametrize(
+    ("error", "full"),
+    [
+        (OSError(errno.ENOSPC, "x"), True),
+        (OSError(errno.EDQUOT, "x"), True),
+        (OSError(errno.EFBIG, "x"), True),
+        (OSError(errno.EIO, "x"), False),
+        (ValueError("x"), False),
+    ],
+)
+def test_a_file_that_could_not_be_kept_may_be_kept_later(error: Exception, full: bool) -> None:
+    told = exits.storage(error)
+    assert (told.code, told.may_pass) == ("STORAGE_FAILED", True)
+    assert ("disk" in told.detail) == full
