@@ -4,6 +4,7 @@ Knows the shape of a comparison's answer, not how anything in it was measured.
 """
 
 import json
+import textwrap
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ BAR: Final = 24
 """Height of a bar and the gap beside it."""
 ROOM: Final = 1.35
 """A panel of bars is so much wider than its longest bar: room for the number behind it."""
+REMARK: Final = 150
+"""Letters on a line of a remark."""
 LETTERS: Final = 30
 """Of a longer reference the middle is left out, as long as no two become the same."""
 PLAIN: Final = (999.5, 1e7)
@@ -64,7 +67,8 @@ def panels(document: Mapping[str, Any]) -> alt.VConcatChart:
         alt.hconcat(*_bars(compared, SPARSITY), spacing=28),
         alt.hconcat(*_bars(compared, QUALITY), _noise(compared), spacing=28),
     )
-    subtitle = [_datasets(compared), *document["remarks"]]
+    remarks = [line for remark in document["remarks"] for line in textwrap.wrap(remark, REMARK)]
+    subtitle = [_datasets(compared), *remarks]
     title = alt.Title(f"{len(compared)} models compared", subtitle=subtitle, offset=20)
     return charts.styled(alt.vconcat(*rows, spacing=32, title=title))
 

@@ -5,7 +5,7 @@ Puts together what runs have recorded and what `feature_quality` and `matches` m
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -13,7 +13,17 @@ from pydantic import BaseModel, Field
 
 from registry import metrics
 from registry.tables import ModelVersion
-from service import analysis, charts, comparison_chart, feature_quality, matches, models, problems, representations
+from service import (
+    analysis,
+    charts,
+    comparison_chart,
+    comparison_remarks,
+    feature_quality,
+    matches,
+    models,
+    problems,
+    representations,
+)
 from service.dependencies import Rooms, RoomsDep
 from service.feature_quality import FeatureQuality
 from service.models import Chosen
@@ -72,7 +82,8 @@ class ComparisonAnswer(BaseModel):
     models: list[Compared]
     pw_mcc: list[list[float | None]] = Field(
         description="How alike the features of every two models are: mean |cosine| of matched atoms, dead latents left "
-        "out. Null between models of different numbers of inputs, of too large dictionaries, or without live latents."
+        "out. Null between models of different numbers of inputs, of too large dictionaries, or without live latents: "
+        "a remark says which."
     )
     remarks: list[str] = Field(description="What to mind when these models are compared.")
     formulas: dict[str, Any] = Field(description="What each number is, by name.")
@@ -128,7 +139,7 @@ def _answer(rooms: Rooms, named: Sequence[Chosen], wanted: Representation) -> by
     document = {
         "models": compared,
         "pw_mcc": _alike(rooms, versions),
-        "remarks": list(_remarks(versions, compared)),
+        "remarks": list(comparison_remarks.of(rooms, versions, compared)),
         "formulas": {"result": _formulas(versions), "quality": feature_quality.FORMULAS, "pw_mcc": "pw_mcc"},
     }
     if wanted == JSON:
@@ -166,18 +177,6 @@ def _alike(rooms: Rooms, versions: Sequence[ModelVersion]) -> list[list[float | 
             found[i, j] = found[j, i] = matches.mean(rooms, first, second)
     places = range(len(versions))
     return [[found[i, j] for j in places] for i in places]
-
-
-def _remarks(versions: Sequence[ModelVersion], compared: Sequence[dict[str, Any]]) -> Iterator[str]:
-    if len({version.dataset_digest for version in versions}) > 1:
-        yield "The models learned from different datasets, and the figures of each were measured on its own."
-    if len({each["n_inputs"] for each in compared}) > 1:
-        yield "The models take different numbers of inputs; features are matched between equal ones only."
-    if len({each["result"]["error_units"] for each in compared}) > 1:
-        yield "Some errors are in scaled units and some in raw ones, which cannot be compared."
-    unread = [each["model"] for each in compared if each["quality"]["probe_accuracy"] is None]
-    if unread:
-        yield f"There is no probe of {', '.join(unread)}: the dataset has no labels that one could tell apart."
 
 
 def _formulas(versions: Sequence[ModelVersion]) -> dict[str, Any]:

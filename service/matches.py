@@ -28,7 +28,6 @@ from service import (
 from service.dependencies import Rooms, RoomsDep
 from service.errors import InvalidRequest
 from service.models import Chosen
-from service.pages import MAX_PAGE, Limit
 from service.representations import JSON, PNG, Representation
 from sparse_coding import feature_images
 from sparse_coding.weights import TrainedModel
@@ -37,7 +36,10 @@ router = APIRouter(prefix="/api/v1", tags=["comparisons"])
 
 OFFERS: Final = (JSON, PNG)
 MAX_ATOMS: Final = 4096
-"""Live latents of one model: matching takes seconds for so many, and grows with their cube."""
+"""Live latents of one model: matching takes seconds for so many, and grows with their cube. So many pairs there are
+at most."""
+MAX_DRAWN: Final = 200
+"""Pairs of one picture."""
 COLUMNS: Final = 10
 """Pairs beside each other in a picture."""
 SIDES: Final = ("first", "second")
@@ -64,7 +66,7 @@ class MatchesAnswer(BaseModel):
         description="Of each model: columns of a decoder that is one linear map, or difference images."
     )
     dead_latents: list[int] = Field(description="Of each model: latents left out, because no test row activates them.")
-    matched: int = Field(description="Pairs in all.")
+    matched: int = Field(description=f"Pairs in all, at most {MAX_ATOMS:,}.")
     pairs: list[Match] = Field(description="The first `limit` of them.")
     formulas: dict[str, str] = Field(description="What each number is, by name.")
 
@@ -99,17 +101,24 @@ async def get_matches(
     request: Request,
     named: Annotated[tuple[Chosen, ...], Depends(two)],
     rooms: RoomsDep,
-    limit: Limit = 64,
+    limit: Annotated[
+        int,
+        Query(
+            ge=1,
+            le=2**31 - 1,
+            description=f"How many pairs to give; {MAX_ATOMS:,} are all, and a picture has at most {MAX_DRAWN}.",
+        ),
+    ] = 64,
     form: Annotated[Literal["json", "png"] | None, Query(alias="format", description="Overrides `Accept`.")] = None,
 ) -> Response:
     """The one-to-one matching of two models' latents with the greatest sum of |cosine|; dead latents are left out.
 
     As PNG, the difference images of each pair above each other, each symmetric about mid grey; the text chunk `pairs`
-    names the latents, and `flipped` the pairs that point in opposite directions. Between several seeds of one spec
-    this is the stability of its features.
+    names the latents, `flipped` the pairs that point in opposite directions, and `matched` counts all pairs. Between
+    several seeds of one spec this is the stability of its features.
     """
     wanted = representations.choose(request, OFFERS, form)
-    content = await analysis.answer(request, rooms, _answer, rooms, named, min(limit, MAX_PAGE), wanted)
+    content = await analysis.answer(request, rooms, _answer, rooms, named, limit, wanted)
     return representations.fixed(request, content, wanted, pinned=all(each.pinned for each in named))
 
 
@@ -125,7 +134,7 @@ def _answer(rooms: Rooms, named: tuple[Chosen, ...], limit: int, wanted: Represe
 
 def mean(rooms: Rooms, first: ModelVersion, second: ModelVersion) -> float | None:
     """`pw_mcc` of two models; None unless they can be matched, or where there are no pairs."""
-    if not _is_one_space(rooms, first, second) or not all(_fits(rooms, version) for version in (first, second)):
+    if not _is_one_space(rooms, first, second) or any(too_large(rooms, version) for version in (first, second)):
         return None
     value: float | None = of(rooms, first, second)["mean"]
     return value
@@ -137,7 +146,7 @@ def of(rooms: Rooms, first: ModelVersion, second: ModelVersion) -> dict[str, Any
     Raises `InvalidRequest` for dictionaries that are too large.
     """
     for version in (first, second):
-        if not _fits(rooms, version):
+        if too_large(rooms, version):
             raise InvalidRequest(
                 f"models: at most {MAX_ATOMS:,} latents that are not dead are matched, and dictionaries of at most "
                 f"{analysis.MAX_ACTIVATIONS:,} values; {version.reference} has more"
@@ -183,11 +192,15 @@ def _atoms(rooms: Rooms, version: ModelVersion) -> tuple[np.ndarray, str]:
     return found
 
 
-def _fits(rooms: Rooms, version: ModelVersion) -> bool:
+def too_large(rooms: Rooms, version: ModelVersion) -> str | None:
+    """Why the features of a model are matched with no others; None where they can be."""
     model = rooms.models.get(version.digest)
     if model.n_latents * model.n_inputs > analysis.MAX_ACTIVATIONS:
-        return False
-    return len(feature_quality.live(rooms, version)) <= MAX_ATOMS
+        most = f"{analysis.MAX_ACTIVATIONS:,}"
+        return f"its dictionary has more than {most} values, and for that their locality is not measured either"
+    if len(feature_quality.live(rooms, version)) > MAX_ATOMS:
+        return f"more than {MAX_ATOMS:,} of its latents are not dead"
+    return None
 
 
 def _is_one_space(rooms: Rooms, first: ModelVersion, second: ModelVersion) -> bool:
@@ -209,7 +222,7 @@ def _picture(rooms: Rooms, first: ModelVersion, second: ModelVersion, limit: int
     both = [rooms.models.get(version.digest) for version in (first, second)]
     _require_one_shape(both)
     found = of(rooms, first, second)
-    pairs = found["pairs"][:limit]
+    pairs = found["pairs"][: min(limit, MAX_DRAWN)]
     if not pairs:
         raise InvalidRequest("models: there are no pairs to draw, because all latents of one of them are dead")
     feature_pictures.check_tiles(rooms, both[0], len(pairs))
@@ -218,7 +231,7 @@ def _picture(rooms: Rooms, first: ModelVersion, second: ModelVersion, limit: int
     tiles = np.concatenate([png.centred(halves[0]), line, png.centred(halves[1])], axis=2)
     scale = png.whole_factor(halves[0][0, 0], side=SIDE)
     sheet = png.grid(tiles, columns=min(len(pairs), COLUMNS), gap=8, scale=scale)
-    return png.encode(sheet, _text([first.reference, second.reference], found["mean"], pairs))
+    return png.encode(sheet, _text([first.reference, second.reference], found, pairs))
 
 
 def _require_one_shape(both: Sequence[TrainedModel]) -> None:
@@ -232,17 +245,19 @@ def _images(model: TrainedModel, latents: Sequence[int]) -> np.ndarray:
     return encodings.finite(feature_images.decoded(model, latents, mode="difference"), "pictures")
 
 
-def _text(references: list[str], average: float | None, pairs: Sequence[dict[str, Any]]) -> dict[str, str]:
+def _text(references: list[str], found: dict[str, Any], pairs: Sequence[dict[str, Any]]) -> dict[str, str]:
     """What the picture says of itself, as tEXt chunks."""
     facts = {
         "models": references,
-        "mean": average,
+        "mean": found["mean"],
+        "matched": len(found["pairs"]),
         "pairs": [[pair["first"], pair["second"], round(pair["cosine"], 6)] for pair in pairs],
         "flipped": [[pair["first"], pair["second"]] for pair in pairs if pair["sign"] < 0],
     }
     return {
         **{name: representations.json_bytes(fact).decode() for name, fact in facts.items()},
-        "layout": "each feature of the first model above its match in the second, by falling |cosine|",
+        "layout": "each feature of the first model above its match in the second, by falling |cosine|; "
+        f"of all that are matched, at most {MAX_DRAWN}",
         "contrast": "each tile symmetric: 0 is mid grey, its largest magnitude black or white",
         "mode": "difference",
     }

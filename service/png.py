@@ -29,24 +29,28 @@ def encode(pixels: np.ndarray, text: Mapping[str, str] | None = None) -> bytes:
     return buffer.getvalue()
 
 
-def grid(tiles: np.ndarray, *, columns: int, gap: int = 4, scale: int = 1, marked: Collection[int] = ()) -> np.ndarray:
+def grid(
+    tiles: np.ndarray, *, columns: int, gap: int = 4, scale: int = 1, marked: Collection[int] = (), above: int = 0
+) -> np.ndarray:
     """Tiles uint8 [m, channels, height, width] in rows of `columns`, each pixel drawn `scale` times in both directions.
 
     Channels are 1 (grey) or 3 (RGB). Tiles whose position is in `marked` get a coloured frame, drawn in the gap so that
-    no pixel of theirs is lost. Returns uint8 [h, w], or [h, w, 3] where there is colour.
+    no pixel of theirs is lost. Each row has so many pixels of paper `above` it, beside the gap. Returns uint8 [h, w],
+    or [h, w, 3] where there is colour.
     """
     count, channels, height, width = tiles.shape
     if marked and channels == 1:
         tiles, channels = tiles.repeat(3, axis=1), 3
     rows = math.ceil(count / columns)
-    step = np.array([height * scale + gap, width * scale + gap])
+    step = np.array([height * scale + gap + above, width * scale + gap])
     sheet = np.full((rows * step[0] + gap, columns * step[1] + gap, channels), PAPER, np.uint8)
     enlarged = tiles.transpose(0, 2, 3, 1).repeat(scale, axis=1).repeat(scale, axis=2)
     for position in range(count):
-        top, left = np.array(divmod(position, columns)) * step + gap
+        top, left = np.array(divmod(position, columns)) * step + gap + np.array([above, 0])
         if position in marked:
             border = max(1, gap // 2)
-            sheet[top - border : top + step[0] - gap + border, left - border : left + step[1] - gap + border] = MARK
+            bottom, right = top + height * scale + border, left + width * scale + border
+            sheet[top - border : bottom, left - border : right] = MARK
         sheet[top : top + height * scale, left : left + width * scale] = enlarged[position]
     return sheet[:, :, 0] if channels == 1 else sheet
 

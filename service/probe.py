@@ -21,6 +21,7 @@ from service.dependencies import Rooms, RoomsDep
 from service.models import Chosen, ChosenDep
 from service.representations import JSON, Representation
 from sparse_coding import feasibility, sparsity
+from sparse_coding.datasets import Dataset
 from sparse_coding.errors import NoLabels
 from sparse_coding.weights import TrainedModel
 
@@ -38,8 +39,8 @@ class KSparse(BaseModel):
 
     k: int
     balanced_accuracy: float | None = Field(
-        description="Mean over the classes; 0.5 is chance. Null where the rows scored are of one class, or of none that "
-        "was fitted on: then there is no class to tell from the rest."
+        description="Mean over the classes; 0.5 is chance. Null where there is no class to tell from the rest, because "
+        "the rows scored are of one class, or of none that was fitted on."
     )
 
 
@@ -138,13 +139,22 @@ def task(rooms: Rooms, version: ModelVersion, model: TrainedModel, split: SplitN
     most = max(1, MAX_VALUES // max(model.n_inputs, model.n_latents))
     train, scored = source.split("train"), source.split(split)
     if train.labels is None or scored.labels is None:
-        raise NoLabels("A probe needs labels of both splits; this dataset does not have them.")
+        raise NoLabels(_unlabelled(source))
     learned = feasibility.training_rows(model.spec.dataset, source.facts)  # as the tables of runs have it
     fitted = slice(min(most, probe.MAX_ROWS, learned))
     probe.require_classes(train.labels[fitted])
     return Task(
         _Labelled(train.rows[fitted], train.labels[fitted]), _Labelled(scored.rows[:most], scored.labels[:most]), split
     )
+
+
+def _unlabelled(source: Dataset) -> str:
+    """Which split of a dataset lacks the labels that a probe needs, and what can be done."""
+    if source.split("train").labels is not None:
+        return "The test split of this dataset has no labels to score a probe with; split=train scores training rows."
+    if source.split("test").labels is not None:
+        return "A probe is fitted on the train split, and only the test split of this dataset has labels."
+    return "A probe needs labels; this dataset has none."
 
 
 def of_codes(rooms: Rooms, version: ModelVersion, model: TrainedModel, posed: Task) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from service import (
     charts,
     feature_pictures,
     features,
+    lettering,
     png,
     problems,
     reconstructions,
@@ -45,6 +46,11 @@ SHOWN: Final = {"most": 16, "least": 16, "classes": 8}
 """Latents of a picture, or of each of its lines, unless another number is asked for."""
 MAX_MEANS: Final = 2**22
 """Classes x latents of one answer."""
+FORMULAS: Final = {
+    "selectivity": selectivity.FORMULAS["selectivity"],
+    "class_mean": selectivity.FORMULAS["class_means"],
+}
+"""Of a latent that is listed."""
 
 SplitName = Literal["train", "test"]
 SplitQuery = Annotated[SplitName, Query(description="Rows of which split of the dataset that it was trained on.")]
@@ -96,6 +102,7 @@ class SelectiveFeatures(BaseModel):
     mode: Mode
     amplitude: Amplitude
     items: list[SelectiveLatent]
+    formulas: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -213,8 +220,8 @@ async def draw_selectivity(
 ) -> Response:
     """Feature images of the most or the least selective latents; with `classes` a line of them for every class.
 
-    A class that fewer latents prefer has blank tiles. Silent latents are left out. The text chunk `latents` names what
-    is shown.
+    Each line has the name of its class beside it; a class that fewer latents prefer has blank tiles. Silent latents are
+    left out. The text chunk `latents` names what is shown.
     """
     wanted = representations.choose(request, PICTURES, form)
     choice = _Choice(which, SHOWN[which] if limit is None else limit, Look(mode, amplitude))
@@ -261,7 +268,7 @@ def _features(rooms: Rooms, chosen: Chosen, split: SplitName, choice: _Choice, w
         return _picture(model, measured, choice, features.statistics_of(rooms, chosen, model).p95)
     items = [measured.item(latent) for line in lines for latent in line]
     document = {"model": measured.model, "split": split, "which": choice.which, **vars(choice.look), "items": items}
-    return representations.json_bytes(document)
+    return representations.json_bytes({**document, "formulas": FORMULAS})
 
 
 def _longest(lines: Sequence[Sequence[int]]) -> int:
@@ -279,7 +286,12 @@ def _picture(model: TrainedModel, measured: _Measured, choice: _Choice, p95: np.
     places = [row * width + place for row, line in enumerate(lines) for place in range(len(line))]
     tiles[places] = feature_pictures.tiles(choice.look, images)
     columns = width if choice.which == "classes" else math.ceil(math.sqrt(width))
-    sheet = png.grid(tiles, columns=columns, gap=feature_pictures.GAP, scale=png.whole_factor(tiles[0, 0]))
+    scale = png.whole_factor(tiles[0, 0])
+    step = feature_pictures.GAP + scale * tiles.shape[2]
+    above = max(0, lettering.LINE - step) if choice.which == "classes" else 0
+    sheet = png.grid(tiles, columns=columns, gap=feature_pictures.GAP, scale=scale, above=above)
+    if choice.which == "classes":
+        sheet = _named(sheet, measured.classes, step + above)
     facts = {
         "latents": lines if choice.which == "classes" else shown,
         "selectivity": [float(measured.found.index[latent]) for latent in shown],
@@ -287,3 +299,19 @@ def _picture(model: TrainedModel, measured: _Measured, choice: _Choice, p95: np.
     }
     words = {"which": choice.which, "split": measured.split}
     return png.encode(sheet, {**feature_pictures.text(measured.model, choice.look, images, facts), **words})
+
+
+def _named(sheet: np.ndarray, classes: Sequence[str], step: int) -> np.ndarray:
+    """Lines that are `step` pixels apart, with the name of its class beside each."""
+    gap = 2 * feature_pictures.GAP
+    names = [_name(number, name) for number, name in enumerate(classes)]
+    margin = np.full((len(sheet), max(map(lettering.width, names)) + gap, *sheet.shape[2:]), png.PAPER, np.uint8)
+    middles = [feature_pictures.GAP // 2 + step * number + step // 2 for number in range(len(names))]
+    words = [lettering.Word(name, gap, middle) for name, middle in zip(names, middles, strict=True)]
+    return lettering.written(np.concatenate([margin, sheet], axis=1), words)
+
+
+def _name(number: int, name: str) -> str:
+    """The name of a class, or its number where the font lacks a letter of it."""
+    short = lettering.shortened(name)
+    return short if lettering.is_legible(short) else f"class {number}"

@@ -4,6 +4,7 @@ What rows of a dataset give is computed once and kept; rows in a body are comput
 the workshop, the drawing in `truncation_chart`.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
@@ -18,6 +19,7 @@ from service import (
     encodings,
     feature_pictures,
     inputs,
+    lettering,
     png,
     problems,
     reconstructions,
@@ -40,6 +42,10 @@ PICTURES: Final = (PNG, JSON)
 MAX_ROWS: Final = 1000
 MAX_LINES: Final = 16
 MAX_STEPS: Final = 32
+NUMBER: Final = 44
+"""Pixels that the number above a picture may take: of six digits."""
+FORMULAS: Final = {name: truncation.FORMULAS[name] for name in ("mse", "sufficient_latents")}
+"""Of a line of pictures."""
 
 SplitName = Literal["train", "test"]
 SplitQuery = Annotated[SplitName, Query(description="Rows of which split of the dataset that it was trained on.")]
@@ -105,10 +111,12 @@ class SplitTruncation(RowsTruncation):
 class StripLine(BaseModel):
     """One row, and what comes back from some of its latents."""
 
-    latents_kept: list[int] = Field(description="Of each picture behind the original.")
+    latents_kept: list[int] = Field(
+        description="Of each picture behind the original, rising: those asked for, the sufficient number, and all."
+    )
     mse: list[float]
     sufficient_latents: int = Field(
-        description="The last but one of the numbers: where this row's error is near enough."
+        description="One of these numbers: the smallest from which on this row's error is near enough."
     )
 
 
@@ -119,18 +127,16 @@ class Strip(BaseModel):
     lines: list[StripLine]
     tolerance: float
     error_units: Literal["raw", "scaled"]
+    formulas: dict[str, str]
 
 
 @dataclass(frozen=True)
 class _Line:
-    """One row's numbers of latents, and the error of each."""
+    """One row's numbers of latents, rising, the sufficient one among them, and the error of each number."""
 
     kept: list[int]
+    sufficient: int
     curve: np.ndarray
-
-    @property
-    def sufficient(self) -> int:
-        return self.kept[-2]
 
     @property
     def mse(self) -> list[float]:
@@ -207,7 +213,8 @@ async def get_strip(
 ) -> Response:
     """One row, and what comes back from its 1, 2, 4, 8 ... largest latents, from its sufficient number, and from all.
 
-    The picture of the sufficient number has a coloured frame. The text chunk `latents_kept` names the numbers.
+    Above each picture stands its number of latents, rising; that of the sufficient number has a coloured frame. The
+    text chunk `latents_kept` names the numbers too.
     """
     wanted = representations.choose(request, PICTURES, form)
     content = await rooms.compute.run(request, _strip_of_split, rooms, chosen, split, index, steps, wanted)
@@ -297,7 +304,10 @@ def _strip(
         feature_pictures.check_tiles(rooms, model, len(rows) * (len(counts) + 3))
     curves = encodings.finite(truncation.curves(model, rows), "errors")
     enough = truncation.sufficient(curves).tolist()
-    lines = [_Line([*counts, number, model.n_latents], curve) for number, curve in zip(enough, curves, strict=True)]
+    lines = [
+        _Line(sorted({*counts, number, model.n_latents}), number, curve)
+        for number, curve in zip(enough, curves, strict=True)
+    ]
     if wanted == PNG:
         return _picture(chosen, model, rows, lines)
     document = {
@@ -307,6 +317,7 @@ def _strip(
         ],
         "tolerance": truncation.TOLERANCE,
         "error_units": model.preprocessing.error_units,
+        "formulas": FORMULAS,
     }
     return representations.json_bytes(document)
 
@@ -323,19 +334,36 @@ def _counts(model: TrainedModel, steps: str | None) -> list[int]:
 
 
 def _picture(chosen: Chosen, model: TrainedModel, rows: np.ndarray, lines: list[_Line]) -> bytes:
-    """Each line: the original, then what comes back of so many of its latents."""
+    """Each line: the original, then what comes back of so many of its latents; shorter lines end in blank tiles."""
+    columns = 1 + max(len(line.kept) for line in lines)
     shape = reconstructions.image_shape(model)
-    shown = [
-        np.concatenate([row[None], truncation.strip(model, row[None], line.kept)[0]])
-        for row, line in zip(rows, lines, strict=True)
+    tiles = np.full((len(lines) * columns, *shape), png.PAPER, np.uint8)
+    for place, (row, line) in enumerate(zip(rows, lines, strict=True)):
+        shown = np.concatenate([row[None], truncation.strip(model, row[None], line.kept)[0]])
+        found = png.unit(encodings.finite(shown, "pictures").reshape(-1, *shape))
+        tiles[columns * place : columns * place + len(found)] = found
+    marked = [columns * place + 1 + line.kept.index(line.sufficient) for place, line in enumerate(lines)]
+    scale, gap, above = png.whole_factor(tiles[0, 0]), feature_pictures.GAP, lettering.LINE
+    sheet = png.grid(_wide(tiles, scale), columns=columns, gap=gap, scale=scale, marked=marked, above=above)
+    return png.encode(_numbered(sheet, lines, columns), _text(chosen, lines))
+
+
+def _wide(tiles: np.ndarray, scale: int) -> np.ndarray:
+    """Tiles with as much paper at their right as the number above them needs."""
+    missing = max(0, math.ceil(NUMBER / scale) - tiles.shape[-1])
+    return np.pad(tiles, ((0, 0), (0, 0), (0, 0), (0, missing)), constant_values=png.PAPER)
+
+
+def _numbered(sheet: np.ndarray, lines: list[_Line], columns: int) -> np.ndarray:
+    """The number of latents above the middle of each picture."""
+    gap, above = feature_pictures.GAP, lettering.LINE
+    high, wide = (len(sheet) - gap) // len(lines), (sheet.shape[1] - gap) // columns
+    words = [
+        lettering.Word(text, wide * column + (wide + gap) // 2, high * row + (gap + above) // 2, centred=True)
+        for row, line in enumerate(lines)
+        for column, text in enumerate(["input", *(f"{count:,}" for count in line.kept)])
     ]
-    tiles = png.unit(encodings.finite(np.concatenate(shown), "pictures").reshape(-1, *shape))
-    columns = len(lines[0].kept) + 1
-    marked = [columns * number + columns - 2 for number in range(len(lines))]
-    sheet = png.grid(
-        tiles, columns=columns, gap=feature_pictures.GAP, scale=png.whole_factor(tiles[0, 0]), marked=marked
-    )
-    return png.encode(sheet, _text(chosen, lines))
+    return lettering.written(sheet, words)
 
 
 def _text(chosen: Chosen, lines: list[_Line]) -> dict[str, str]:
@@ -347,7 +375,8 @@ def _text(chosen: Chosen, lines: list[_Line]) -> dict[str, str]:
     return {
         **{name: representations.json_bytes(fact).decode() for name, fact in facts.items()},
         "layout": "each line: the original, then what comes back from so many of its largest latents; framed: from the "
-        "smallest number from which on no error is more than 10 % above the full code's; last: from all",
+        "smallest number from which on no error is more than 10 % above the full code's; last: from all; above each "
+        "picture: how many",
         "contrast": "0 is black, 1 is white",
         "model": chosen.version.reference,
     }

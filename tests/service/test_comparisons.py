@@ -12,7 +12,7 @@ from PIL import Image
 
 from registry import metrics, models, runs
 from registry.metrics import MetricRecord
-from service import charts, comparison_chart, matches
+from service import analysis, charts, comparison_chart, matches
 from service.representations import PNG, SVG, VEGA
 from sparse_coding import datasets, matching
 
@@ -138,7 +138,62 @@ def test_models_of_other_data_are_compared_and_what_cannot_be_is_null(compared: 
     words = " ".join(report["remarks"])
     for expected in ("different datasets", "different numbers of inputs", "scaled units", "vectors@1, signs@1"):
         assert expected in words
-    assert comparison(compared, "kl,seeded").json()["remarks"] == []
+    [only] = comparison(compared, "kl,seeded").json()["remarks"]
+    assert only.startswith("seeded@1 collapsed.")
+
+
+@pytest.fixture(scope="module")
+def partly(compared: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Models of datasets with labels of one split, and with labels of one class."""
+    folder = tmp_path_factory.mktemp("partly")
+    rows, labels = np.random.default_rng(0).random((60, 9), np.float32), np.arange(60) % 3
+    for name, given in {
+        "learned": {"train_labels": labels},
+        "tested": {"test_labels": labels[:20]},
+        "uniform": {"train_labels": 0 * labels, "test_labels": 0 * labels[:20]},
+    }.items():
+        datasets.write(folder / f"{name}.safetensors", train=rows, test=rows[:20], **given)
+        compared.enter(name, folder / f"{name}.safetensors")
+        asked = {"model": {"n_latents": 4, "hidden": []}, "training": {"epochs": 1, "batch_size": 16}}
+        compared.publish(folder, {"name": name, "dataset": {"name": name}, **asked})
+    return compared
+
+
+def test_figures_that_labels_do_not_allow_are_missing_for_a_reason(partly: Any) -> None:
+    report = comparison(partly, "learned,tested,uniform,vectors,signs").json()
+    missing = [
+        [each["quality"][name] is None for name in ("selectivity", "probe_accuracy")] for each in report["models"]
+    ]
+    assert missing == [[True, True], [False, True], [False, True], [True, True], [True, True]]
+    both = "There is no class selectivity and no probe of"
+    for expected in (
+        f"{both} learned@1: the test split of its dataset has no labels.",
+        "There is no probe of tested@1: the train split of its dataset has no labels.",
+        "There is no probe of uniform@1: A probe tells 2 to 100 classes apart; the 60 training rows it would be fitted "
+        "on are of 1.",
+        f"{both} vectors@1, signs@1: its dataset has no labels.",
+    ):
+        assert expected in report["remarks"]
+
+
+def test_a_probe_says_which_split_has_no_labels_and_what_can_be_had(partly: Any) -> None:
+    answers = {
+        name: partly.http.get(f"/api/v1/models/{name}/probe").json() for name in ("learned", "tested", "vectors")
+    }
+    assert {answer["code"] for answer in answers.values()} == {"NO_LABELS"}
+    assert "test split of this dataset has no labels" in answers["learned"]["detail"]
+    assert "split=train" in answers["learned"]["detail"]
+    assert "only the test split" in answers["tested"]["detail"]
+    assert "this dataset has none" in answers["vectors"]["detail"]
+    assert partly.http.get("/api/v1/models/learned/probe?split=train").status_code == 200
+
+
+def test_a_model_that_collapsed_or_is_dead_is_remarked_upon(partly: Any) -> None:
+    result = partly.http.get("/api/v1/models/uniform").json()["result"]
+    assert result["collapsed"], "one epoch is too short for it"
+    remarks = comparison(partly, "uniform,silent").json()["remarks"]
+    assert f"uniform@1 collapsed. {result['collapsed_reason']}" in remarks
+    assert "All latents of silent@1 are dead: no features of it can be measured or matched (pw_mcc)." in remarks
 
 
 def test_a_silent_model_has_no_quality_of_features_and_nothing_to_match(compared: Any) -> None:
@@ -362,6 +417,21 @@ def test_a_limit_cuts_the_pairs_and_not_the_mean(compared: Any) -> None:
     assert comparison(compared, "kl,seeded", "/matches", limit=0).status_code == 422
 
 
+def test_all_pairs_can_be_had_and_a_picture_says_how_many_there_are(
+    compared: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = {"dataset": {"name": "digits"}, "model": {"n_latents": 230, "hidden": []}, "training": SHORT}
+    for name in ("broad-a", "broad-b"):
+        compared.publish(tmp_path, {"name": name, **asked})
+    found = comparison(compared, "broad-a,broad-b", "/matches", limit=4096).json()
+    assert len(found["pairs"]) == found["matched"] > 200
+    monkeypatch.setattr(matches, "MAX_DRAWN", 5)
+    image = Image.open(io.BytesIO(comparison(compared, "kl,seeded", "/matches", format="png", limit=4096).content))
+    text = image.text  # type: ignore[attr-defined]
+    assert (len(json.loads(text["pairs"])), text["matched"]) == (5, "20")
+    assert "at most 5" in text["layout"]
+
+
 def test_linear_decoders_are_matched_by_their_columns(compared: Any) -> None:
     found = comparison(compared, "vectors,signs", "/matches").json()
     assert found["atoms"] == ["decoder", "decoder"]
@@ -389,7 +459,12 @@ def test_too_many_latents_are_refused_and_leave_a_gap_in_a_comparison(
     refused = comparison(compared, "kl,seeded", "/matches")
     assert refused.status_code == 422
     assert "at most 19 latents" in refused.json()["detail"]
-    assert comparison(compared, "kl,seeded").json()["pw_mcc"] == [[None, None], [None, None]]
+    report = comparison(compared, "kl,seeded").json()
+    assert report["pw_mcc"] == [[None, None], [None, None]]
+    reason = "are not matched (pw_mcc): more than 19 of its latents are not dead."
+    assert {f"The features of {name}@1 {reason}" for name in ("kl", "seeded")} < set(report["remarks"])
+    monkeypatch.setattr(analysis, "MAX_ACTIVATIONS", 1000)
+    assert "dictionary has more than 1,000 values" in comparison(compared, "kl,seeded").json()["remarks"][0]
 
 
 @pytest.mark.parametrize("limit", [4, 64])

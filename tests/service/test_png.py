@@ -30,6 +30,17 @@ def test_the_same_pixels_make_the_same_bytes() -> None:
     assert png.encode(pixels, {"a": "b"}) == png.encode(pixels.copy(), {"a": "b"})
 
 
+def test_rows_of_a_grid_have_room_above_them_and_frames_stay_around_their_tiles() -> None:
+    tiles = np.zeros((4, 1, 2, 3), np.uint8)
+    sheet = png.grid(tiles, columns=2, gap=4, marked=[3], above=7)
+    assert sheet.shape == (2 * (2 + 4 + 7) + 4, 2 * (3 + 4) + 4, 3)
+    for row, column in np.ndindex(2, 2):
+        top, left = 4 + 7 + 13 * row, 4 + 7 * column
+        assert (sheet[top : top + 2, left : left + 3] == 0).all()
+    assert (sheet == png.MARK).all(axis=2).sum() == (2 + 4) * (3 + 4) - 2 * 3
+    assert (sheet[:9] == png.PAPER).all()
+
+
 def test_a_grid_puts_tiles_row_by_row_with_gaps_and_whole_enlargement() -> None:
     tiles = np.arange(5, dtype=np.uint8).reshape(5, 1, 1, 1).repeat(2, axis=2).repeat(3, axis=3)
     sheet = png.grid(tiles, columns=2, gap=4, scale=2)

@@ -59,6 +59,11 @@ def tile(image: Any, position: int, columns: int, side: int = 8, scale: int = 10
     return np.asarray(image)[top : top + side * scale : scale, left : left + side * scale : scale].astype(float)
 
 
+def without_names(image: Any, columns: int) -> Any:
+    """Only the tiles of lines that have names beside them."""
+    return image.crop((image.width - (columns * (84 + 4 * (image.height % 84 != 4)) + 4), 0, image.width, image.height))
+
+
 @pytest.fixture(scope="module")
 def labelled(gallery: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The gallery with a model of labelled vectors, and two of images with a class that the test split lacks."""
@@ -210,7 +215,8 @@ def test_a_class_without_rows_has_no_means_and_no_latents(labelled: Any) -> None
     shown = picture(pictures(labelled, "leaves", which="classes", limit=5))
     latents = json.loads(shown.text["latents"])
     assert (len(latents), latents[2]) == (3, [])
-    assert (tile(shown, 2 * max(map(len, latents)), max(map(len, latents)), 6, 14) == 255).all(), "blank"
+    columns = max(map(len, latents))
+    assert (tile(without_names(shown, columns), 2 * columns, columns, 6, 14) == 255).all(), "blank"
     assert json.loads(shown.text["classes"]) == ["oak", "é", "樹"]
 
 
@@ -229,8 +235,9 @@ def test_the_most_and_the_least_selective_are_shown_in_their_order(gallery: Any,
         added = np.array(one["pixels"])
         np.testing.assert_allclose(tile(image, position, 3), 128 + 127 * added / np.abs(added).max(), atol=1)
     assert (tile(image, 5, 3) == 255).all()
-    items = pictures(gallery, which=which, limit=5, format="json").json()["items"]
-    assert [item["latent"] for item in items] == listed[:5]
+    answer = pictures(gallery, which=which, limit=5, format="json").json()
+    assert [item["latent"] for item in answer["items"]] == listed[:5]
+    assert answer["formulas"] == {"selectivity": "class_selectivity", "class_mean": "class_mean"}
 
 
 def test_every_class_has_a_line_of_its_most_selective_latents(gallery: Any) -> None:
@@ -239,7 +246,12 @@ def test_every_class_has_a_line_of_its_most_selective_latents(gallery: Any) -> N
     lines = json.loads(image.text["latents"])
     assert lines == [latents[:2] for latents in per_class.values()]
     columns = max(map(len, lines))
-    assert image.size == (columns * 84 + 4, 10 * 84 + 4)
+    assert image.height == 10 * 84 + 4
+    named, image = image, without_names(image, columns)
+    names = np.asarray(named)[:, : named.width - image.width]
+    assert len({names[4 + 84 * row : 84 * (row + 1)].tobytes() for row in range(10)}) == 10, "a name for each line"
+    assert all((names[4 + 84 * row : 84 * (row + 1)] < 128).any() for row in range(10))
+    assert pictures(gallery, which="classes", limit=2).content == pictures(gallery, which="classes", limit=2).content
     for row, line in enumerate(lines):
         for column in range(columns):
             blank = (tile(image, row * columns + column, columns) == 255).all()
@@ -268,7 +280,8 @@ def test_where_all_latents_are_silent_the_pictures_are_blank(
     assert (report["mean_selectivity"], report["most_selective"]) == (0, [])
     for which in ("most", "classes"):
         image = picture(pictures(gallery, "mute", which=which))
-        assert (np.asarray(image) == 255).all()
+        blank = image if which == "most" else without_names(image, 1)
+        assert (np.asarray(blank) == 255).all()
     assert "No latent is above 0" in selectivity(gallery, "mute", format="svg").text
 
 

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from service import png
+from service import lettering, png
 
 IMMUTABLE = "private, max-age=31536000, immutable"
 ROWS = 6
+TOP = 4 + lettering.LINE
 
 
 def truncation(gallery: Any, model: str = "kl", below: str = "", **query: Any) -> Any:
@@ -39,8 +40,8 @@ def picture(answer: Any) -> Any:
 
 
 def tile(image: Any, row: int, column: int) -> Any:
-    """A tile's pixels of 8 x 8, drawn ten times larger with gaps of 4."""
-    top, left = 4 + 84 * row, 4 + 84 * column
+    """A tile's pixels of 8 x 8, drawn ten times larger with gaps of 4 and a number above."""
+    top, left = TOP + (TOP + 80) * row, 4 + 84 * column
     grey = np.asarray(image)[top : top + 80 : 10, left : left + 80 : 10].astype(float)
     return grey[..., 0] if grey.ndim == 3 else grey
 
@@ -161,18 +162,21 @@ def test_one_row_has_a_line_and_no_band(gallery: Any) -> None:
 def test_a_strip_shows_the_original_and_what_comes_back_from_more_and_more_latents(gallery: Any) -> None:
     image = picture(truncation(gallery, below="/strip", index=3))
     enough = round(sent(gallery, digits(3)).json()["sufficient_latents_of_rows"]["median"])
-    kept = [1, 2, 4, 8, 16, enough, 20]
+    kept = sorted([1, 2, 4, 8, 16, enough, 20])
+    assert kept.index(enough) < 5, "in the midst of the others"
     assert json.loads(image.text["latents_kept"]) == [kept]
     assert json.loads(image.text["sufficient_latents"]) == [enough]
     assert image.text["model"] == "kl@1"
-    assert image.size == (8 * 84 + 4, 84 + 4)
+    assert image.size == (8 * 84 + 4, TOP + 80 + 4)
     np.testing.assert_allclose(tile(image, 0, 0), 255 * rows_of(gallery, "kl", 4)[3].reshape(8, 8), atol=1)
     code = np.array(posted(gallery, "encode", digits(3))["codes"])
     for column, count in enumerate(kept, start=1):
         outputs = posted(gallery, "decode", {"codes": truncated(code, count).tolist()})["outputs"]
         np.testing.assert_allclose(tile(image, 0, column), 255 * np.array(outputs[0]).reshape(8, 8), atol=1)
-    frames = [tuple(np.asarray(image)[3, 4 + 84 * column]) for column in range(8)]
-    assert [frame == png.MARK for frame in frames] == [False] * 6 + [True, False]
+    frames = [tuple(np.asarray(image)[TOP - 1, 4 + 84 * column]) == png.MARK for column in range(8)]
+    assert [count for count, framed in zip([None, *kept], frames, strict=True) if framed] == [enough]
+    words = [np.asarray(image)[: TOP - 2, 4 + 84 * column : 84 * (column + 1)].min() for column in range(8)]
+    assert max(words) < 128, "a number above every picture"
     curve = sent(gallery, digits(3)).json()["mse"]["mean"]
     np.testing.assert_allclose(json.loads(image.text["mse"])[0], [curve[count] for count in kept], rtol=1e-6)
 
@@ -180,13 +184,24 @@ def test_a_strip_shows_the_original_and_what_comes_back_from_more_and_more_laten
 def test_rows_that_are_sent_make_a_line_each(gallery: Any) -> None:
     image = picture(sent(gallery, digits(3, 5, 3), below="/strip", steps="4,0"))
     kept = json.loads(image.text["latents_kept"])
-    assert [line[:2] + line[3:] for line in kept] == [[0, 4, 20]] * 3
-    assert image.size == (5 * 84 + 4, 3 * 84 + 4)
+    assert all(line == sorted({0, 4, 20, *line}) and len(line) <= 4 for line in kept)
+    assert image.size == (5 * 84 + 4, 3 * (TOP + 80) + 4)
     np.testing.assert_array_equal(tile(image, 0, 0), tile(image, 2, 0))
     np.testing.assert_array_equal(tile(image, 0, 1), tile(image, 1, 1), "of no latents at all")
-    lines = sent(gallery, digits(3, 5, 3), below="/strip", steps="4,0", format="json").json()["lines"]
-    assert [line["latents_kept"] for line in lines] == kept
-    assert [line["sufficient_latents"] for line in lines] == [line[2] for line in kept]
+    answer = sent(gallery, digits(3, 5, 3), below="/strip", steps="4,0", format="json").json()
+    assert [line["latents_kept"] for line in answer["lines"]] == kept
+    each = [sent(gallery, digits(index)).json()["sufficient_latents"] for index in (3, 5, 3)]
+    assert [line["sufficient_latents"] for line in answer["lines"]] == each
+    assert answer["formulas"] == {"mse": "truncated_mse", "sufficient_latents": "sufficient_latents"}
+
+
+def test_a_number_that_is_sufficient_and_asked_for_is_shown_once_and_short_lines_end_in_paper(gallery: Any) -> None:
+    first, second = (sent(gallery, digits(index)).json()["sufficient_latents"] for index in (3, 5))
+    assert first != second
+    image = picture(sent(gallery, digits(3, 5), below="/strip", steps=str(first)))
+    assert json.loads(image.text["latents_kept"]) == [[first, 20], sorted([first, second, 20])]
+    assert (tile(image, 0, 3) == png.PAPER).all()
+    assert not (tile(image, 1, 3) == png.PAPER).all()
 
 
 def test_strips_of_colour_are_in_colour_and_those_of_vectors_are_numbers(gallery: Any) -> None:
