@@ -12,13 +12,14 @@ import os
 import re
 import shutil
 import stat
+import tempfile
 import time
 import uuid
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import IO, Any, Final, Protocol
 
 from sqlalchemy import Column, func, select, union
 from sqlalchemy.orm import Session
@@ -66,6 +67,9 @@ class ArtifactStore(Protocol):
 
     def idle(self, seconds: float) -> Iterator[Idle]:
         """Files that were last put or written longer ago than that."""
+
+    def require_free(self) -> None:
+        """Raises StoreBusy if nothing can be cleared now."""
 
     def clear(self, names: Collection[str], seconds: float) -> list[Idle]:
         """Remove those of the files that are still idle; what went. Raises StoreBusy."""
@@ -121,6 +125,11 @@ class DirectoryStore:
                 if (found := _if_idle(place, before)) is not None:
                     yield found
 
+    def require_free(self) -> None:
+        """Raises StoreBusy while somebody copies or clears the store: ask before rows are deleted for its files."""
+        with self._locked(fcntl.LOCK_EX):
+            return
+
     def clear(self, names: Collection[str], seconds: float) -> list[Idle]:
         """Remove those of the files that are still idle, while nobody puts any; what went. Raises StoreBusy."""
         if not names:
@@ -144,7 +153,7 @@ class DirectoryStore:
         """Bounded, because a lock that one host forgot on shared storage must not stop the others for ever."""
         self._root.mkdir(parents=True, exist_ok=True)
         deadline = time.monotonic() + _LOCK_SECONDS
-        with (self._root / _LOCK).open("a") as held:
+        with self._open_lock() as held:
             while True:
                 try:
                     fcntl.flock(held, kind | fcntl.LOCK_NB)
@@ -155,12 +164,18 @@ class DirectoryStore:
                     time.sleep(_LOOK_AGAIN_SECONDS)
             yield
 
+    def _open_lock(self) -> IO[str]:
+        """For writing, which locks on network storage need; but an operator may have made the file as another user."""
+        try:
+            return (self._root / _LOCK).open("a")
+        except PermissionError:
+            return (self._root / _LOCK).open()
+
     def _now(self) -> float:
         """By the clock of the file system, which may be another machine's."""
-        lock = self._root / _LOCK
         self._root.mkdir(parents=True, exist_ok=True)
-        lock.touch()
-        return lock.stat().st_mtime
+        with tempfile.TemporaryFile(dir=self._root) as probe:
+            return os.fstat(probe.fileno()).st_mtime
 
     def _places(self, names: Iterable[str]) -> Iterator[Path]:
         """Where blobs are, and beginnings of blobs, which lie in any of the folders."""

@@ -68,6 +68,7 @@ def collect(database: Database, store: ArtifactStore, rules: Rules, *, strays: b
     if strays:
         _require_acquaintance(database, store, rules.seconds)
     reasons = _prune_all(database, rules.keep_last)
+    store.require_free()
     while unused := _forget(database, rules.seconds):
         for gone in store.clear(unused, rules.seconds):
             yield Gone(gone.name, gone.bytes, reasons.get(gone.name, UNUSED))

@@ -187,7 +187,20 @@ def test_nothing_is_cleared_while_the_store_is_being_copied(
         put("meanwhile")
         with pytest.raises(StoreBusy):
             list(collection.collect(desk.database, store, RULES))
+        with pytest.raises(StoreBusy):
+            store.clear([stored.sha256], DAY)
     assert store.path(stored.sha256).exists()
+    assert rows(desk) == {stored.sha256}, "or its file would be a stray"
+
+
+def test_a_lock_that_another_user_made_locks_all_the_same(store: DirectoryStore, put: Callable[[str], Stored]) -> None:
+    put("first")
+    lock = store._root / ".lock"
+    lock.chmod(0o444)
+    if not os.getuid():
+        os.chown(lock, 1, 1)
+    put("second")
+    store.require_free()
 
 
 # --- checkpoints -----------------------------------------------------------------------------------------------------
