@@ -101,7 +101,10 @@ class BaselinesResults(BaseModel):
     kind: Literal["baselines"] = "baselines"
     run: str
     model: str
-    k: int = Field(description="Coefficients per row of the dictionaries and of what is truncated.")
+    k: int = Field(
+        description="Coefficients per row of the dictionaries and of what is truncated: the model's rounded L0, raised "
+        "to 1 where the model is sparser or dead, and no more than there are latents or inputs."
+    )
     entries: list[BaselinesEntry]
     dictionary: Literal["decoder", "difference"] = Field(
         description="The model's atoms: its decoder's columns, or behind a deep decoder its difference images."

@@ -45,12 +45,12 @@ For centred digits of 28 x 28, which are about 7 long, it is scikit-learn's defa
 it and three times as much both left more error.
 """
 
-FORMULAS: Final[Mapping[str, str]] = {
+FORMULAS: Final[Mapping[str, str | list[str]]] = {
     "mse": objectives.MSE_MEAN,
     "explained_variance": "explained_variance.centred",
     "l0": "l0.nonzero",
-    "k": "l0.threshold",
-    "left_out": "dead_latents",
+    "k": "l0.rounded",
+    "left_out": ["dead_latents", "unused_atoms"],  # of the model, of dictionaries
     "mutual_coherence": "mutual_coherence",
     "matched_cosine": matching.PW_MCC,
     "probe_accuracy": probe.FORMULAS["accuracy"],
@@ -120,7 +120,7 @@ class Ground:
 
     @property
     def k(self) -> int:
-        """Coefficients of a sparse code: the model's rounded `l0.threshold`, from 1 to min(n_latents, d)."""
+        """`l0.rounded`: coefficients of a sparse code, the model's rounded `l0.threshold` within 1 to min(n_latents, d)."""
         return min(max(1, round(self.measured.l0)), self.model.n_latents, self.model.n_inputs)
 
     @property

@@ -3,6 +3,7 @@
 An iterator of iterations, like training. Knows rows and atoms; no models, no clock, no files.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -42,14 +43,21 @@ class Fit:
     """A dictionary on its way, and the best one met."""
 
     rows: Float[Tensor, "N d"]
+    """In units of `unit`, so that products of large rows do not overflow, nor those of small ones vanish."""
+    unit: float
+    """A power of two: dividing by it rounds nothing."""
     k: int
     current: Float[Tensor, "n d"]
     codes: Float[Tensor, "N n"]
-    """Of the current dictionary."""
+    """Of the current dictionary, in units of `unit`."""
     atoms: Float[Tensor, "n d"]
     """Of the best dictionary, each of length 1."""
     best: float
-    """Its error."""
+    """Its error, in the units of the rows that were given."""
+
+    def error(self, atoms: Float[Tensor, "n d"], codes: Float[Tensor, "N n"]) -> float:
+        """`mse.mean` of such codes, in the units of the rows that were given."""
+        return self.unit**2 * float((self.rows - codes @ atoms).square().mean(dtype=torch.float64))
 
 
 def start(rows: Float[Tensor, "N d"], n_atoms: int, k: int, seed: int) -> Fit:
@@ -58,8 +66,18 @@ def start(rows: Float[Tensor, "N d"], n_atoms: int, k: int, seed: int) -> Fit:
     With fewer distinct rows than atoms, random directions fill up; they stay unused once every row is an atom.
     Raises `TooManyCoefficients` unless 1 <= k <= n_atoms.
     """
+    unit = _unit(rows)
+    rows = rows / unit
     atoms, codes = coded(rows, first_atoms(rows, n_atoms, seed), k)
-    return Fit(rows, k, atoms, codes, atoms, _error(rows, atoms, codes))
+    fit = Fit(rows, unit, k, atoms, codes, atoms, best=math.inf)
+    fit.best = fit.error(atoms, codes)
+    return fit
+
+
+def _unit(rows: Tensor) -> float:
+    """The largest power of two that the largest magnitude reaches; 1 for rows that are all zero."""
+    largest = float(rows.abs().max())
+    return 2.0 ** (math.frexp(largest)[1] - 1) if largest > 0 else 1.0
 
 
 def iterations(fit: Fit, count: int) -> Iterator[Iteration]:
@@ -70,9 +88,9 @@ def iterations(fit: Fit, count: int) -> Iterator[Iteration]:
     """
     for iteration in range(1, count + 1):
         updated, codes = update(fit.rows, fit.current, fit.codes)
-        after_update = _error(fit.rows, updated, codes)
+        after_update = fit.error(updated, codes)
         fit.current, fit.codes = coded(fit.rows, updated, fit.k)
-        error = _error(fit.rows, fit.current, fit.codes)
+        error = fit.error(fit.current, fit.codes)
         if error < fit.best:
             fit.atoms, fit.best = fit.current, error
         yield Iteration(iteration, after_update, error, fit.best)
@@ -168,7 +186,3 @@ def _first_of_each(rows: Tensor, most: int) -> list[int]:
         if len(seen) == most:
             break
     return list(seen.values())
-
-
-def _error(rows: Tensor, atoms: Tensor, codes: Tensor) -> float:
-    return float((rows - codes @ atoms).square().mean(dtype=torch.float64))

@@ -233,6 +233,8 @@ def test_the_summary_says_on_what_the_figures_rest(ground: Ground, table: dict[s
     }
     assert summary["error_units"] == "raw"
     assert summary["formulas"]["mutual_coherence"] == "mutual_coherence"
+    assert summary["formulas"]["k"] == "l0.rounded", "not l0.threshold: it may have been raised to 1"
+    assert summary["formulas"]["left_out"] == ["dead_latents", "unused_atoms"]
 
 
 def test_rows_that_the_model_never_learned_from_are_not_fitted_on(

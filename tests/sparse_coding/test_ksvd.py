@@ -146,7 +146,7 @@ def test_records_say_what_was_reached(rows: Tensor) -> None:
         assert record.iteration == number
         assert record.updated <= error * (1 + 1e-12)
         error = record.error
-        assert error == pytest.approx(float((rows - fit.codes @ fit.current).square().mean()))
+        assert error == pytest.approx(float((rows - fit.unit * fit.codes @ fit.current).square().mean()))
         assert record.best == fit.best <= error
     codes = pursuit.omp(rows, fit.atoms, 3)
     assert float((rows - codes @ fit.atoms).square().mean()) == pytest.approx(fit.best)
@@ -201,3 +201,17 @@ def test_rows_that_are_all_zero_are_represented_by_nothing() -> None:
 def test_more_coefficients_than_atoms_are_refused(rows: Tensor) -> None:
     with pytest.raises(errors.TooManyCoefficients):
         ksvd.start(rows, 3, 4, seed=0)
+
+
+@pytest.mark.parametrize("power", [-40, -3, 50, 100])
+def test_rows_of_another_scale_have_the_same_atoms_and_scaled_errors(rows: Tensor, power: int) -> None:
+    fits = {scale: ksvd.start(rows[:200].float() * scale, 15, 3, seed=1) for scale in (1.0, 2.0**power)}
+    (own, other), scale = ((fit, list(ksvd.iterations(fit, 3))) for fit in fits.values()), 2.0**power
+    assert torch.equal(own[0].atoms, other[0].atoms)
+    assert own[0].best < own[1][0].updated, "something was learned"
+    for one, scaled in zip(own[1], other[1], strict=True):
+        assert (scaled.updated, scaled.error, scaled.best) == (
+            scale**2 * one.updated,
+            scale**2 * one.error,
+            scale**2 * one.best,
+        )

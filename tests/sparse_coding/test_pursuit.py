@@ -132,3 +132,9 @@ def test_a_step_never_raises_the_error() -> None:
 def best(rows: Tensor, atoms: Tensor) -> Tensor:
     """What one atom takes from a row's squared length at most."""
     return (rows @ atoms.T).square().amax(1)
+
+
+@pytest.mark.parametrize("power", [-40, 50])
+def test_codes_grow_with_the_rows(power: int) -> None:
+    rows, atoms = random_rows(50, 12, dtype=torch.float32), unit_atoms(20, 12, dtype=torch.float32)
+    assert torch.equal(pursuit.omp(rows * 2.0**power, atoms, 4), pursuit.omp(rows, atoms, 4) * 2.0**power)
