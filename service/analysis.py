@@ -24,7 +24,7 @@ from sparse_coding.weights import TrainedModel
 P = ParamSpec("P")
 T = TypeVar("T")
 
-FORMULAS_VERSION: Final = 1
+FORMULAS_VERSION: Final = 2
 """Grows with every change of a formula or of a kept form, so that answers kept from before are not given."""
 
 MAX_ACTIVATIONS: Final = 2**26
