@@ -67,7 +67,7 @@ def panels(document: Mapping[str, Any]) -> alt.VConcatChart:
         alt.hconcat(*_bars(compared, SPARSITY), spacing=28),
         alt.hconcat(*_bars(compared, QUALITY), _noise(compared), spacing=28),
     )
-    remarks = [line for remark in document["remarks"] for line in textwrap.wrap(remark, REMARK)]
+    remarks = [line for remark in document["remarks"] for line in textwrap.wrap(remark, REMARK, break_on_hyphens=False)]
     subtitle = [_datasets(compared), *remarks]
     title = alt.Title(f"{len(compared)} models compared", subtitle=subtitle, offset=20)
     return charts.styled(alt.vconcat(*rows, spacing=32, title=title))

@@ -56,10 +56,10 @@ def _unlabelled(rooms: Rooms, version: ModelVersion) -> tuple[str, str] | None:
     source = analysis.dataset(rooms, version.dataset_digest)
     train, test = (source.split(name).labels is not None for name in ("train", "test"))
     if not test:
-        where = "the test split of its dataset has" if train else "its dataset has"
+        where = "the test split of the dataset has" if train else "the dataset has"
         return "no class selectivity and no probe", f"{where} no labels."
     if not train:
-        return "no probe", "the train split of its dataset has no labels."
+        return "no probe", "the train split of the dataset has no labels."
     try:
         probe.task(rooms, version, rooms.models.get(version.digest), "test")
     except UnsuitableLabels as error:

@@ -167,11 +167,11 @@ def test_figures_that_labels_do_not_allow_are_missing_for_a_reason(partly: Any) 
     assert missing == [[True, True], [False, True], [False, True], [True, True], [True, True]]
     both = "There is no class selectivity and no probe of"
     for expected in (
-        f"{both} learned@1: the test split of its dataset has no labels.",
-        "There is no probe of tested@1: the train split of its dataset has no labels.",
+        f"{both} learned@1: the test split of the dataset has no labels.",
+        "There is no probe of tested@1: the train split of the dataset has no labels.",
         "There is no probe of uniform@1: A probe tells 2 to 100 classes apart; the 60 training rows it would be fitted "
         "on are of 1.",
-        f"{both} vectors@1, signs@1: its dataset has no labels.",
+        f"{both} vectors@1, signs@1: the dataset has no labels.",
     ):
         assert expected in report["remarks"]
 
@@ -362,6 +362,13 @@ def test_names_that_differ_at_the_end_are_told_apart_and_keep_their_penalty() ->
         assert words.count(f"digits-at-28-b…ng-november-{number}@1, L1 0.01") == 1
     inner = [f"{'a' * 40}{number}{'b' * 40}@1" for number in range(8)]
     assert len(set(comparison_chart.shortened(inner))) == 8, "different in what would be left out"
+
+
+def test_a_long_remark_is_broken_between_words() -> None:
+    case = {**document(2, 3), "remarks": ["There is no probe of " + ", ".join(["a-very-long-name@1"] * 20) + "."]}
+    lines = comparison_chart.panels(case).to_dict()["title"]["subtitle"][1:]
+    assert " ".join(lines) == case["remarks"][0]
+    assert all(len(line) <= 150 for line in lines)
 
 
 @pytest.mark.parametrize(
