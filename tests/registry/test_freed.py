@@ -2,7 +2,10 @@
 
 from typing import Any
 
+import pytest
+
 from registry import artifacts, datasets, models, runs
+from registry.errors import RunInUse, VersionInUse
 
 FACTS = datasets.Facts("images", (1, 8, 8), 64, 80, 20)
 
@@ -23,7 +26,7 @@ def test_a_run_frees_what_it_alone_kept(desk: Any) -> None:
     assert desk.do(runs.delete, first.id) == len("mine")
     assert desk.do(runs.delete, second.id) == len("checkpoint of both")
     assert desk.do(datasets.delete, "digits") == len("shared")
-    assert before == len("mine" "checkpoint of both" "shared")
+    assert before == len("minecheckpoint of bothshared")
     assert desk.see(artifacts.bytes_in_use) == 0
 
 
@@ -49,3 +52,25 @@ def test_a_version_frees_nothing_while_another_has_the_same_weights(desk: Any) -
     assert desk.do(models.delete_version, "model", 1) == 0
     assert desk.see(runs.input_of, reader.id, "model") == weights.sha256
     assert desk.do(models.delete_version, "twin", 1) == weights.bytes
+
+
+def test_a_sweep_is_deleted_after_the_last_of_its_models(desk: Any) -> None:
+    run = desk.running()
+    dataset = desk.blob("dataset")
+    desk.do(artifacts.register, dataset)
+    made = [desk.blob(f"member {member}") for member in (0, 1)]
+    publish = [
+        models.Publication(f"sw-{member}", {}, 1, {}, stored, "digits", dataset.sha256, member=member)
+        for member, stored in enumerate(made)
+    ]
+    outputs = [runs.Output("weights", member, stored) for member, stored in enumerate(made)]
+    desk.do(runs.succeed, run.id, run.fence, result={}, outputs=outputs, publish=publish)
+    desk.do(models.set_alias, "sw-1", "best", 1)
+    assert desk.do(models.delete_version, "sw-0", 1) == made[0].bytes
+    with pytest.raises(VersionInUse):
+        desk.do(models.delete_version, "sw-1", 1)
+    with pytest.raises(RunInUse):
+        desk.do(runs.delete, run.id)
+    desk.do(models.delete_alias, "sw-1", "best")
+    assert desk.do(models.delete_version, "sw-1", 1) == made[1].bytes
+    assert desk.do(runs.delete, run.id) == 0
