@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Select, exists, func, literal, select, union
+from sqlalchemy import Select, exists, func, literal, or_, select, union
 from sqlalchemy import delete as delete_rows
 from sqlalchemy.orm import Session, aliased
 
@@ -36,7 +36,12 @@ from registry.tables import (
 )
 
 _WORKER_LOST: Final = attempts.Reason(
-    "WORKER_LOST", "The worker that had the run was not heard of until its lease was over."
+    "WORKER_LOST", "The worker that had the run ended without a word, or was not heard of until its lease was over."
+)
+_GIVEN_UP: Final = attempts.Reason(
+    "WORKER_LOST",
+    f"{_WORKER_LOST.detail} No checkpoint was reached since the failures before, so the run is not begun again. Look "
+    "at the worker's log and its machine (memory, restarts, network), then ask for the run once more, perhaps smaller.",
 )
 _ENDED: Final = {"succeeded": "succeeded", "failed": "failed", "cancelled": "been cancelled"}
 
@@ -369,16 +374,18 @@ def acknowledge_stop(session: Session, run_id: str, fence: int) -> Run:
     return _give_back(session, run_id, fence, "stopped")
 
 
-def reap(session: Session) -> list[str]:
+def reap(session: Session, dead: Collection[str] = ()) -> list[str]:
     """Take every run whose lease is over away from its worker; the ids of those. Any process may, at any time.
 
-    A run that another transaction is changing at this moment is left for the next time.
+    So are the runs of workers that are proven `dead`, whatever their lease says. A run that another transaction is
+    changing at this moment is left for the next time.
     """
-    over = (Run.state == "running", Run.lease_expires_at < now_ms())
+    over = (Run.state == "running", or_(Run.lease_expires_at < now_ms(), Run.lease_owner.in_(dead)))
     lost = session.execute(select(Run.id, Run.fence).where(*over).with_for_update(skip_locked=True)).all()
     state, counters = transitions.next_state(charged=True), {"failures": Run.failures + 1, "fence": Run.fence + 1}
+    counters["available_at"] = transitions.available_after_loss()
     for run_id, fence in lost:
-        transitions.leave(session, run_id, fence, state, "lost", _WORKER_LOST, counters)
+        transitions.leave(session, run_id, fence, state, "lost", _WORKER_LOST, counters, verdict=_GIVEN_UP)
     return [run_id for run_id, _ in lost]
 
 

@@ -73,12 +73,15 @@ def leave(
     outcome: attempts.Outcome,
     reason: Reason | None = None,
     values: Mapping[str, Any] | None = None,
+    *,
+    verdict: Reason | None = None,
 ) -> Run:
     """Take a run that is held under this fence into another state, close its attempt and tell of it. Raises Fenced.
 
-    The attempt and the event keep the reason in any case, the run itself only where it ends up failed.
+    The attempt and the event keep the reason in any case, the run itself only where it ends up failed;
+    there a `verdict` says more than the reason of the one attempt does.
     """
-    failed, exhausted = state == "failed", reason or _EXHAUSTED
+    failed, exhausted = state == "failed", verdict or reason or _EXHAUSTED
     left = {
         "state": state,
         "lease_owner": None,
@@ -118,6 +121,15 @@ def _tell(session: Session, run: Run, outcome: attempts.Outcome, reason: Reason 
     waits = run.available_at.isoformat() if run.state == "queued" and outcome == "failed" else None
     told = {"attempt": run.attempt, "reason": outcome, "code": code, "detail": detail, "available_at": waits}
     events.append(session, run.id, run.state, **told)
+
+
+def available_after_loss() -> ColumnElement[int]:
+    """When a run whose worker was lost may be claimed again: the first time at once, in its place in the queue.
+
+    A machine that restarts says nothing against the run, so its owner should not wait for it. Lost again without a
+    newer checkpoint between, the run itself may be what ends its workers: then it waits as a failed one does.
+    """
+    return case((Run.failures == 0, Run.available_at), else_=now_ms() + back_off())
 
 
 def _wait_after(failures: int) -> int:

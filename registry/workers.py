@@ -60,6 +60,12 @@ def runs_of(session: Session, worker_ids: Collection[str]) -> dict[str, str]:
     return {str(worker_id): run_id for worker_id, run_id in session.execute(query)}
 
 
+def holding(session: Session) -> list[Worker]:
+    """Workers that hold a run, whether they are alive or not."""
+    holders = select(Run.lease_owner).where(Run.state == "running")
+    return list(session.scalars(select(Worker).where(Worker.id.in_(holders)).order_by(Worker.id)))
+
+
 def forget(session: Session, worker_id: str) -> None:
     """Remove a worker that ends; one that is not there is no error."""
     session.execute(delete(Worker).where(Worker.id == worker_id))

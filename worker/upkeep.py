@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from registry import errors, runs, workers
 from registry.sessions import Database
+from worker import identity
 
 _log = structlog.get_logger()
 
@@ -59,9 +60,15 @@ class Upkeep:
             _log.exception("upkeep_failed")
 
     def _beat_and_reap(self) -> None:
+        me = self._describe()
+        with self._database.read() as session:
+            holding = workers.holding(session)
+        dead = [worker.id for worker in holding if identity.is_gone(worker, me)]
         with self._database.write() as session:
-            workers.beat(session, self._worker_id, self._describe())
-            lost = runs.reap(session)
+            workers.beat(session, self._worker_id, me)
+            lost = runs.reap(session, dead)
+            for worker_id in set(dead) - workers.runs_of(session, dead).keys():
+                workers.forget(session, worker_id)
         for run_id in lost:
             _log.warning("run_reaped", run=run_id)
 

@@ -226,8 +226,28 @@ def test_a_run_that_loses_three_workers_at_the_same_place_fails(desk: Any) -> No
         claimed = desk.claim()
         desk.arrange(claimed, lease_expires_at=claimed.created_at)
         desk.do(runs.reap)
+        desk.arrange(run, available_at=run.available_at)
     assert (desk.get(run).state, desk.get(run).attempt) == ("failed", 3)
+    assert "ask for the run once more" in desk.get(run).error_detail
     assert outcomes(desk, run) == ["lost"] * 3
+
+
+@pytest.mark.parametrize("dead", [["worker"], ["another"], []])
+def test_a_worker_that_is_proven_dead_loses_its_run_before_its_lease_is_over(desk: Any, dead: list[str]) -> None:
+    run = desk.running()
+    assert desk.do(runs.reap, dead) == ([run.id] if dead == ["worker"] else [])
+    assert desk.get(run).state == ("queued" if dead == ["worker"] else "running")
+
+
+def test_a_run_goes_on_at_once_after_its_first_loss_and_waits_after_the_second(desk: Any) -> None:
+    run = desk.running()
+    desk.do(runs.reap, ["worker"])
+    assert desk.get(run).available_at == run.available_at, "its place in the queue"
+    before = desk.claim().started_at
+    desk.do(runs.reap, ["worker"])
+    waiting = desk.get(run)
+    assert (waiting.state, waiting.failures) == ("queued", 2)
+    assert timedelta(seconds=15) < waiting.available_at - before < timedelta(seconds=30)
 
 
 def test_a_newer_checkpoint_clears_the_failures_and_an_equal_one_does_not(desk: Any) -> None:
