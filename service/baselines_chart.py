@@ -26,6 +26,8 @@ NAMES: Final = {
 WIDTH: Final = 210
 ROOM: Final = 1.35
 """A column is so much wider than its largest number, which is written behind it."""
+PLAIN: Final = (1e-3, 1e4)
+"""Powers of ten between these are written out."""
 STEP: Final = 30
 """Height in pixels of a method's line."""
 
@@ -43,7 +45,7 @@ def chart(results: Mapping[str, Any]) -> charts.Chart:
     panels = [_column(entries, order, column, named=number == 0) for number, column in enumerate(there)]
     title = alt.Title(
         f"{results['model']} beside dictionary learning",
-        subtitle=f"the dictionaries code each row with {results['k']} atoms; dark: the model",
+        subtitle=f"the dictionaries code each row with {_atoms(results['k'])}; dark: the model",
         offset=16,
     )
     return charts.styled(alt.hconcat(*panels, spacing=28, title=title))
@@ -53,18 +55,26 @@ def _name(method: str, k: int) -> str:
     return NAMES.get(method, method).replace("{k}", str(k))
 
 
+def _atoms(k: int) -> str:
+    return "1 atom" if k == 1 else f"{k} atoms"
+
+
 def _column(
     entries: Sequence[Entry], order: Sequence[str], column: tuple[str, str, str], *, named: bool
 ) -> alt.LayerChart:
-    """One figure of all methods that have it: a dot at the end of a thin line, and the number beside it."""
+    """One figure of all methods that have it: a dot and the number beside it.
+
+    On a linear axis the dot ends a line from 0; from the edge of a log axis, a line's length would mean nothing.
+    """
     field, title, colour = column
     values = [entry[field] for entry in entries if entry.get(field) is not None]
-    x, low = _across(values, title)
+    is_log = _spans_much(values)
+    x = _powers(values, title) if is_log else _from_zero(values, title)
     points = [
         {
             "method": name,
             "value": entry[field],
-            "from": low,
+            "from": 0,
             "text": f"{entry[field]:.3g}",
             "colour": INK if entry["method"].startswith("model") else colour,
         }
@@ -75,27 +85,32 @@ def _column(
     lines = alt.Chart({"values": points}).encode(
         x=x, y=alt.Y("method:N", sort=list(order), title=None, scale=alt.Scale(domain=list(order)), axis=axis)
     )
+    stems = [] if is_log else [lines.mark_rule(color=RULES, strokeWidth=2).encode(x2="from:Q")]
     layers = [
-        lines.mark_rule(color=RULES, strokeWidth=2).encode(x2="from:Q"),
+        *stems,
         lines.mark_point(filled=True, size=110, opacity=1).encode(color=alt.Color("colour:N", scale=None)),
         lines.mark_text(align="left", dx=10, fontSize=11, color=FAINT).encode(text="text:N"),
     ]
     return alt.LayerChart(layer=layers, width=WIDTH, height=STEP * len(order), description=f"Dot plot: {title}.")
 
 
-def _across(values: Sequence[float], title: str) -> tuple[alt.X, float]:
-    """An axis with room for the largest one's number, and its lower end: 0, but where the values span much."""
-    low, high = min(values), max(values)
-    if low > 0 and high / low > charts.LOG_RATIO:
-        low, end = low / 1.5, high * (high / low) ** 0.3
-        scale = alt.Scale(type="log", domain=[low, end], nice=False)
-        return alt.X("value:Q", title=f"{title} (log scale)", scale=scale, axis=_powers(low, high)), low
-    axis = alt.Axis(values=charts.even_ticks(0, high or 1.0)[::2], format="~r", grid=False)
-    scale = alt.Scale(domain=[0, ROOM * (high or 1.0)], nice=False)
-    return alt.X("value:Q", title=title, scale=scale, axis=axis), 0.0
+def _spans_much(values: Sequence[float]) -> bool:
+    return min(values) > 0 and max(values) / min(values) > charts.LOG_RATIO
 
 
-def _powers(low: float, high: float) -> alt.Axis:
-    """Some four powers of ten."""
+def _from_zero(values: Sequence[float], title: str) -> alt.X:
+    """A linear axis with room for the largest one's number."""
+    high = max(values) or 1.0
+    axis = alt.Axis(values=charts.even_ticks(0, high)[::2], format=charts.number_format(high), grid=False)
+    return alt.X("value:Q", title=title, scale=alt.Scale(domain=[0, ROOM * high], nice=False), axis=axis)
+
+
+def _powers(values: Sequence[float], title: str) -> alt.X:
+    """A log axis with room for the largest one's number, and some four powers of ten."""
+    low, high = min(values) / 1.5, max(values)
     powers = [10.0**power for power in range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1)]
-    return alt.Axis(values=powers[:: math.ceil(len(powers) / 4) or 1], format=".0e", grid=False)
+    plain = all(PLAIN[0] <= power <= PLAIN[1] for power in powers)
+    ticks = powers[:: math.ceil(len(powers) / 4) or 1]
+    axis = alt.Axis(values=ticks, format="~g" if plain else ".0e", grid=True)
+    scale = alt.Scale(type="log", domain=[low, high * (high / low) ** 0.3], nice=False)
+    return alt.X("value:Q", title=f"{title} (log scale)", scale=scale, axis=axis)

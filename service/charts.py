@@ -46,6 +46,9 @@ FEW_EPOCHS: Final = 10
 LOG_RATIO: Final = 20
 """From this ratio of the largest to the smallest value on, curves are drawn on a log axis."""
 
+MAX_POWERS: Final = 12
+"""Of more powers of ten, a log axis has only some."""
+
 _SERIES: Final = MappingProxyType(
     {
         "loss": ("total loss", INK, [1, 0]),
@@ -153,7 +156,8 @@ def log_ticks(low: float, high: float) -> list[float]:
     """Numbers for a log axis from `low` to `high`: powers of ten and, where few, twice and five times them."""
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     factors = (1,) if len(decades) > 5 else (1, 2, 5)
-    ticks = [float(f"{factor}e{decade}") for decade in decades for factor in factors]
+    step = math.ceil(len(decades) / MAX_POWERS)
+    ticks = [float(f"{factor}e{decade}") for decade in decades[::step] for factor in factors]
     return [tick for tick in ticks if low <= tick <= high]
 
 
@@ -163,6 +167,11 @@ def even_ticks(low: float, high: float) -> list[float]:
     step = next(step for factor in (1, 2, 5, 10) if (high - low) / (step := float(f"{factor}e{power}")) < 9)
     first, last = math.ceil(max(low, 0.0) / step), math.floor(high / step)
     return [float(f"{step * number:.6g}") for number in range(first, last + 1)]
+
+
+def number_format(largest: float) -> str:
+    """How numbers of an axis are written: plainly, or as powers where they would be rows of zeros."""
+    return "~r" if 1e-4 <= largest < 1e6 else "~e"
 
 
 def epoch_axis(epochs: Collection[int]) -> alt.X:

@@ -120,7 +120,7 @@ class Ground:
 
     @property
     def k(self) -> int:
-        """`l0.rounded`: coefficients of a sparse code, the model's rounded `l0.threshold` within 1 to min(n_latents, d)."""
+        """`l0.rounded`: the model's rounded `l0.threshold`, but at least 1 and at most min(n_latents, d)."""
         return min(max(1, round(self.measured.l0)), self.model.n_latents, self.model.n_inputs)
 
     @property
