@@ -20,6 +20,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # before torch is loaded: what the worker gives its trainers
+
 import numpy as np
 import torch
 import torchvision

@@ -118,7 +118,7 @@ def back_off() -> ColumnElement[int]:
 
 def _tell(session: Session, run: Run, outcome: attempts.Outcome, reason: Reason | None) -> None:
     code, detail = (reason.code, reason.detail) if reason else (run.error_code, run.error_detail)
-    waits = run.available_at.isoformat() if run.state == "queued" and outcome == "failed" else None
+    waits = run.available_at.isoformat() if run.state == "queued" and outcome in ("failed", "lost") else None
     told = {"attempt": run.attempt, "reason": outcome, "code": code, "detail": detail, "available_at": waits}
     events.append(session, run.id, run.state, **told)
 
