@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from registry import models, runs
+from registry import models, runs, workers
 from registry.tables import Run
 from sparse_coding import weights
 
@@ -31,6 +31,11 @@ def tensors(yard: Any, run: Run) -> dict[str, bytes]:
     version = yard.see(models.resolve, f"{run.model_name}@{run.model_version}")
     network = weights.read(yard.path(version.digest)).autoencoder.state_dict()
     return {name: tensor.numpy().tobytes() for name, tensor in network.items()}
+
+
+def known(yard: Any, pid: int) -> bool:
+    """Whether that worker has said which process it is."""
+    return pid in [row.pid for row in yard.see(workers.alive, 600)]
 
 
 def skip_the_wait(yard: Any, run: Run) -> None:
@@ -78,8 +83,9 @@ def test_a_run_whose_workers_die_three_times_at_one_place_is_failed_and_says_wha
     for _ in range(3):
         worker = yard.worker(checkpoint_seconds=3600)
         yard.trainer_of(worker)
+        yard.eventually("its sign of life", lambda pid=worker.pid: known(yard, pid))  # else its lease decides
         worker.kill()
-        skip_the_wait(yard, run)
+        worker.wait()
     yard.worker()
     yard.eventually("the failure", lambda: yard.get(run).state == "failed")
     ended = yard.get(run)
