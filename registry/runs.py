@@ -15,10 +15,21 @@ from sqlalchemy import Select, exists, func, literal, or_, select, union
 from sqlalchemy import delete as delete_rows
 from sqlalchemy.orm import Session, aliased
 
-from registry import artifacts, attempts, events, idempotency, identifiers, models, pages, sessions, transitions
+from registry import (
+    artifacts,
+    attempts,
+    checkpoints,
+    events,
+    idempotency,
+    identifiers,
+    models,
+    pages,
+    sessions,
+    transitions,
+)
 from registry import metrics as curves
 from registry.clock import milliseconds, now_ms
-from registry.errors import CheckpointNotFound, NotFound, QueueFull, RunFinished, RunInUse, RunIsLive, RunNotFound
+from registry.errors import NotFound, QueueFull, RunFinished, RunInUse, RunIsLive, RunNotFound
 from registry.metrics import MetricRecord as MetricRecord
 from registry.tables import (
     LIVE,
@@ -188,26 +199,6 @@ def delete(session: Session, run_id: str) -> int:
     return artifacts.freed(session, digests)
 
 
-def checkpoints(session: Session, run_id: str) -> list[Checkpoint]:
-    """The run's checkpoints, by ascending epoch."""
-    return list(session.scalars(select(Checkpoint).where(Checkpoint.run_id == run_id).order_by(Checkpoint.epoch)))
-
-
-def checkpoint(session: Session, run_id: str, epoch: int) -> Checkpoint:
-    """The checkpoint after `epoch` epochs. Raises RunNotFound, CheckpointNotFound."""
-    get(session, run_id)
-    found = session.get(Checkpoint, (run_id, epoch)) if 0 <= epoch < 2**31 else None
-    if found is None:
-        raise CheckpointNotFound(f"the run has no checkpoint after epoch {epoch}")
-    return found
-
-
-def latest_checkpoint(session: Session, run_id: str) -> Checkpoint | None:
-    """Where the run's next attempt begins; None means from the start."""
-    query = select(Checkpoint).where(Checkpoint.run_id == run_id).order_by(Checkpoint.epoch.desc()).limit(1)
-    return session.scalars(query).first()
-
-
 def output(session: Session, run_id: str, role: str) -> str:
     """Digest of the one blob that the run made in this role. Raises RunNotFound, and NotFound where it made none."""
     get(session, run_id)
@@ -246,7 +237,7 @@ def claim(session: Session, *, owner: str, lease_seconds: float, devices: Collec
     }
     run = transitions.change(session, [Run.id == first, Run.state == "queued"], taken)
     if run is not None:
-        newest = latest_checkpoint(session, run.id)
+        newest = checkpoints.latest(session, run.id)
         curves.cut(session, run.id, newest.epoch if newest else 0)
         attempts.begin(session, run, newest.epoch if newest else None)
         told = {"attempt": run.attempt, "epoch": newest.epoch if newest else 0}
@@ -302,23 +293,6 @@ def attach_dataset(session: Session, run_id: str, fence: int, dataset_digest: st
     values = {"run_id": run_id, "role": "dataset", "sha256": dataset_digest}
     statement = sessions.insert(session, RunInput).values(values)
     session.execute(statement.on_conflict_do_update(index_elements=["run_id", "role"], set_={"sha256": dataset_digest}))
-
-
-def add_checkpoint(session: Session, run_id: str, fence: int, *, epoch: int, stored: artifacts.Stored) -> None:
-    """Commit a checkpoint whose blob is in the store. Raises Fenced.
-
-    One that is further than all before clears the failures: a long run survives many interruptions, and a run that
-    dies three times at the same place does not.
-    """
-    transitions.hold(session, run_id, fence)
-    newest = latest_checkpoint(session, run_id)
-    if epoch > (newest.epoch if newest else 0):
-        transitions.write(session, run_id, fence, {"failures": 0})
-    artifacts.register(session, stored)
-    row = {"fence": fence, "sha256": stored.sha256, "bytes": stored.bytes}
-    statement = sessions.insert(session, Checkpoint).values(run_id=run_id, epoch=epoch, **row)
-    session.execute(statement.on_conflict_do_update(index_elements=["run_id", "epoch"], set_=row))
-    events.append(session, run_id, "checkpoint", epoch=epoch, digest=stored.sha256)
 
 
 def succeed(

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Body, Header, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
-from registry import datasets, models, runs, tables
+from registry import checkpoints, datasets, models, runs, tables
 from registry.errors import DatasetNotFound, InvalidRequest
 from service import files, freed, problems, space
 from service.dependencies import RoomsDep
@@ -251,7 +251,7 @@ def resume_run(rooms: RoomsDep, run_id: RunId) -> RunAnswer:
 def list_checkpoints(rooms: RoomsDep, run_id: RunId) -> CheckpointList:
     with rooms.database.read() as session:
         runs.get(session, run_id)
-        found = runs.checkpoints(session, run_id)
+        found = checkpoints.of_run(session, run_id)
     return CheckpointList(
         items=[
             CheckpointAnswer(epoch=row.epoch, digest=row.sha256, bytes=row.bytes, created_at=row.created_at)
@@ -278,7 +278,8 @@ def get_checkpoint(
 ) -> Response:
     """The file from which a worker would resume: weights, the optimiser's moments and the epoch, as safetensors."""
     with rooms.database.read() as session:
-        found = runs.checkpoint(session, run_id, epoch)
+        runs.get(session, run_id)
+        found = checkpoints.get(session, run_id, epoch)
     return files.download(
         request,
         rooms.artifacts.path(found.sha256),

@@ -15,7 +15,7 @@ from typing import Final, cast
 import structlog
 from sqlalchemy.orm import Session
 
-from registry import collection, datasets, errors, models, runs
+from registry import checkpoints, collection, datasets, errors, models, runs
 from registry.artifacts import ArtifactStore, Stored
 from registry.metrics import MetricRecord
 from registry.sessions import Database
@@ -193,7 +193,7 @@ class Attempt:
         run, keep_last = self._run, self._rooms.settings.keep_last
 
         def commit(session: Session) -> None:
-            runs.add_checkpoint(session, run.id, run.fence, epoch=checkpoint.epoch, stored=stored)
+            checkpoints.add(session, run.id, run.fence, epoch=checkpoint.epoch, stored=stored)
             collection.prune(session, run.id, keep_last)
 
         self._ledger.note(commit)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from registry import analyses, artifacts, collection, datasets, models, runs, tables
+from registry import analyses, artifacts, checkpoints, collection, datasets, models, runs, tables
 from registry.artifacts import DirectoryStore, Stored
 from registry.collection import Rules
 from registry.errors import StoreBusy, UnsuitableDatabase
@@ -69,12 +69,12 @@ def checkpoint(desk: Any, put: Callable[[str], Stored], run: Run, epoch: int, ms
     if mse is not None:
         record = [MetricRecord(0, epoch, {"test_mse": mse}), MetricRecord(1, epoch, {"test_mse": 9.0})]
         desk.do(runs.record, run.id, run.fence, metrics=record)
-    desk.do(runs.add_checkpoint, run.id, run.fence, epoch=epoch, stored=stored)
+    desk.do(checkpoints.add, run.id, run.fence, epoch=epoch, stored=stored)
     return stored
 
 
 def epochs(desk: Any, run: Run) -> list[int]:
-    return [row.epoch for row in desk.see(runs.checkpoints, run.id)]
+    return [row.epoch for row in desk.see(checkpoints.of_run, run.id)]
 
 
 # --- blobs and files -------------------------------------------------------------------------------------------------
@@ -88,7 +88,7 @@ def test_every_table_that_names_a_blob_holds_it(desk: Any, store: DirectoryStore
     desk.do(datasets.enter, name="digits", stored=made["dataset"], facts=FACTS)
     run = desk.running()
     desk.do(runs.attach_dataset, run.id, run.fence, made["input"].sha256)
-    desk.do(runs.add_checkpoint, run.id, run.fence, epoch=1, stored=made["checkpoint"])
+    desk.do(checkpoints.add, run.id, run.fence, epoch=1, stored=made["checkpoint"])
     version = models.Publication("model", {}, 1, {"mse": 0.5}, made["weights"], "digits", made["dataset"].sha256)
     outputs = [runs.Output("atoms", 0, made["output"])]
     desk.do(runs.succeed, run.id, run.fence, result={"mse": 0.5}, outputs=outputs, publish=[version])
@@ -233,7 +233,7 @@ def test_a_checkpoint_that_two_runs_share_goes_with_the_second(
     first = desk.running()
     shared, *_ = [checkpoint(desk, put, first, epoch, 1 / epoch) for epoch in (1, 2, 3)]
     second = desk.running()
-    desk.do(runs.add_checkpoint, second.id, second.fence, epoch=1, stored=put(f"{first.id} 1"))
+    desk.do(checkpoints.add, second.id, second.fence, epoch=1, stored=put(f"{first.id} 1"))
     age(desk, store)
     assert collected(desk, store) == {}
     assert (epochs(desk, first), epochs(desk, second)) == ([2, 3], [1])

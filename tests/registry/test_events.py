@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from registry import events, metrics, runs
+from registry import checkpoints, events, metrics, runs
 from registry.errors import Fenced, RunFinished
 from registry.tables import TERMINAL, Run
 
@@ -27,7 +27,7 @@ def test_a_run_that_goes_well_tells_its_whole_life(desk: Any) -> None:
     desk.do(runs.record, run.id, run.fence, progress={"epoch": 0})
     batch = [runs.MetricRecord(member, epoch, {"loss": 1.0}) for epoch in (3, 4, 5) for member in (0, 1)]
     desk.do(runs.record, run.id, run.fence, progress={"epoch": 5}, metrics=batch)
-    desk.do(runs.add_checkpoint, run.id, run.fence, epoch=5, stored=desk.blob("a"))
+    desk.do(checkpoints.add, run.id, run.fence, epoch=5, stored=desk.blob("a"))
     for _ in range(2):  # said twice, told once
         desk.do(runs.succeed, run.id, run.fence, result={})
     assert told(desk, run) == [
@@ -87,7 +87,7 @@ def test_the_last_attempt_that_is_given_back_says_why_the_run_failed(desk: Any) 
 
 def test_a_run_that_is_given_back_and_claimed_again_says_where_it_goes_on(desk: Any) -> None:
     run = desk.running()
-    desk.do(runs.add_checkpoint, run.id, run.fence, epoch=4, stored=desk.blob("a"))
+    desk.do(checkpoints.add, run.id, run.fence, epoch=4, stored=desk.blob("a"))
     desk.do(runs.release, run.id, run.fence)
     desk.claim()
     assert told(desk, run, after=3) == [

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from registry import models, runs, tables
+from registry import checkpoints, models, runs, tables
 from registry.errors import Fenced
 from registry.tables import Run
 
@@ -62,7 +62,7 @@ WRITES: dict[str, Callable[[Any, Run], object]] = {
     ),
     "attach_dataset": lambda desk, run: desk.do(runs.attach_dataset, run.id, run.fence, desk.blob("x").sha256),
     "add_checkpoint": lambda desk, run: desk.do(
-        runs.add_checkpoint, run.id, run.fence, epoch=9, stored=desk.blob("zombie")
+        checkpoints.add, run.id, run.fence, epoch=9, stored=desk.blob("zombie")
     ),
     "succeed": lambda desk, run: desk.do(
         runs.succeed,

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from registry import artifacts, datasets, models, runs
+from registry import artifacts, checkpoints, datasets, models, runs
 from registry.errors import RunInUse, VersionInUse
 
 FACTS = datasets.Facts("images", (1, 8, 8), 64, 80, 20)
@@ -17,9 +17,9 @@ def test_a_run_frees_what_it_alone_kept(desk: Any) -> None:
     first, second = desk.running(), desk.running()
     for run in (first, second):
         desk.do(runs.attach_dataset, run.id, run.fence, desk.blob("shared").sha256)
-        desk.do(runs.add_checkpoint, run.id, run.fence, epoch=1, stored=desk.blob("checkpoint of both"))
-    desk.do(runs.add_checkpoint, first.id, first.fence, epoch=2, stored=desk.blob("mine"))
-    desk.do(runs.add_checkpoint, first.id, first.fence, epoch=3, stored=desk.blob("mine"))
+        desk.do(checkpoints.add, run.id, run.fence, epoch=1, stored=desk.blob("checkpoint of both"))
+    desk.do(checkpoints.add, first.id, first.fence, epoch=2, stored=desk.blob("mine"))
+    desk.do(checkpoints.add, first.id, first.fence, epoch=3, stored=desk.blob("mine"))
     for run in (first, second):
         desk.fail(run, may_pass=False)
     before = desk.see(artifacts.bytes_in_use)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from registry import artifacts, datasets, runs
+from registry import artifacts, checkpoints, datasets
 from registry.__main__ import main
 from registry.settings import RegistrySettings
 from registry.tables import Artifact
@@ -26,7 +26,7 @@ def test_a_dry_run_lists_what_the_next_one_removes(
     made = [_put(store, settings.data_dir, content) for content in ("one", "two", "three", "stray", "dataset")]
     run = desk.running()
     for epoch, stored in enumerate(made[:3], start=1):
-        desk.do(runs.add_checkpoint, run.id, run.fence, epoch=epoch, stored=stored)
+        desk.do(checkpoints.add, run.id, run.fence, epoch=epoch, stored=stored)
     desk.do(datasets.enter, name="digits", stored=made[4], facts=FACTS)
     desk.do(lambda session: session.execute(update(Artifact).values(touched_at=run.created_at.replace(year=2000))))
     for stored in made:
@@ -38,11 +38,11 @@ def test_a_dry_run_lists_what_the_next_one_removes(
     assert {line.split()[0] for line in listed[:-1]} == {made[0].sha256, made[1].sha256, made[3].sha256}
     assert f"the checkpoint after epoch 2 of the run {run.id}" in "\n".join(listed)
     assert [store.path(stored.sha256).exists() for stored in made] == [True] * 5
-    assert len(desk.see(runs.checkpoints, run.id)) == 3
+    assert len(desk.see(checkpoints.of_run, run.id)) == 3
 
     assert main(["gc"]) == 0
     assert sorted(capsys.readouterr().out.splitlines()[:-1]) == sorted(listed[:-1])
-    assert [row.epoch for row in desk.see(runs.checkpoints, run.id)] == [3]
+    assert [row.epoch for row in desk.see(checkpoints.of_run, run.id)] == [3]
     assert main(["gc"]) == 0
     assert capsys.readouterr().out == "0 bytes freed: 0 files\n"
 

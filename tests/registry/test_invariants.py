@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
 from sqlalchemy.exc import IntegrityError
 
-from registry import artifacts, datasets, models, runs, tables
+from registry import artifacts, checkpoints, datasets, models, runs, tables
 
 IMAGES = datasets.Facts("images", (1, 8, 8), 64, 80, 20)
 
@@ -20,7 +20,7 @@ def house(desk: Any) -> Any:
     run = desk.enqueue(idempotency_key="key", request_sha256="0" * 64)
     desk.claim()
     desk.do(runs.attach_dataset, run.id, 1, desk.blob("input").sha256)
-    desk.do(runs.add_checkpoint, run.id, 1, epoch=1, stored=desk.blob("checkpoint"))
+    desk.do(checkpoints.add, run.id, 1, epoch=1, stored=desk.blob("checkpoint"))
     desk.succeed(desk.get(run))
     desk.do(models.set_alias, "model", "production", 1)
     execute(desk, f"INSERT INTO analyses VALUES ('{'0' * 64}', 'probe', '{desk.blob('analysis').sha256}', 0)")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from registry import runs
+from registry import checkpoints, runs
 from registry.errors import RunFinished, RunNotFound
 from registry.tables import Run
 
@@ -37,7 +37,7 @@ def test_pausing_a_running_run_is_a_wish_and_its_worker_follows_it(desk: Any) ->
     for _ in range(2):
         wished = desk.do(runs.pause, run.id)
         assert (wished.state, wished.stop_requested, wished.fence) == ("running", "pause", run.fence)
-    desk.do(runs.add_checkpoint, run.id, run.fence, epoch=3, stored=desk.blob("a"))
+    desk.do(checkpoints.add, run.id, run.fence, epoch=3, stored=desk.blob("a"))
     stopped = desk.do(runs.acknowledge_stop, run.id, run.fence)
     assert (stopped.state, stopped.stop_requested, stopped.lease_owner) == ("paused", None, None)
     assert desk.do(runs.resume, run.id).state == "queued"

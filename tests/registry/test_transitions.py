@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from registry import attempts, metrics, models, runs
+from registry import attempts, checkpoints, metrics, models, runs
 from registry.errors import Fenced, QueueFull, RunFinished, RunInUse, RunIsLive, RunNotFound
 from registry.tables import TERMINAL, Run
 
@@ -252,14 +252,14 @@ def test_a_run_goes_on_at_once_after_its_first_loss_and_waits_after_the_second(d
 
 def test_a_newer_checkpoint_clears_the_failures_and_an_equal_one_does_not(desk: Any) -> None:
     run = desk.running(failures=2)
-    desk.do(runs.add_checkpoint, run.id, run.fence, epoch=4, stored=desk.blob("a"))
+    desk.do(checkpoints.add, run.id, run.fence, epoch=4, stored=desk.blob("a"))
     assert desk.get(run).failures == 0
     run = desk.arrange(run, failures=2)
-    desk.do(runs.add_checkpoint, run.id, run.fence, epoch=4, stored=desk.blob("b"))
+    desk.do(checkpoints.add, run.id, run.fence, epoch=4, stored=desk.blob("b"))
     assert desk.get(run).failures == 2
-    assert desk.see(runs.latest_checkpoint, run.id).sha256 == desk.blob("b").sha256
-    assert [found.epoch for found in desk.see(runs.checkpoints, run.id)] == [4]
-    assert desk.see(runs.checkpoint, run.id, 4).bytes == 1
+    assert desk.see(checkpoints.latest, run.id).sha256 == desk.blob("b").sha256
+    assert [found.epoch for found in desk.see(checkpoints.of_run, run.id)] == [4]
+    assert desk.see(checkpoints.get, run.id, 4).bytes == 1
 
 
 def test_an_attempt_that_resumes_finds_only_the_metrics_up_to_its_checkpoint(desk: Any) -> None:
@@ -267,7 +267,7 @@ def test_an_attempt_that_resumes_finds_only_the_metrics_up_to_its_checkpoint(des
     records = [runs.MetricRecord(0, epoch, {"loss": epoch / 10}) for epoch in range(1, 8)]
     desk.do(runs.record, run.id, run.fence, progress={"epoch": 7}, metrics=records)
     for epoch in (2, 5):
-        desk.do(runs.add_checkpoint, run.id, run.fence, epoch=epoch, stored=desk.blob(str(epoch)))
+        desk.do(checkpoints.add, run.id, run.fence, epoch=epoch, stored=desk.blob(str(epoch)))
     desk.do(runs.release, run.id, run.fence)
     again = desk.claim()
     assert (again.fence, again.attempt, again.progress) == (2, 2, None)
@@ -313,7 +313,7 @@ def test_a_run_is_deleted_with_all_that_was_recorded_of_it(desk: Any) -> None:
     run = desk.enqueue(idempotency_key="key", request_sha256="0" * 64)
     desk.claim()
     desk.do(runs.record, run.id, 1, metrics=[runs.MetricRecord(0, 1, {})])
-    desk.do(runs.add_checkpoint, run.id, 1, epoch=1, stored=desk.blob("checkpoint"))
+    desk.do(checkpoints.add, run.id, 1, epoch=1, stored=desk.blob("checkpoint"))
     desk.do(runs.attach_dataset, run.id, 1, desk.blob("checkpoint").sha256)
     desk.do(runs.succeed, run.id, 1, result={}, outputs=[runs.Output("weights", 0, desk.blob("weights"))])
     desk.do(runs.delete, run.id)

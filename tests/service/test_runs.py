@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from registry import artifacts, datasets, models, runs
+from registry import artifacts, checkpoints, datasets, models, runs
 from registry.errors import Fenced
 from registry.metrics import MetricRecord
 
@@ -339,7 +339,7 @@ def test_checkpoints_are_listed_and_downloaded_with_their_digest(door: Any, tmp_
     contents = {2: b"after two" * 100, 4: b"after four"}
     for epoch, content in contents.items():
         blob = stored(door, tmp_path, content)
-        act(door, runs.add_checkpoint, held.id, held.fence, epoch=epoch, stored=blob)
+        act(door, checkpoints.add, held.id, held.fence, epoch=epoch, stored=blob)
     path = f"{RUNS}/{run['id']}/checkpoints"
     items = door.http.get(path).json()["items"]
     assert [(item["epoch"], item["bytes"]) for item in items] == [(2, 900), (4, 10)]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from registry import runs
+from registry import checkpoints, runs
 from registry.tables import Run
 from sparse_coding import spec
 
@@ -25,20 +25,20 @@ def test_a_run_whose_checkpoint_finds_no_room_waits_and_goes_on(either_yard: Any
     columns = {"kind": asked.get("kind", "train"), "spec": asked, "spec_version": spec.SPEC_VERSION}
     run = yard.do(runs.enqueue, **columns, dataset_name="digits").run
     worker = yard.worker(checkpoint_seconds=0, reap_seconds=600)
-    yard.eventually("a checkpoint", lambda: yard.see(runs.latest_checkpoint, run.id))
+    yard.eventually("a checkpoint", lambda: yard.see(checkpoints.latest, run.id))
     resource.prlimit(yard.trainer_of(worker), resource.RLIMIT_FSIZE, (LIMIT, resource.RLIM_INFINITY))
     yard.eventually("the end of the attempt", lambda: yard.attempts(run)[0].ended_at)
     first = yard.attempts(run)[0]
     assert (first.outcome, first.error_code) == ("failed", "STORAGE_FAILED")
     assert "disk" in first.error_detail
     assert (yard.get(run).state, yard.get(run).failures) == ("queued", 1)
-    kept = yard.see(runs.latest_checkpoint, run.id)
+    kept = yard.see(checkpoints.latest, run.id)
     assert hashlib.sha256(yard.path(kept.sha256).read_bytes()).hexdigest() == kept.sha256
     yard.eventually("the end of all that was half written", lambda: not list(yard.settings.work_dir.iterdir()))
 
     due = update(Run).where(Run.id == run.id).values(available_at=run.created_at)
     yard.do(lambda session: session.execute(due))
-    yard.eventually("a newer checkpoint", lambda: yard.see(runs.latest_checkpoint, run.id).epoch > kept.epoch)
+    yard.eventually("a newer checkpoint", lambda: yard.see(checkpoints.latest, run.id).epoch > kept.epoch)
     assert yard.attempts(run)[1].resumed_epoch == kept.epoch
     assert yard.get(run).failures == 0
     assert worker.poll() is None

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from registry import models, runs, workers
+from registry import checkpoints, models, workers
 from registry.tables import Run
 from sparse_coding import weights
 
@@ -52,7 +52,7 @@ def test_a_killed_run_ends_with_the_weights_of_one_that_was_not(knowing_yard: An
     trainer = yard.trainer_of(worker)
     yard.hear(worker, "checkpoint_kept")
     os.kill(trainer, signal.SIGSTOP)  # so that it is not done before it is killed
-    yard.eventually("a checkpoint", lambda: yard.see(runs.latest_checkpoint, run.id))
+    yard.eventually("a checkpoint", lambda: yard.see(checkpoints.latest, run.id))
     if killed in ("supervisor", "both"):
         worker.kill()
     if killed in ("trainer", "both"):

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from registry import events, models, runs
+from registry import checkpoints, events, models, runs
 from registry.tables import ModelVersion, Run
 from sparse_coding import spec, weights
 
@@ -72,7 +72,7 @@ def test_a_run_that_was_paused_ends_as_one_that_was_not(knowing_yard: Any, asked
     pause(yard, run, worker, trainer)
     assert not yard.lives(trainer)
     assert worker.poll() is None, "the worker goes on"
-    done = yard.see(runs.latest_checkpoint, run.id).epoch
+    done = yard.see(checkpoints.latest, run.id).epoch
     assert done == max(yard.epochs(run)) < LONG["epochs"], "not an epoch is lost"
 
     other = enqueue(yard, asked("whole"))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import update
 
-from registry import backup, models, runs, schema, sessions
+from registry import backup, checkpoints, models, runs, schema, sessions
 from registry.settings import RegistrySettings
 from registry.tables import Run
 from sparse_coding import weights
@@ -30,7 +30,7 @@ def test_a_copy_made_while_training_goes_on_in_a_new_folder(yard: Any, tmp_path:
     yard.drained()
     run = yard.enqueue(name="long", model=SMALL, training={"epochs": 250, "batch_size": 256})
     worker = yard.worker(checkpoint_seconds=0, exit_when_idle=True)
-    yard.eventually("a checkpoint", lambda: yard.see(runs.latest_checkpoint, run.id))
+    yard.eventually("a checkpoint", lambda: yard.see(checkpoints.latest, run.id))
     target = tmp_path / "backup"
     backup.make(yard.settings, target)
     worker.communicate(timeout=60)
@@ -44,7 +44,7 @@ def test_a_copy_made_while_training_goes_on_in_a_new_folder(yard: Any, tmp_path:
 
     left = restored.get(run)
     assert left.state == "running"
-    resumed = restored.see(runs.latest_checkpoint, run.id).epoch
+    resumed = restored.see(checkpoints.latest, run.id).epoch
     lapse(restored, run, lease_expires_at=run.created_at)
     restored.do(runs.reap)
     lapse(restored, run, available_at=run.created_at)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from registry import datasets, models, runs, workers
+from registry import checkpoints, datasets, models, runs, workers
 from registry.tables import Run, RunInput, RunOutput
 from sparse_coding import spec, weights
 
@@ -158,7 +158,7 @@ def test_ctrl_c_gives_the_run_back_and_another_worker_ends_with_the_same_weights
     assert not yard.lives(trainer)
     released = yard.get(run)
     assert (released.state, released.failures, released.lease_owner) == ("queued", 0, None)
-    assert 0 < yard.see(runs.latest_checkpoint, run.id).epoch < LONG["epochs"]
+    assert 0 < yard.see(checkpoints.latest, run.id).epoch < LONG["epochs"]
 
     whole = yard.enqueue(name="whole", model=SMALL, training=LONG)
     yard.drained()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from registry import models, runs
+from registry import checkpoints, models, runs
 from registry.tables import ModelVersion, Run, RunInput, RunOutput
 from sparse_coding import atom_files, spec, weights
 
@@ -106,7 +106,7 @@ def test_an_interrupted_sweep_ends_with_the_same_weights(yard: Any) -> None:
     os.killpg(worker.pid, signal.SIGINT)
     assert worker.wait(timeout=60) == 0
     assert yard.get(run).state == "queued"
-    assert 0 < yard.see(runs.latest_checkpoint, run.id).epoch < LONG["training"]["epochs"]
+    assert 0 < yard.see(checkpoints.latest, run.id).epoch < LONG["training"]["epochs"]
     whole = sweep(yard, name="whole", base=LONG, grid=WEIGHTS)
     yard.drained()
     for number, version in versions(yard, run).items():
