@@ -226,7 +226,8 @@ def cancel_run(
     run_id: RunId,
     wish: Annotated[CancelWish | None, Body(openapi_examples={"wait": {"value": {"force": False}}})] = None,
 ) -> RunAnswer:
-    """A queued run is cancelled at once; a running one stops at the next safe place, or at once with `force`."""
+    """A queued run is cancelled at once; a running one within two seconds and a step, or at once with `force`. The
+    checkpoints that it has stay; to keep its newest state as well, pause it first."""
     with rooms.database.write() as session:
         return _answer(runs.cancel(session, run_id, force=wish is not None and wish.force))
 

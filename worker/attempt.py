@@ -35,6 +35,9 @@ TICK_SECONDS: Final = 0.2
 EXIT_SECONDS: Final = 10.0
 """How long a trainer may take to end after its last message."""
 
+CANCEL_SECONDS: Final = 1.0
+"""How long a trainer may take to stop by itself when nothing that it could still say is wanted."""
+
 _URGENCY: Final[Mapping[messages.Wish, int]] = {"pause": 0, "release": 1, "cancel": 2}
 
 Ending = messages.Result | messages.Stopped | messages.Error
@@ -238,13 +241,14 @@ class Attempt:
     def _ask_to_stop(self, wish: messages.Wish) -> None:
         """Pass a wish on, unless one that is at least as urgent was passed on before.
 
-        A pause has time until the epoch is done, for nothing of it shall be lost; the others end with the grace.
+        A pause has time until the epoch is done, for nothing of it shall be lost; a worker that leaves gives what
+        its own grace allows; who cancels waits for nobody.
         """
         if self._trainer is None or (self._wish is not None and _URGENCY[wish] <= _URGENCY[self._wish]):
             return
         self._wish = wish
-        if wish != "pause":
-            self._kill_at = min(self._kill_at, time.monotonic() + self._rooms.settings.grace_seconds)
+        patience = {"cancel": CANCEL_SECONDS, "release": self._rooms.settings.grace_seconds, "pause": math.inf}[wish]
+        self._kill_at = min(self._kill_at, time.monotonic() + patience)
         self._trainer.send(messages.Stop(wish=wish))
         self._log.info("trainer_asked_to_stop", wish=wish)
 

@@ -128,15 +128,6 @@ def stuck_while_pausing(yard: Any) -> tuple[Run, Any, int]:
     return run, worker, trainer
 
 
-def test_a_cancel_overtakes_a_pause_that_takes_long(yard: Any) -> None:
-    run, worker, trainer = stuck_while_pausing(yard)
-    assert yard.lives(trainer), "a pause is patient"
-    yard.do(runs.cancel, run.id)
-    yard.eventually("the cancellation", lambda: yard.get(run).state == "cancelled")
-    assert not yard.lives(trainer)
-    assert worker.poll() is None
-
-
 def test_a_worker_that_leaves_does_not_wait_for_a_pause_that_takes_long(yard: Any) -> None:
     run, worker, _ = stuck_while_pausing(yard)
     worker.send_signal(signal.SIGTERM)

@@ -106,45 +106,6 @@ def test_a_spec_of_a_later_release_waits_for_a_worker_that_knows_it(yard: Any) -
     assert run.available_at > datetime.now(UTC)
 
 
-# --- runs that somebody stops ----------------------------------------------------------------------------------------
-
-
-def test_a_cancelled_run_is_cancelled_when_its_trainer_is_gone(yard: Any) -> None:
-    run = yard.enqueue(model=SMALL, training=ENDLESS)
-    worker = yard.worker()
-    trainer = yard.trainer_of(worker)
-    yard.training(run)
-    yard.do(runs.cancel, run.id)
-    yard.eventually("the cancellation", lambda: yard.get(run).state == "cancelled")
-    assert not yard.lives(trainer)
-    assert worker.poll() is None, "the worker goes on"
-    assert yard.get(run).model_name is None
-
-
-def test_a_trainer_that_does_not_stop_is_killed_after_the_grace(yard: Any) -> None:
-    run = yard.enqueue(model=SMALL, training=ENDLESS)
-    trainer = yard.trainer_of(yard.worker(grace_seconds=0.3))
-    os.kill(trainer, signal.SIGSTOP)
-    yard.do(runs.cancel, run.id)
-    yard.eventually("the cancellation", lambda: yard.get(run).state == "cancelled")
-    assert not yard.lives(trainer)
-
-
-def test_a_worker_that_finds_itself_fenced_kills_its_trainer_and_writes_nothing_more(yard: Any) -> None:
-    run = yard.enqueue(model=SMALL, training=ENDLESS)
-    worker = yard.worker()
-    trainer = yard.trainer_of(worker)
-    yard.training(run)
-    fenced = yard.do(runs.cancel, run.id, force=True)
-    known = yard.epochs(run)
-    yard.eventually("the death of the trainer", lambda: not yard.lives(trainer))
-    yard.eventually("the end of its folder", lambda: not list(yard.settings.work_dir.iterdir()))
-    assert yard.epochs(run) == known
-    after = yard.get(run)
-    assert (after.state, after.fence, after.progress) == ("cancelled", fenced.fence, fenced.progress)
-    assert worker.poll() is None
-
-
 # --- workers that leave ----------------------------------------------------------------------------------------------
 
 
