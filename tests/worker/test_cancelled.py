@@ -1,4 +1,4 @@
-"""Runs of every kind that are cancelled while a worker has them: soon over, whatever their trainer does, and for good."""
+"""Runs of every kind, cancelled while a worker has them: soon over, whatever their trainer does, and for good."""
 
 import os
 import signal

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from registry import checkpoints, datasets, models, runs, workers
+from registry import checkpoints, datasets, models, workers
 from registry.tables import Run, RunInput, RunOutput
 from sparse_coding import spec, weights
 
