@@ -28,11 +28,11 @@ PATIENCE = 60.0
 """Seconds that a test waits for something that must happen, on a busy machine."""
 
 
-def eventually(what: str, happened: Callable[[], T]) -> T:
+def eventually(what: str, happened: Callable[[], T], within: float = PATIENCE) -> T:
     """The first true answer of `happened`, or a failure that says what did not happen."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + within
     while not (answer := happened()):
-        assert time.monotonic() < deadline, f"{what} did not happen within {PATIENCE:g} s"
+        assert time.monotonic() < deadline, f"{what} did not happen within {within:g} s"
         time.sleep(0.02)
     return answer
 
@@ -104,6 +104,40 @@ def trainer() -> Callable[..., AbstractContextManager[Trainer]]:
     return running_trainer
 
 
+class Worker(subprocess.Popen[str]):
+    """A worker process whose log is a file: a pipe that nobody reads would hold it up once it is full."""
+
+    def __init__(self, log: Path, environment: dict[str, str]) -> None:
+        self.log, self.heard = log, 0
+        with log.open("w") as written:
+            super().__init__(
+                [sys.executable, "-m", "worker"],
+                env=environment,
+                stderr=written,
+                text=True,
+                start_new_session=True,
+            )
+
+    def communicate(self, _input: str | None = None, timeout: float | None = None) -> tuple[str, str]:
+        """Wait for its end; no output, and what of its log nobody has heard."""
+        self.wait(timeout)
+        rest = self.log.read_text()[self.heard :]
+        self.heard += len(rest)
+        return "", rest
+
+    def has_said(self, words: str) -> bool:
+        """Whether a line of what nobody has heard yet has these words; all up to it has been heard then."""
+        ended = self.poll() is not None
+        log = self.log.read_text()
+        found = log.find(words, self.heard)
+        end = log.find("\n", found)
+        if found >= 0 <= end:
+            self.heard = end + 1
+            return True
+        assert not ended, f"the worker ended without {words}: {log[self.heard :]}"
+        return False
+
+
 @dataclass
 class Yard:
     """A registry, workers on it, and words for what a test wants to know of them."""
@@ -111,7 +145,7 @@ class Yard:
     settings: RegistrySettings
     database: sessions.Database
     digits: Path
-    workers: list["subprocess.Popen[str]"] = field(default_factory=list)
+    workers: list[Worker] = field(default_factory=list)
     eventually = staticmethod(eventually)
     lives = staticmethod(lives)
 
@@ -168,7 +202,7 @@ class Yard:
     def attempts(self, run: Run) -> list[Attempt]:
         return self.see(attempts.of_run, run.id)
 
-    def worker(self, environment: dict[str, str] | None = None, **settings: object) -> "subprocess.Popen[str]":
+    def worker(self, environment: dict[str, str] | None = None, **settings: object) -> Worker:
         """`python -m worker` on this registry, on one thread of the CPU unless told otherwise, in its own session."""
         chosen = {
             "data_dir": self.settings.data_dir,
@@ -180,13 +214,8 @@ class Yard:
             **settings,
         }
         named = {f"SAE_{name.upper()}": str(value) for name, value in chosen.items() if value is not None}
-        process = subprocess.Popen(
-            [sys.executable, "-m", "worker"],
-            env={**os.environ, **(environment or {}), **named},
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
+        log = self.settings.data_dir.with_name(f"{self.settings.data_dir.name}-worker-{len(self.workers) + 1}.log")
+        process = Worker(log, {**os.environ, **(environment or {}), **named})
         self.workers.append(process)
         return process
 
@@ -201,13 +230,9 @@ class Yard:
         """The process id of the trainer that a worker has started."""
         return eventually("the start of a trainer", lambda: trainers_of(worker.pid))[0]
 
-    def hear(self, worker: "subprocess.Popen[str]", event: str) -> None:
+    def hear(self, worker: Worker, event: str, within: float = PATIENCE) -> None:
         """Read the worker's log until that event."""
-        assert worker.stderr is not None
-        log = []
-        while f'"event": "{event}"' not in (line := worker.stderr.readline()):
-            log.append(line)
-            assert line, f"the worker ended without {event}: {''.join(log)}"
+        eventually(f"{event} in a worker's log", lambda: worker.has_said(f'"event": "{event}"'), within)
 
     def training(self, run: Run) -> None:
         """Wait until the run has trained for some epochs."""
