@@ -11,9 +11,10 @@ from registry.errors import CheckpointNotFound
 from registry.tables import Checkpoint
 
 
-def of_run(session: Session, run_id: str) -> list[Checkpoint]:
-    """The run's checkpoints, by ascending epoch."""
-    return list(session.scalars(select(Checkpoint).where(Checkpoint.run_id == run_id).order_by(Checkpoint.epoch)))
+def of_run(session: Session, run_id: str, after: int = -1, limit: int | None = None) -> list[Checkpoint]:
+    """The run's checkpoints by ascending epoch: all, or at most `limit` of those after an epoch."""
+    query = select(Checkpoint).where(Checkpoint.run_id == run_id, Checkpoint.epoch > after).limit(limit)
+    return list(session.scalars(query.order_by(Checkpoint.epoch)))
 
 
 def get(session: Session, run_id: str, epoch: int) -> Checkpoint:

@@ -70,9 +70,10 @@ def by_digest(session: Session, digest: str) -> Dataset | None:
     return session.scalars(select(Dataset).where(Dataset.digest == digest).order_by(Dataset.id).limit(1)).first()
 
 
-def page(session: Session, *, limit: int, cursor: str | None = None) -> pages.Page[Dataset]:
-    """Datasets, newest first. Raises InvalidCursor."""
-    return pages.newest_first(session, select(Dataset), Dataset.id, limit=limit, cursor=cursor)
+def page(session: Session, *, kind: str | None = None, limit: int, cursor: str | None = None) -> pages.Page[Dataset]:
+    """Datasets, newest first: all, or those of `kind` images or vectors. Raises InvalidCursor."""
+    query = pages.matching(select(Dataset), {Dataset.kind: kind})
+    return pages.newest_first(session, query, Dataset.id, limit=limit, cursor=cursor)
 
 
 def delete(session: Session, name: str) -> int:

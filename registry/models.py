@@ -93,15 +93,39 @@ def resolve(session: Session, reference: str) -> ModelVersion:
     return _one(session, query, name, which)
 
 
-def page(session: Session, *, limit: int, cursor: str | None = None) -> pages.Page[ModelVersion]:
-    """The latest version of every model, newest first. Raises InvalidCursor."""
-    return pages.newest_first(session, _latest(), ModelVersion.id, limit=limit, cursor=cursor)
+def page(
+    session: Session,
+    *,
+    run_id: str | None = None,
+    dataset: str | None = None,
+    limit: int,
+    cursor: str | None = None,
+) -> pages.Page[ModelVersion]:
+    """The latest version of every model, newest first, or of a run all that it published; of one dataset, if named.
+
+    Raises InvalidCursor.
+    """
+    all_of = _latest() if run_id is None else select(ModelVersion).where(ModelVersion.run_id == run_id)
+    query = pages.matching(all_of, {ModelVersion.dataset_name: dataset})
+    return pages.newest_first(session, query, ModelVersion.id, limit=limit, cursor=cursor)
 
 
-def versions(session: Session, name: str, *, limit: int, cursor: str | None = None) -> pages.Page[ModelVersion]:
-    """All versions of one model, the highest number first. Raises ModelNotFound and InvalidCursor."""
+def versions(
+    session: Session,
+    name: str,
+    *,
+    run_id: str | None = None,
+    dataset: str | None = None,
+    limit: int,
+    cursor: str | None = None,
+) -> pages.Page[ModelVersion]:
+    """All versions of one model, the highest number first; of one run or dataset, if named.
+
+    Raises ModelNotFound and InvalidCursor.
+    """
     _require_model(session, name)
     query = select(ModelVersion).where(ModelVersion.name == name)
+    query = pages.matching(query, {ModelVersion.run_id: run_id, ModelVersion.dataset_name: dataset})
     return pages.newest_first(session, query, ModelVersion.version, limit=limit, cursor=cursor)
 
 

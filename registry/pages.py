@@ -6,8 +6,9 @@ A page begins where the one before ended, by key and not by count, so what is ad
 import base64
 import contextlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from sqlalchemy import Select
 from sqlalchemy.orm import InstrumentedAttribute, Session
@@ -27,6 +28,11 @@ class Page(Generic[Row]):
 
     items: list[Row]
     next_cursor: str | None
+
+
+def matching(query: Select[Row], wanted: Mapping[InstrumentedAttribute[Any], object]) -> Select[Row]:
+    """The rows of the query whose columns have these values; None asks nothing of its column."""
+    return query.where(*(column == value for column, value in wanted.items() if value is not None))
 
 
 def newest_first(

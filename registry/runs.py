@@ -122,14 +122,16 @@ def get(session: Session, run_id: str) -> Run:
 
 
 def page(
-    session: Session, *, state: str | None = None, kind: str | None = None, limit: int, cursor: str | None = None
+    session: Session,
+    *,
+    state: str | None = None,
+    kind: str | None = None,
+    dataset: str | None = None,
+    limit: int,
+    cursor: str | None = None,
 ) -> pages.Page[Run]:
-    """Runs, newest first. Raises InvalidCursor."""
-    query = select(Run)
-    if state is not None:
-        query = query.where(Run.state == state)
-    if kind is not None:
-        query = query.where(Run.kind == kind)
+    """Runs, newest first: all, or those of a state, of a kind, on a dataset. Raises InvalidCursor."""
+    query = pages.matching(select(Run), {Run.state: state, Run.kind: kind, Run.dataset_name: dataset})
     return pages.newest_first(session, query, Run.id, limit=limit, cursor=cursor)
 
 

@@ -48,9 +48,10 @@ def alive(session: Session, within_seconds: float) -> list[Worker]:
     return list(session.scalars(select(Worker).where(heard).order_by(Worker.started_at.desc(), Worker.id)))
 
 
-def page(session: Session, *, limit: int, cursor: str | None = None) -> pages.Page[Worker]:
-    """Workers that are alive, the one that started last first. Raises InvalidCursor."""
-    query = select(Worker).where(Worker.seen_at > now_ms() - milliseconds(ALIVE_SECONDS))
+def page(session: Session, *, device: str | None = None, limit: int, cursor: str | None = None) -> pages.Page[Worker]:
+    """Workers that are alive, the one that started last first: all, or those with a device. Raises InvalidCursor."""
+    alive = select(Worker).where(Worker.seen_at > now_ms() - milliseconds(ALIVE_SECONDS))
+    query = pages.matching(alive, {Worker.device: device})
     return pages.newest_first(session, query, Worker.serial, limit=limit, cursor=cursor)
 
 

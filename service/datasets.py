@@ -109,17 +109,19 @@ class Pictures(BaseModel):
 
 
 @router.get("/datasets", summary="List datasets", responses=problems.responses(422))
-def list_datasets(rooms: RoomsDep, limit: Limit = 50, cursor: Cursor = None) -> DatasetPage:
+def list_datasets(
+    rooms: RoomsDep, kind: Literal["images", "vectors"] | None = None, limit: Limit = 50, cursor: Cursor = None
+) -> DatasetPage:
     """Those that are present, newest first, and then the built-in ones that no run has brought in yet."""
     room = min(limit, MAX_PAGE)
     with rooms.database.read() as session:
         if cursor is not None and cursor.startswith(_ABSENT):
-            return _absent(session, room, cursor.removeprefix(_ABSENT))
-        page = registered.page(session, limit=room, cursor=cursor)
+            return _absent(session, kind, room, cursor.removeprefix(_ABSENT))
+        page = registered.page(session, kind=kind, limit=room, cursor=cursor)
         items = [_answer(row) for row in page.items]
         if page.next_cursor is not None:
             return DatasetPage(items=items, next_cursor=page.next_cursor)
-        absent = _absent(session, room - len(items), "")
+        absent = _absent(session, kind, room - len(items), "")
     return DatasetPage(items=items + absent.items, next_cursor=absent.next_cursor)
 
 
@@ -293,10 +295,11 @@ def _bad_indices(detail: str) -> InvalidRequest:
     return InvalidRequest(detail, [Fault("query:indices", detail)])
 
 
-def _absent(session: Session, room: int, after: str) -> DatasetPage:
-    """At most `room` built-in datasets that are not present, by name, those behind `after`."""
-    names = [name for name in sorted(CATALOGUE) if name > after]
-    absent = [CATALOGUE[name] for name in names if not _is_present(session, name)]
+def _absent(session: Session, kind: str | None, room: int, after: str) -> DatasetPage:
+    """At most `room` built-in datasets that are not present, of a kind if one is named; by name, behind `after`."""
+    wanted = [built_in for name, built_in in sorted(CATALOGUE.items()) if name > after]
+    of_kind = [built_in for built_in in wanted if kind in (None, built_in.facts.kind)]
+    absent = [built_in for built_in in of_kind if not _is_present(session, built_in.name)]
     more = len(absent) > room
     last = absent[room - 1].name if more and room else after
     return DatasetPage(

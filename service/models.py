@@ -106,15 +106,18 @@ def _refused(detail: str) -> InvalidRequest:
 def list_models(
     rooms: RoomsDep,
     name: Annotated[str | None, Query(max_length=63, description="All versions of this model, highest first.")] = None,
+    run: Annotated[str | None, Query(max_length=36, description="All versions that this run published.")] = None,
+    dataset: Annotated[str | None, Query(max_length=63, description="Only what learned from this dataset.")] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> ModelPage:
-    """Every model in its latest version, newest first; with `name`, every version of one."""
+    """Every model in its latest version, newest first; with `name` or `run`, every version of one."""
+    wanted = {"run_id": run, "dataset": dataset, "cursor": cursor}
     with rooms.database.read() as session:
         if name is None:
-            page = models.page(session, limit=limit, cursor=cursor)
+            page = models.page(session, limit=limit, **wanted)
         else:
-            page = models.versions(session, name, limit=limit, cursor=cursor)
+            page = models.versions(session, name, limit=limit, **wanted)
         items = [ModelAnswer.model_validate(version) for version in page.items]
     return ModelPage(items=items, next_cursor=page.next_cursor)
 

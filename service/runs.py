@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Body, Header, Path, Request, Response
+from fastapi import APIRouter, Body, Header, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
@@ -129,10 +129,11 @@ class CheckpointAnswer(_Answer):
     created_at: datetime
 
 
-class CheckpointList(_Answer):
+class CheckpointPage(_Answer):
     """A run's checkpoints by ascending epoch."""
 
-    items: list[CheckpointAnswer] = Field(max_length=100_000)
+    items: list[CheckpointAnswer] = Field(max_length=MAX_PAGE)
+    next_cursor: NextCursor
 
 
 @router.post(
@@ -193,11 +194,13 @@ def list_runs(
     rooms: RoomsDep,
     state: State | None = None,
     kind: Kind | None = None,
+    dataset: Annotated[str | None, Query(max_length=63, description="Only runs on the dataset of this name.")] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> RunPage:
+    """All of them, or those of a state, of a kind, on a dataset."""
     with rooms.database.read() as session:
-        page = runs.page(session, state=state, kind=kind, limit=min(limit, MAX_PAGE), cursor=cursor)
+        page = runs.page(session, state=state, kind=kind, dataset=dataset, limit=limit, cursor=cursor)
     return RunPage(items=[_answer(run) for run in page.items], next_cursor=page.next_cursor)
 
 
@@ -249,16 +252,22 @@ def resume_run(rooms: RoomsDep, run_id: RunId) -> RunAnswer:
 
 
 @router.get("/runs/{run_id}/checkpoints", summary="List a run's checkpoints", responses=problems.responses(404))
-def list_checkpoints(rooms: RoomsDep, run_id: RunId) -> CheckpointList:
+def list_checkpoints(
+    rooms: RoomsDep,
+    run_id: RunId,
+    after: Annotated[int, Query(ge=-1, le=2**31 - 1, description="Only those after this epoch.")] = -1,
+    limit: Limit = 50,
+) -> CheckpointPage:
+    """Those that are kept, by ascending epoch."""
+    room = min(limit, MAX_PAGE)
     with rooms.database.read() as session:
         runs.get(session, run_id)
-        found = checkpoints.of_run(session, run_id)
-    return CheckpointList(
-        items=[
-            CheckpointAnswer(epoch=row.epoch, digest=row.sha256, bytes=row.bytes, created_at=row.created_at)
-            for row in found
-        ]
-    )
+        found = checkpoints.of_run(session, run_id, after, room + 1)
+    items = [
+        CheckpointAnswer(epoch=row.epoch, digest=row.sha256, bytes=row.bytes, created_at=row.created_at)
+        for row in found[:room]
+    ]
+    return CheckpointPage(items=items, next_cursor=str(items[-1].epoch) if len(found) > room else None)
 
 
 @router.get(

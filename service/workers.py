@@ -4,7 +4,7 @@ Informational: leases decide whose a run is, and nothing here.
 """
 
 from datetime import datetime
-from typing import Final
+from typing import Final, Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
@@ -56,10 +56,12 @@ class WorkerPage(BaseModel):
 
 
 @router.get("/workers", summary="List the workers that are alive", responses=problems.responses(422))
-def list_workers(rooms: RoomsDep, limit: Limit = 50, cursor: Cursor = None) -> WorkerPage:
+def list_workers(
+    rooms: RoomsDep, device: Literal["cpu", "cuda"] | None = None, limit: Limit = 50, cursor: Cursor = None
+) -> WorkerPage:
     """Those that were heard of within the last minute; they report about every 15 seconds, whatever they do."""
     with rooms.database.read() as session:
-        page = workers.page(session, limit=min(limit, MAX_PAGE), cursor=cursor)
+        page = workers.page(session, device=device, limit=limit, cursor=cursor)
         held = workers.runs_of(session, [row.id for row in page.items])
     return WorkerPage(items=[_answer(row, held.get(row.id)) for row in page.items], next_cursor=page.next_cursor)
 

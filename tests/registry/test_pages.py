@@ -76,12 +76,27 @@ def test_a_last_page_that_is_full_says_that_it_is_the_last(desk: Any) -> None:
     assert desk.see(runs.page, limit=2, cursor=first.next_cursor).next_cursor is None
 
 
-def test_runs_are_listed_by_state_and_kind(desk: Any) -> None:
-    imported, waiting = desk.enqueue(kind="import"), desk.enqueue()
+def test_runs_are_listed_by_state_kind_and_dataset(desk: Any) -> None:
+    imported, waiting = desk.enqueue(kind="import", dataset_name="digits"), desk.enqueue(dataset_name="faces")
     desk.claim()
     assert [run.id for run in desk.see(runs.page, limit=9, state="queued").items] == [waiting.id]
     assert [run.id for run in desk.see(runs.page, limit=9, kind="import").items] == [imported.id]
+    assert [run.id for run in desk.see(runs.page, limit=9, dataset="faces").items] == [waiting.id]
     assert desk.see(runs.page, limit=9, state="queued", kind="import").items == []
+    assert desk.see(runs.page, limit=9, kind="import", dataset="faces").items == []
+
+
+def test_models_are_listed_by_run_and_dataset(desk: Any) -> None:
+    first, second = desk.published("a"), desk.published("a")
+    other = desk.published("b")
+    listed = [
+        [version.reference for version in desk.see(models.page, limit=9, **asked).items]
+        for asked in ({"run_id": first.id}, {"run_id": other.id, "dataset": "digits"}, {"dataset": "faces"})
+    ]
+    assert listed == [["a@1"], ["b@1"], []]
+    by_name = desk.see(models.versions, "a", limit=9, run_id=second.id, dataset="digits").items
+    assert [version.reference for version in by_name] == ["a@2"]
+    assert desk.see(models.versions, "a", limit=9, run_id=other.id).items == []
 
 
 def encoded(value: object) -> str:

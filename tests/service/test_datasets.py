@@ -83,6 +83,12 @@ def test_built_in_datasets_are_listed_before_they_are_present(door: Any, tmp_pat
     ]
     assert door.http.get(f"{DATASETS}/digits").json() == items[0]
     assert door.http.get(f"{DATASETS}/mnist").json() == items[2]
+    assert send(door, "signals", npy(VECTORS)).status_code == 201
+    assert [item["name"] for item in door.http.get(f"{DATASETS}?kind=vectors").json()["items"]] == ["signals"]
+    assert door.http.get(f"{DATASETS}?kind=images").json()["items"] == items
+    page = door.http.get(f"{DATASETS}?kind=images&limit=2").json()
+    rest = door.http.get(f"{DATASETS}?kind=images&cursor={page['next_cursor']}").json()["items"]
+    assert page["items"] + rest == items
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 4])

@@ -68,6 +68,10 @@ def test_models_are_listed_newest_first_in_pages(gallery: Any) -> None:
             break
     expected = ["vectors", "colour", "digits-kl", "dead", "l1", "kl"]
     assert [name for name in names if name in expected] == expected
+    run = gallery.http.get("/api/v1/models/colour").json()["run_id"]
+    for asked, found in (("dataset=tints", ["colour"]), (f"run={run}", ["colour"]), (f"run={run}&dataset=digits", [])):
+        items = gallery.http.get(f"/api/v1/models?{asked}").json()["items"]
+        assert [model["name"] for model in items] == found
     assert gallery.http.get("/api/v1/models?limit=100000").status_code == 200, "a large limit is cut"
     assert gallery.http.get("/api/v1/models?cursor=nonsense").json()["code"] == "INVALID_CURSOR"
 

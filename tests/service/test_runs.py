@@ -180,6 +180,8 @@ def test_runs_are_listed_newest_first_in_pages_and_by_state_and_kind(door: Any) 
     by_state = door.http.get(f"{RUNS}?state=cancelled&limit=100000").json()["items"]
     assert [run["id"] for run in by_state] == [made[1]]
     assert [run["id"] for run in door.http.get(f"{RUNS}?kind=import").json()["items"]] == [made[4]]
+    assert [run["id"] for run in door.http.get(f"{RUNS}?dataset=mnist").json()["items"]] == [made[4]]
+    assert door.http.get(f"{RUNS}?dataset=mnist&state=cancelled").json()["items"] == []
 
 
 @pytest.mark.parametrize("cursor", ["x", "AAAA", "../..", "0" * 200, "eyJhIjoxfQ"])
@@ -341,8 +343,11 @@ def test_checkpoints_are_listed_and_downloaded_with_their_digest(door: Any, tmp_
         blob = stored(door, tmp_path, content)
         act(door, checkpoints.add, held.id, held.fence, epoch=epoch, stored=blob)
     path = f"{RUNS}/{run['id']}/checkpoints"
-    items = door.http.get(path).json()["items"]
-    assert [(item["epoch"], item["bytes"]) for item in items] == [(2, 900), (4, 10)]
+    page = door.http.get(path).json()
+    items = page["items"]
+    assert [(item["epoch"], item["bytes"], page["next_cursor"]) for item in items] == [(2, 900, None), (4, 10, None)]
+    assert door.http.get(f"{path}?limit=1").json() == {"items": items[:1], "next_cursor": "2"}
+    assert door.http.get(f"{path}?limit=1&after=2").json() == {"items": items[1:], "next_cursor": None}
     for item in items:
         answer = door.http.get(f"{path}/{item['epoch']}")
         assert answer.content == contents[item["epoch"]]

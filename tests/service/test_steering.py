@@ -3,13 +3,11 @@
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 
-from registry import runs, schema, workers
+from registry import runs, workers
 from service.settings import ServiceSettings
 
 RUNS = "/api/v1/runs"
@@ -122,6 +120,7 @@ def test_workers_that_live_are_listed_with_what_they_run(door: Any) -> None:
         found += [worker["id"] for worker in page["items"]]
         cursor = page["next_cursor"]
     assert found == [names[3], names[2], names[0]]
+    assert [len(door.http.get(f"/api/v1/workers?device={each}").json()["items"]) for each in ("cpu", "cuda")] == [3, 0]
     assert door.http.get("/api/v1/workers?cursor=x").json()["code"] == "INVALID_CURSOR"
 
 
@@ -129,14 +128,6 @@ def silence(session: Any, worker_id: str) -> None:
     """Let it be a minute and a second since the worker was heard of."""
     row = session.get(workers.Worker, worker_id)
     row.seen_at = row.seen_at.fromtimestamp(row.seen_at.timestamp() - workers.ALIVE_SECONDS - 1, row.seen_at.tzinfo)
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def two_doors(request: pytest.FixtureRequest, tmp_path: Path) -> ServiceSettings:
-    url = request.getfixturevalue("postgres_database") if request.param == "postgresql" else None
-    settings = ServiceSettings(data_dir=tmp_path / "data", database_url=url, inference_threads=1)
-    schema.upgrade(settings)
-    return settings
 
 
 def test_twenty_posts_with_one_key_make_one_run_whichever_service_gets_them(
