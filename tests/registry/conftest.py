@@ -20,6 +20,20 @@ from registry.tables import Run
 
 T = TypeVar("T")
 
+LATER = """
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+def upgrade():
+    sqlite = op.get_bind().dialect.name == "sqlite"
+    with op.batch_alter_table("runs", recreate="always" if sqlite else "never") as batch:
+        batch.add_column(sa.Column("note", sa.Text()))
+    {more}
+"""
+
 
 @pytest.fixture(scope="session")
 def migrated_postgres(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> str:
@@ -57,6 +71,21 @@ def empty(request: pytest.FixtureRequest, tmp_path: Path) -> RegistrySettings:
     """Settings of a place where nothing is yet."""
     url = request.getfixturevalue("postgres_database") if request.param == "postgresql" else None
     return RegistrySettings(data_dir=tmp_path / "data", database_url=url)
+
+
+@pytest.fixture
+def later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Make this the next release, with one migration more: `later(more="...")`; `later.over()` returns to this one."""
+    now = schema.scripts()
+    folder = tmp_path / "later"
+
+    def begin(more: str = "") -> None:
+        shutil.copytree(now, folder, ignore=shutil.ignore_patterns("__pycache__"))
+        (folder / "versions" / "0002_later.py").write_text(LATER.format(more=more))
+        monkeypatch.setattr(schema, "scripts", lambda: folder)
+
+    begin.over = lambda: monkeypatch.setattr(schema, "scripts", lambda: now)  # type: ignore[attr-defined]
+    return begin
 
 
 @pytest.fixture
