@@ -91,15 +91,18 @@ async def list_metrics(
 def _records(
     rooms: Rooms, run_id: str, after: int, limit: int, member: int | None
 ) -> tuple[tables.Run, Sequence[Mapping[str, Any]], bool]:
-    """The run, records of the epochs after `after`, and whether there are more; an epoch is never cut in two."""
+    """The run, records of the epochs after `after`, and whether there are more; an epoch is never cut in two.
+
+    What is read has one row more than is given, and room for the first epoch whole, however many members it has.
+    """
     with rooms.database.read() as session:
         run = runs.get(session, run_id)
         rows = metrics.read(session, run_id, after, max(limit, spec.MAX_MEMBERS) + 1, member=member)
-    more = len(rows) > limit
-    if more:
+    given = rows
+    if len(rows) > limit:
         whole = [row for row in rows[:limit] if row.epoch < rows[limit].epoch]
-        rows = whole or [row for row in rows if row.epoch == rows[0].epoch]
-    return run, [_record(run, row) for row in rows], more
+        given = whole or [row for row in rows if row.epoch == rows[0].epoch]
+    return run, [_record(run, row) for row in given], len(given) < len(rows)
 
 
 def _record(run: tables.Run, row: tables.RunMetric) -> Mapping[str, Any]:

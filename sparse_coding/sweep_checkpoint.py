@@ -49,8 +49,10 @@ def read(path: Path, ensembles: Sequence[Ensemble], asked: SweepSpec) -> None:
     stored, own = document.get("spec"), spec.document(asked)
     if not isinstance(stored, dict) or any(stored.get(part) != own[part] for part in _LEARNED_FROM):
         raise errors.CheckpointMismatch("The checkpoint was written for another sweep than the one to go on with.")
-    members = {entry["number"]: entry for entry in document["members"]}
+    members = _members(document)
     for ensemble in ensembles:
+        if any(member.number not in members for member in ensemble.members):
+            raise errors.UnreadableFile("The file's metadata do not describe every member of the sweep.")
         _restore(ensemble, tensors, members)
 
 
@@ -72,10 +74,17 @@ def _described(ensemble: Ensemble, number: int) -> dict[str, Any]:
     }
 
 
+def _members(document: Mapping[str, Any]) -> dict[int, Mapping[str, Any]]:
+    """What is said of each member; a file that was damaged may say anything."""
+    entries = document.get("members")
+    described = [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+    return {entry["number"]: entry for entry in described if type(entry.get("number")) is int}
+
+
 def _restore(ensemble: Ensemble, tensors: Mapping[str, Tensor], members: Mapping[int, Mapping[str, Any]]) -> None:
     like = _tensors(ensemble)
     numbers = [member.number for member in ensemble.members]
-    ensemble.diverged = {number: members[number]["diverged"] for number in numbers if members[number]["diverged"]}
+    ensemble.diverged = {number: str(why) for number in numbers if (why := members[number].get("diverged"))}
     own: dict[str, Tensor] = {}
     for name, tensor in like.items():
         parts = [

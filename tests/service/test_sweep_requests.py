@@ -3,7 +3,8 @@
 import csv
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -123,16 +124,29 @@ def seen(answer: Any) -> list[tuple[int, int]]:
     return [(item["member"], item["epoch"]) for item in answer.json()["items"]]
 
 
-@pytest.mark.parametrize("limit", [1, 3, 4, 7, 100])
-def test_pages_never_cut_an_epoch_in_two(swept: tuple[Any, str], limit: int) -> None:
-    door, path = swept
-    found: list[tuple[int, int]] = []
+def leafed(door: Any, path: str) -> Iterator[list[tuple[int, int]]]:
+    """Every page, to the last."""
     after: str | None = "0"
     while after is not None:
-        page = door.http.get(f"{path}?limit={limit}&after={after}")
-        found += seen(page)
+        page = door.http.get(f"{path}&after={after}")
+        yield seen(page)
         after = page.json()["next_cursor"]
-    assert found == [(member, epoch) for epoch in (1, 2, 3, 4) for member in (0, 1, 2)]
+
+
+@pytest.mark.parametrize("limit", [1, 3, 4, 7, 12, 100])
+def test_pages_never_cut_an_epoch_in_two(swept: tuple[Any, str], limit: int) -> None:
+    door, path = swept
+    pages = list(leafed(door, f"{path}?limit={limit}"))
+    assert [] not in pages, "a page that is named has something on it"
+    assert list(chain.from_iterable(pages)) == [(member, epoch) for epoch in (1, 2, 3, 4) for member in (0, 1, 2)]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 4, 5])
+def test_pages_of_one_member_end_with_its_last_epoch(swept: tuple[Any, str], limit: int) -> None:
+    door, path = swept
+    pages = list(leafed(door, f"{path}?member=2&limit={limit}"))
+    assert [] not in pages
+    assert list(chain.from_iterable(pages)) == [(2, epoch) for epoch in (1, 2, 3, 4)]
 
 
 def test_the_curves_of_one_member_are_had_alone(swept: tuple[Any, str]) -> None:

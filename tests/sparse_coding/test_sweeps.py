@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from sparse_coding import batches, errors, evaluation, spec, sweep_checkpoint, sweeps, training
+from sparse_coding import batches, errors, evaluation, spec, sweep_checkpoint, sweeps, tensor_files, training
 from sparse_coding.preprocessing import Preprocessing
 from sparse_coding.spec import SweepSpec
 from sparse_coding.sweeps import Diverged, Ensemble, EpochEnd, MemberRecord
@@ -172,6 +172,18 @@ def test_a_checkpoint_of_another_sweep_is_refused(tmp_path: Path) -> None:
     other = sweep(grid={"sparsity.weight": [0.001, 0.2]})
     with pytest.raises(errors.CheckpointMismatch):
         sweep_checkpoint.read(tmp_path / "start", begin(other, data, stacked=False), other)
+
+
+@pytest.mark.parametrize("described", [None, 7, [], [{}], [{"number": 0}], [{"number": [1]}, None], [{"number": 1}]])
+def test_a_checkpoint_that_does_not_describe_its_members_is_unreadable(tmp_path: Path, described: object) -> None:
+    asked = sweep(grid={"sparsity.weight": [0.001, 0.1]})
+    begun = begin(asked, rows_of(), stacked=False)
+    sweep_checkpoint.write(tmp_path / "start", begun, asked)
+    tensors, document = tensor_files.read(tmp_path / "start", sweep_checkpoint.FORMAT)
+    damaged = {name: part for name, part in document.items() if name != "members"}
+    tensor_files.write(tmp_path / "start", tensors, damaged if described is None else {**damaged, "members": described})
+    with pytest.raises(errors.UnreadableFile, match="metadata"):
+        sweep_checkpoint.read(tmp_path / "start", begun, asked)
 
 
 def test_a_state_inside_an_epoch_is_not_written_down(tmp_path: Path) -> None:
