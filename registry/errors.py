@@ -6,7 +6,7 @@ RegistryError
 +- Conflict              RunFinished, RunIsLive, RunInUse, DatasetExists, DatasetInUse, VersionInUse,
 |                        IdempotencyMismatch
 +- InvalidRequest        InvalidReference, InvalidAlias, InvalidCursor, ReservedName
-+- QueueFull             as many runs wait as may
++- QueueFull             as many runs wait or are paused as may
 +- Fenced                the run was taken from this worker: stop, and write nothing more
 +- ArtifactMissing       the blob is not, or no longer, in the store
 +- StoreBusy             the store is being copied or cleared
@@ -112,7 +112,7 @@ class ReservedName(InvalidRequest):
 
 
 class QueueFull(RegistryError):
-    """As many runs wait as may wait at a time."""
+    """As many runs wait, or are paused and will come back, as may at a time."""
 
     may_pass: ClassVar[bool] = True
 

@@ -94,7 +94,8 @@ def enqueue(
     """Put a run into the queue, once for each key. Raises IdempotencyMismatch and QueueFull.
 
     `inputs` are blobs that are chosen already, role -> SHA-256, and kept for the run: a `model`, a `dataset`.
-    `max_queued` is kept to within the number of requests that come at the same moment.
+    `max_queued` counts those that are set aside, too, for they come back without asking for room. It is kept to within
+    the number of requests that come at the same moment.
     """
     run = Run(id=identifiers.new_id(), kind=kind, state="queued", spec=spec, spec_version=spec_version)
     run.priority, run.device, run.dataset_name = priority, device, dataset_name
@@ -103,8 +104,10 @@ def enqueue(
         earlier = idempotency.take(session, idempotency_key, request_sha256, run.id)
         if earlier is not None:
             return Enqueued(get(session, earlier), replayed=True)
-    if session.execute(select(func.count()).where(Run.state == "queued")).scalar_one() >= max_queued:
-        raise QueueFull(f"{max_queued} runs are waiting already, as many as may; try again when some have run")
+    if session.execute(select(func.count()).where(Run.state.in_(("queued", "paused")))).scalar_one() >= max_queued:
+        raise QueueFull(
+            f"{max_queued} runs wait or are paused already, as many as may; try again when some have ended"
+        )
     if dataset_name is not None:  # whoever deletes it at this moment waits, and then finds the run that names it
         session.scalar(select(Dataset.id).where(Dataset.name == dataset_name).with_for_update(read=True))
     run.dataset_digest = (inputs or {}).get("dataset")

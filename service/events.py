@@ -18,6 +18,7 @@ from registry import events, runs, tables
 from registry.errors import RegistryError
 from service import problems, representations
 from service.dependencies import Rooms, RoomsDep
+from service.errors import Fault, InvalidRequest
 from service.followers import Followers
 from service.pages import NextCursor
 from service.representations import JSON, Representation
@@ -98,6 +99,8 @@ class Batch:
     items: Sequence[dict[str, Any]]
     more: bool
     ended: bool
+    last: int
+    """The number of the run's last event so far."""
 
 
 @router.get(
@@ -134,12 +137,15 @@ async def list_events(
     the run has ended.
 
     A stream's `id` is the event's number: whoever connects again with the last one misses nothing and gets nothing
-    twice.
+    twice. A number that the run has not reached is 422: it is from before a backup was restored; begin anew.
     """
     chosen = representations.choose(request, (JSON, SSE), form)
+    if chosen == SSE and last_event_id is not None:
+        return await _stream(rooms, run_id, last_event_id, "header:last-event-id")
     if chosen == SSE:
-        return await _stream(rooms, run_id, after if last_event_id is None else last_event_id)
+        return await _stream(rooms, run_id, after, "query:after")
     batch = await anyio.to_thread.run_sync(_read, rooms, run_id, after, min(limit, MAX_EVENTS))
+    _require_reached(batch, after, "query:after")
     following = str(batch.items[-1]["seq"]) if batch.more else None
     content = representations.json_bytes({"items": batch.items, "next_cursor": following})
     return representations.fixed(request, content, JSON, pinned=False)
@@ -163,13 +169,25 @@ class _Stream(EventSourceResponse):
             self._followers.leave()
 
 
-async def _stream(rooms: Rooms, run_id: str, after: int) -> Response:
+async def _stream(rooms: Rooms, run_id: str, after: int, pointer: str) -> Response:
     """What is there already is read first, so that what is wrong with a request is still answered as a problem."""
     batch = await read(rooms, run_id, after)
+    _require_reached(batch, after, pointer)
     if batch.ended and not batch.items:
         return Response(status_code=204, headers={"Vary": "Accept"})  # a browser does not connect again after this
     rooms.followers.enter()
     return _Stream(told(rooms, run_id, after, batch), rooms.followers)
+
+
+def _require_reached(batch: Batch, after: int, pointer: str) -> None:
+    """Raises InvalidRequest for a number that no reader of this run has from us: nothing would be heard until events
+    pass it, and those up to it would be missed."""
+    if after > batch.last:
+        detail = (
+            f"the run's last event has the number {batch.last}, so none has {after}: it is another run's, or from "
+            "before a backup was restored; ask for the events from the start"
+        )
+        raise InvalidRequest(detail, [Fault(pointer, detail)])
 
 
 async def told(
@@ -206,7 +224,8 @@ def _read(rooms: Rooms, run_id: str, after: int, limit: int) -> Batch:
     with rooms.database.read() as session:
         run = runs.get(session, run_id)  # first: of a run that has ended, all events are there then
         rows = events.read(session, run_id, after, limit + 1)
-    return Batch([_answer(row) for row in rows[:limit]], len(rows) > limit, run.state in tables.TERMINAL)
+    items = [_answer(row) for row in rows[:limit]]
+    return Batch(items, len(rows) > limit, run.state in tables.TERMINAL, run.event_seq)
 
 
 def _answer(row: tables.RunEvent) -> dict[str, Any]:

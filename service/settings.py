@@ -36,7 +36,7 @@ class ServiceSettings(RegistrySettings):
     max_upload_bytes: int = Field(2 * 2**30, ge=1024, le=2**40, description="Largest upload, and what it unpacks to.")
     max_rows: int = Field(4096, ge=1, le=1_000_000, description="Rows of one encode, decode or reconstruct.")
     max_images: int = Field(400, ge=1, le=10_000, description="Pictures of one answer.")
-    max_queued_runs: int = Field(1000, ge=1, le=1_000_000, description="Runs that may wait at a time.")
+    max_queued_runs: int = Field(1000, ge=1, le=1_000_000, description="Runs that may wait or be paused at a time.")
     max_stored_bytes: int = Field(50 * 2**30, ge=2**20, le=2**50, description="Bytes of artifacts kept in all.")
     max_waiting: int = Field(32, ge=1, le=10_000, description="Computations that may wait for the compute thread.")
     max_streams: int = Field(100, ge=1, le=10_000, description="Streams of events that may be open at a time.")

@@ -345,3 +345,14 @@ def test_the_queue_takes_so_many_and_no_more(desk: Any) -> None:
     assert desk.see(runs.counts) == dict.fromkeys(TERMINAL, 0) | {"queued": 1, "running": 0, "paused": 0}
     desk.enqueue(max_queued=1, idempotency_key="key", request_sha256="0" * 64)  # a replay needs no room
     desk.enqueue(max_queued=2, idempotency_key="other", request_sha256="1" * 64)  # the refused one left no key
+
+
+def test_a_paused_run_keeps_its_place_in_the_count_and_may_always_come_back(desk: Any) -> None:
+    paused = desk.enqueue(max_queued=1)
+    desk.do(runs.pause, paused.id)
+    with pytest.raises(QueueFull):
+        desk.enqueue(max_queued=1)
+    desk.enqueue(max_queued=2)
+    assert desk.do(runs.resume, paused.id).state == "queued", "though two wait already"
+    with pytest.raises(QueueFull):
+        desk.enqueue(max_queued=2)

@@ -116,6 +116,23 @@ def test_who_has_the_last_event_of_a_run_is_told_that_nothing_will_come(door: An
         assert [event["seq"] for event in told(iter(answer.text.splitlines()))] == [1, 2][int(number) :]
 
 
+@pytest.mark.parametrize("ended", [False, True], ids=["waiting", "ended"])
+def test_a_number_that_the_run_has_not_reached_is_refused_and_the_last_one_is_not(door: Any, ended: bool) -> None:
+    """A reader that holds one is from before a backup was restored: it would hear nothing, or not all."""
+    run = ask(door)
+    door.http.post(f"{RUNS}/{run}/{'cancel' if ended else 'pause'}")
+    for headers, query, pointer in (
+        ({**STREAM, "Last-Event-ID": "3"}, "", "header:last-event-id"),
+        (STREAM, "?after=3", "query:after"),
+        ({}, "?after=3", "query:after"),
+    ):
+        answer = door.http.get(f"{RUNS}/{run}/events{query}", headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (422, "INVALID_REQUEST")
+        assert answer.json()["errors"][0]["pointer"] == pointer
+        assert "number 2" in answer.json()["detail"]
+    assert page(door, run, "?after=2")["items"] == []
+
+
 def test_what_cannot_be_streamed_is_refused_before_a_stream_begins(door: Any) -> None:
     run = ask(door)
     unknown = door.http.get(f"{RUNS}/018f0000-0000-7000-8000-000000000000/events", headers=STREAM)
