@@ -50,9 +50,10 @@ def ended_as(session: Session, run_id: str, fence: int, outcome: Outcome) -> boo
     return session.scalar(query) is not None
 
 
-def of_run(session: Session, run_id: str) -> list[Attempt]:
-    """All attempts, the first one first."""
-    return list(session.scalars(select(Attempt).where(Attempt.run_id == run_id).order_by(Attempt.fence)))
+def of_run(session: Session, run_id: str, after: int = 0, limit: int | None = None) -> list[Attempt]:
+    """The attempts at a run, the first one first: all, or at most `limit` of those after a number."""
+    query = select(Attempt).where(Attempt.run_id == run_id, Attempt.attempt > after).limit(limit)
+    return list(session.scalars(query.order_by(Attempt.fence)))
 
 
 def _of(run_id: str, fence: int) -> Update:

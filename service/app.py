@@ -13,6 +13,8 @@ from registry import schema, sessions
 from registry.artifacts import DirectoryStore
 from service import (
     atoms,
+    attempts,
+    checkpoints,
     comparisons,
     datasets,
     documentation,
@@ -48,6 +50,8 @@ ROUTERS: Final = (
     runs.router,
     metrics.router,
     events.router,
+    attempts.router,
+    checkpoints.router,
     results.router,
     atoms.router,
     datasets.router,

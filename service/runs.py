@@ -1,4 +1,4 @@
-"""Runs over HTTP: ask for one, look at it, stop it, and take its checkpoints away; its curves stand in `metrics`.
+"""Runs over HTTP: ask for one, look at it, steer it, forget it. What it leaves on its way stands in files of its own.
 
 Judges a spec against its dataset before anything is queued. Knows neither training nor the queue's statements.
 """
@@ -9,17 +9,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Body, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Body, Header, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
-from registry import checkpoints, datasets, models, runs, tables
+from registry import datasets, models, runs, tables
 from registry.errors import DatasetNotFound, InvalidRequest
-from service import files, freed, problems, space
+from service import freed, problems, space
 from service.dependencies import RoomsDep
 from service.errors import Fault, SpecRefused, UnknownDataset
 from service.pages import MAX_PAGE, Cursor, Limit, NextCursor
-from service.representations import SAFETENSORS
 from sparse_coding import catalogue, feasibility, spec
 
 router = APIRouter(prefix="/api/v1", tags=["runs"])
@@ -99,6 +98,7 @@ class RunAnswer(_Answer):
     progress: Progress | None
     attempt: Count = Field(description="How often it was begun.")
     failures: Count = Field(description="How often it failed since its last new checkpoint.")
+    available_at: datetime | None = Field(description="Queued: not begun before; it lies ahead after a failure.")
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -118,22 +118,6 @@ class CancelWish(_Answer):
     """How to cancel."""
 
     force: bool = Field(False, description="Do not wait for the worker: take the run from it now.")
-
-
-class CheckpointAnswer(_Answer):
-    """A file from which the run would resume."""
-
-    epoch: Count
-    digest: str = Field(max_length=64, description="SHA-256 of the file.")
-    bytes: Count
-    created_at: datetime
-
-
-class CheckpointPage(_Answer):
-    """A run's checkpoints by ascending epoch."""
-
-    items: list[CheckpointAnswer] = Field(max_length=MAX_PAGE)
-    next_cursor: NextCursor
 
 
 @router.post(
@@ -251,55 +235,6 @@ def resume_run(rooms: RoomsDep, run_id: RunId) -> RunAnswer:
         return _answer(runs.resume(session, run_id))
 
 
-@router.get("/runs/{run_id}/checkpoints", summary="List a run's checkpoints", responses=problems.responses(404))
-def list_checkpoints(
-    rooms: RoomsDep,
-    run_id: RunId,
-    after: Annotated[int, Query(ge=-1, le=2**31 - 1, description="Only those after this epoch.")] = -1,
-    limit: Limit = 50,
-) -> CheckpointPage:
-    """Those that are kept, by ascending epoch."""
-    room = min(limit, MAX_PAGE)
-    with rooms.database.read() as session:
-        runs.get(session, run_id)
-        found = checkpoints.of_run(session, run_id, after, room + 1)
-    items = [
-        CheckpointAnswer(epoch=row.epoch, digest=row.sha256, bytes=row.bytes, created_at=row.created_at)
-        for row in found[:room]
-    ]
-    return CheckpointPage(items=items, next_cursor=str(items[-1].epoch) if len(found) > room else None)
-
-
-@router.get(
-    "/runs/{run_id}/checkpoints/{epoch}",
-    summary="Download a checkpoint",
-    response_class=Response,
-    responses={
-        200: {"content": {SAFETENSORS.media_type: {"schema": {"type": "string", "format": "binary"}}}},
-        304: {"description": "The client has it already."},
-        **problems.responses(404, 416),
-    },
-)
-def get_checkpoint(
-    request: Request,
-    rooms: RoomsDep,
-    run_id: RunId,
-    epoch: Annotated[int, Path(ge=0, le=2**31 - 1, description="Epochs done when it was written.")],
-) -> Response:
-    """The file from which a worker would resume: weights, the optimiser's moments and the epoch, as safetensors."""
-    with rooms.database.read() as session:
-        runs.get(session, run_id)
-        found = checkpoints.get(session, run_id, epoch)
-    return files.download(
-        request,
-        rooms.artifacts.path(found.sha256),
-        found.sha256,
-        SAFETENSORS,
-        name=f"{run_id}-{epoch}.safetensors",
-        pinned=True,
-    )
-
-
 @dataclass(frozen=True)
 class _Reads:
     """What a run will read: a dataset by name, and blobs that are chosen already."""
@@ -392,6 +327,7 @@ def _answer(run: tables.Run) -> RunAnswer:
         progress=_progress(run.progress),
         attempt=run.attempt,
         failures=run.failures,
+        available_at=run.available_at if run.state == "queued" else None,
         created_at=run.created_at,
         started_at=run.started_at,
         finished_at=run.finished_at,

@@ -19,7 +19,7 @@ from registry.metrics import MetricRecord
 RUNS = "/api/v1/runs"
 DIGITS: dict[str, Any] = {"dataset": {"name": "digits"}}
 FIELDS = [
-    *("id", "kind", "state", "stop_requested", "spec", "progress", "attempt", "failures"),
+    *("id", "kind", "state", "stop_requested", "spec", "progress", "attempt", "failures", "available_at"),
     *("created_at", "started_at", "finished_at", "error", "result", "model"),
 ]
 RECORD = {"loss": 0.5, "reconstruction": 0.4, "sparsity": 10.0, "test_mse": 0.3, "explained_variance": 0.2}
@@ -233,7 +233,7 @@ def test_an_id_that_no_run_has_is_404_everywhere(serve: Callable[..., Any], run_
     door = serve()
     for method, rest in (
         *(("GET", ""), ("DELETE", ""), ("POST", "/cancel"), ("GET", "/metrics")),
-        *(("GET", "/checkpoints"), ("GET", "/checkpoints/1")),
+        *(("GET", "/checkpoints"), ("GET", "/checkpoints/1"), ("GET", "/attempts")),
     ):
         answer = door.http.request(method, f"{RUNS}/{run_id}{rest}")
         assert answer.status_code in {404, 405}, (method, rest, answer.text)
