@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Select, exists, func, literal, or_, select, union
+from sqlalchemy import Select, Text, exists, func, literal, literal_column, or_, select, union
 from sqlalchemy import delete as delete_rows
 from sqlalchemy.orm import Session, aliased
 
@@ -31,6 +31,7 @@ from registry import metrics as curves
 from registry.clock import milliseconds, now_ms
 from registry.errors import NotFound, QueueFull, RunFinished, RunInUse, RunIsLive, RunNotFound
 from registry.metrics import MetricRecord as MetricRecord
+from registry.planner import likely
 from registry.tables import (
     LIVE,
     TERMINAL,
@@ -54,6 +55,8 @@ _GIVEN_UP: Final = attempts.Reason(
     f"{_WORKER_LOST.detail} No checkpoint was reached since the failures before, so the run is not begun again. Look "
     "at the worker's log and its machine (memory, restarts, network), then ask for the run once more, perhaps smaller.",
 )
+_QUEUED: Final = literal_column("'queued'", Text)
+"""Written out, as in the condition of the queue's index: a plan for any state could not use it."""
 _ENDED: Final = {"succeeded": "succeeded", "failed": "failed", "cancelled": "been cancelled"}
 
 
@@ -105,9 +108,7 @@ def enqueue(
         if earlier is not None:
             return Enqueued(get(session, earlier), replayed=True)
     if session.execute(select(func.count()).where(Run.state.in_(("queued", "paused")))).scalar_one() >= max_queued:
-        raise QueueFull(
-            f"{max_queued} runs wait or are paused already, as many as may; try again when some have ended"
-        )
+        raise QueueFull(f"{max_queued} runs wait or are paused already, as many as may; try again when some have ended")
     if dataset_name is not None:  # whoever deletes it at this moment waits, and then finds the run that names it
         session.scalar(select(Dataset.id).where(Dataset.name == dataset_name).with_for_update(read=True))
     run.dataset_digest = (inputs or {}).get("dataset")
@@ -225,7 +226,7 @@ def claim(session: Session, *, owner: str, lease_seconds: float, devices: Collec
     waiting = aliased(Run)
     first = (
         select(waiting.id)
-        .where(waiting.state == "queued", waiting.available_at <= now_ms(), waiting.device.in_(devices))
+        .where(likely(waiting.state == _QUEUED), waiting.available_at <= now_ms(), waiting.device.in_(devices))
         .order_by(waiting.priority.desc(), waiting.available_at, waiting.id)
         .limit(1)
         .with_for_update(skip_locked=True)
