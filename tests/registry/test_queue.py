@@ -8,11 +8,12 @@ from threading import Barrier
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from registry import idempotency, runs
+from registry import idempotency, identifiers, runs
 from registry.errors import IdempotencyMismatch
-from registry.tables import IdempotencyKey
+from registry.tables import IdempotencyKey, Run
 
 ASKED = "a" * 64
 OTHER = "b" * 64
@@ -48,6 +49,27 @@ def test_a_worker_gets_only_runs_for_its_devices(desk: Any, devices: list[str], 
 def test_a_worker_with_no_device_gets_nothing(desk: Any) -> None:
     desk.enqueue()
     assert desk.claim(devices=[]) is None
+
+
+def test_a_claim_walks_along_the_queue_and_sorts_nothing(desk: Any) -> None:
+    """However many wait, on SQLite without any statistics; PostgreSQL keeps its own."""
+    waiting = {"kind": "train", "state": "queued", "spec": {}, "spec_version": 1, "device": "auto"}
+    ids = [identifiers.new_id() for _ in range(500)]
+    desk.do(lambda session: session.add_all(Run(id=run_id, priority=0, **waiting) for run_id in ids))
+    told: list[Any] = []
+
+    def claim_and_explain(session: Session) -> None:
+        connection = session.connection()
+        event.listen(connection, "before_cursor_execute", lambda *said: told.append((said[2], said[3])))
+        assert runs.claim(session, owner="me", lease_seconds=60, devices=["auto", "cpu"]) is not None
+        [(claim, parameters), *_] = [each for each in told if "SET state" in each[0]]
+        explain = {"sqlite": "EXPLAIN QUERY PLAN", "postgresql": "EXPLAIN"}[connection.dialect.name]
+        plan = str(connection.exec_driver_sql(f"{explain} {claim}", parameters).all())
+        assert "ix_runs_queue" in plan
+        assert "ORDER BY" not in plan
+        assert "Sort" not in plan
+
+    desk.do(claim_and_explain)
 
 
 def test_eight_threads_drain_a_hundred_runs_each_exactly_once(desk: Any) -> None:
