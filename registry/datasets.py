@@ -49,9 +49,13 @@ def enter(session: Session, *, name: str, stored: artifacts.Stored, facts: Facts
     artifacts.register(session, stored)
     row = {**vars(facts), "image_shape": _list(facts.image_shape), "classes": _list(facts.classes)}
     row |= {"id": identifiers.new_id(), "name": name, "digest": stored.sha256, "bytes": stored.bytes}
-    statement = sessions.insert(session, Dataset).values(builtin=builtin, **row)
-    created = session.scalar(statement.on_conflict_do_nothing(index_elements=["name"]).returning(Dataset.id))
-    dataset = get(session, name)
+    insert = sessions.insert(session, Dataset).values(builtin=builtin, **row)
+    statement = insert.on_conflict_do_nothing(index_elements=["name"]).returning(Dataset.id)
+    while True:
+        created = session.scalar(statement)
+        dataset = session.scalar(select(Dataset).where(Dataset.name == name).with_for_update(read=True))
+        if dataset is not None:
+            break  # else the one that was there has been deleted just now, and the name is free
     if dataset.digest != stored.sha256:
         raise DatasetExists(
             f"a dataset named {shown(name)} with other content is there already, and a dataset never changes: "

@@ -33,7 +33,17 @@ def take(session: Session, key: str, request_sha256: str, run_id: str) -> str | 
     )
     if session.scalar(taken) is not None:
         return None
-    earlier = session.scalars(select(IdempotencyKey).where(IdempotencyKey.key == key)).one()
+    return _run_of(session.scalars(select(IdempotencyKey).where(IdempotencyKey.key == key)).one(), request_sha256)
+
+
+def find(session: Session, key: str, request_sha256: str) -> str | None:
+    """The run that an earlier request with this key made, if the key is still honoured. Raises IdempotencyMismatch."""
+    honoured = IdempotencyKey.created_at >= now_ms() - milliseconds(KEPT_SECONDS)
+    earlier = session.scalar(select(IdempotencyKey).where(IdempotencyKey.key == key, honoured))
+    return None if earlier is None else _run_of(earlier, request_sha256)
+
+
+def _run_of(earlier: IdempotencyKey, request_sha256: str) -> str:
     if earlier.request_sha256 != request_sha256:
         raise IdempotencyMismatch("this Idempotency-Key was used for another request: take a new key for a new request")
     return earlier.run_id

@@ -93,6 +93,14 @@ def resolve(session: Session, reference: str) -> ModelVersion:
     return _one(session, query, name, which)
 
 
+def hold(session: Session, reference: str) -> ModelVersion:
+    """What `resolve` finds; nobody deletes it until this transaction ends. Raises what that raises."""
+    while True:
+        found = resolve(session, reference)
+        if session.scalar(_numbered(found.name, found.version).with_for_update(read=True)) is not None:
+            return found  # else it was deleted just now, and the reference means another one, or none
+
+
 def page(
     session: Session,
     *,

@@ -120,6 +120,15 @@ def enqueue(
     return Enqueued(run, replayed=False)
 
 
+def repeated(session: Session, idempotency_key: str, request_sha256: str) -> Enqueued | None:
+    """What an earlier request with this key put into the queue, whatever of what it named is gone since.
+
+    None is no promise: the request may be on its way. Raises IdempotencyMismatch.
+    """
+    earlier = idempotency.find(session, idempotency_key, request_sha256)
+    return None if earlier is None else Enqueued(get(session, earlier), replayed=True)
+
+
 def get(session: Session, run_id: str) -> Run:
     """The run as it is now. Raises RunNotFound."""
     return _found(session, run_id, select(Run))

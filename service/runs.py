@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from registry import datasets, models, runs, tables
 from registry.errors import DatasetNotFound, InvalidRequest
 from service import freed, problems, space
-from service.dependencies import RoomsDep
+from service.dependencies import Rooms, RoomsDep
 from service.errors import Fault, SpecRefused, UnknownDataset
 from service.pages import MAX_PAGE, Cursor, Limit, NextCursor
 from sparse_coding import catalogue, feasibility, spec
@@ -147,30 +147,38 @@ def create_run(
     `{"dataset": {"name": "digits", "image_size": 28}}` is enough; everything else has a default. Follow the run
     at its `Location`.
     """
-    request = spec.canonical_json(spec.document(asked))
+    key = idempotency_key.strip('"') if idempotency_key else None
+    digest = hashlib.sha256(spec.canonical_json(spec.document(asked)).encode()).hexdigest()
     with rooms.database.write() as session:
-        asked, reads = _reads(session, asked)
-        enqueued = runs.enqueue(
-            session,
-            kind=asked.kind,
-            spec=spec.document(asked),
-            spec_version=spec.SPEC_VERSION,
-            priority=asked.priority,
-            device="auto" if isinstance(asked, spec.ImportSpec) else asked.device,
-            dataset_name=reads.dataset,
-            inputs=reads.chosen,
-            idempotency_key=idempotency_key.strip('"') if idempotency_key else None,
-            request_sha256=hashlib.sha256(request.encode()).hexdigest(),
-            max_queued=rooms.settings.max_queued_runs,
-        )
-        if not enqueued.replayed:  # what was accepted once stays so; what is refused here is not queued after all
-            _judge(session, asked)
-            space.require(session, rooms.settings.max_stored_bytes)
+        repeated = runs.repeated(session, key, digest) if key else None
+        enqueued = repeated or _enqueue(rooms, session, asked, key, digest)
     response.headers["Location"] = f"{router.prefix}/runs/{enqueued.run.id}"
     response.headers["Retry-After"] = "1"
     if enqueued.replayed:
         response.headers["Idempotency-Replayed"] = "true"
     return _answer(enqueued.run)
+
+
+def _enqueue(rooms: Rooms, session: Session, asked: spec.AnySpec, key: str | None, digest: str) -> runs.Enqueued:
+    """Raises what a client should hear now, and not from a failed run later; nothing is queued then."""
+    asked, reads = _reads(session, asked)
+    enqueued = runs.enqueue(
+        session,
+        kind=asked.kind,
+        spec=spec.document(asked),
+        spec_version=spec.SPEC_VERSION,
+        priority=asked.priority,
+        device="auto" if isinstance(asked, spec.ImportSpec) else asked.device,
+        dataset_name=reads.dataset,
+        inputs=reads.chosen,
+        idempotency_key=key,
+        request_sha256=digest,
+        max_queued=rooms.settings.max_queued_runs,
+    )
+    if not enqueued.replayed:  # by a request that came at the same moment: what was accepted once stays so
+        _judge(session, asked)
+        space.require(session, rooms.settings.max_stored_bytes)
+    return enqueued
 
 
 @router.get("/runs", summary="List runs, newest first", responses=problems.responses(422))
@@ -244,7 +252,7 @@ class _Reads:
 
 
 def _reads(session: Session, asked: spec.AnySpec) -> tuple[spec.AnySpec, _Reads]:
-    """What the run reads; a model that it names is pinned to the version that the name means now.
+    """What the run reads; a model that it names is pinned to the version that the name means now, and held.
 
     Raises ModelNotFound, VersionNotFound, AliasNotFound, InvalidReference.
     """
@@ -256,7 +264,7 @@ def _reads(session: Session, asked: spec.AnySpec) -> tuple[spec.AnySpec, _Reads]
         case spec.SweepSpec():
             return asked, _Reads(asked.base.dataset.name, {})
         case spec.BaselinesSpec():
-            version = models.resolve(session, asked.model)
+            version = models.hold(session, asked.model)
             chosen = {"model": version.digest, "dataset": version.dataset_digest}
             return asked.model_copy(update={"model": version.reference}), _Reads(version.dataset_name, chosen)
 

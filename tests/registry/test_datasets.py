@@ -1,5 +1,6 @@
 """Datasets by name: entered once, never changed, deleted only when nothing needs them."""
 
+import contextlib
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
@@ -107,3 +108,21 @@ def test_what_is_not_there_is_not_found_and_not_repeated_at_length(desk: Any, na
         with pytest.raises(DatasetNotFound) as caught:
             desk.do(verb, name)
         assert len(str(caught.value)) < 120
+
+
+def test_whoever_enters_a_dataset_while_others_delete_it_finds_it_or_makes_it(desk: Any) -> None:
+    start = Barrier(4)
+
+    def attempt(number: int) -> int:
+        start.wait()
+        seen = 0
+        for _ in range(60):
+            if number % 2:
+                seen += enter(desk).created
+            else:
+                with contextlib.suppress(DatasetNotFound):
+                    desk.do(datasets.delete, "digits")
+        return seen
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(attempt, range(4))) >= 1

@@ -91,6 +91,20 @@ def test_baselines_are_pinned_to_the_version_that_the_name_means_now(
     gallery.http.post(f"{RUNS}/{answer.json()['id']}/cancel").raise_for_status()
 
 
+def test_baselines_that_were_accepted_are_answered_again_though_their_model_is_gone(
+    gallery: Any, published: Callable[[str], ModelVersion]
+) -> None:
+    version = published("fleeting")
+    asked = {"kind": "baselines", "model": "fleeting", "methods": ["pca"]}
+    first = gallery.http.post(RUNS, json=asked, headers={"Idempotency-Key": "fleeting"})
+    gallery.http.delete(f"/api/v1/models/{version.reference}").raise_for_status()
+    again = gallery.http.post(RUNS, json=asked, headers={"Idempotency-Key": "fleeting"})
+    assert (first.status_code, again.status_code) == (202, 202), again.text
+    assert again.headers["idempotency-replayed"] == "true"
+    assert again.json()["id"] == first.json()["id"]
+    gallery.http.post(f"{RUNS}/{first.json()['id']}/cancel").raise_for_status()
+
+
 @pytest.mark.parametrize(
     ("body", "status", "expected"),
     [
