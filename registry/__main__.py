@@ -11,7 +11,6 @@ from pydantic import ValidationError
 
 from registry import backup, collection, schema, sessions
 from registry.artifacts import DirectoryStore
-from registry.collection import Rules
 from registry.errors import RegistryError
 from registry.settings import RegistrySettings
 
@@ -39,7 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="command")
     migrate = commands.add_parser("migrate", help="make the folders, and bring the database's schema up to date")
     migrate.set_defaults(do=_migrate)
-    gc = commands.add_parser("gc", help="remove old checkpoints, and files that nothing needs")
+    gc = commands.add_parser("gc", help="remove old checkpoints and answers, and files that nothing needs")
     gc.add_argument("--dry-run", action="store_true", help="only list what would go")
     gc.set_defaults(do=_collect)
     copy = commands.add_parser("backup", help="copy the database and its files to a new folder, while all goes on")
@@ -54,7 +53,7 @@ def _migrate(settings: RegistrySettings, _options: argparse.Namespace) -> None:
 
 def _collect(settings: RegistrySettings, options: argparse.Namespace) -> None:
     """A line for each file: its SHA-256, its bytes, why it goes; then the sum."""
-    rules, store = Rules(settings.keep_last, settings.unused_seconds), DirectoryStore(settings.artifacts_dir)
+    rules, store = collection.rules(settings), DirectoryStore(settings.artifacts_dir)
     count = size = 0
     with _current(settings) as database:
         look = collection.survey(database, store, rules)

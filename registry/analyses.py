@@ -1,6 +1,7 @@
 """Computed answers, kept by the hash of all that they depend on. Knows no formula.
 
-An answer never becomes wrong, because its key holds the digests of its inputs; so nothing here is ever invalidated.
+An answer never becomes wrong, because its key holds the digests of its inputs; so nothing here is ever invalidated. Nor
+does a row say what these were: `collection` goes by its age.
 """
 
 from sqlalchemy import select

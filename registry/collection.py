@@ -1,4 +1,4 @@
-"""What nothing needs any more: old checkpoints of runs, blobs that no row names, files without a row.
+"""What nothing needs any more: old checkpoints and answers, blobs that no row names, files without a row.
 
 Rows go first and files after them, each only after looking again where nobody can change it: a row under its lock, a
 file under the store's. What is put once more meanwhile has a new time, and stays. Knows no files but the store's.
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Row, Select, case, delete, exists, func, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, case, delete, exists, func, select, tuple_
 from sqlalchemy.orm import Session
 
 from registry import artifacts
@@ -17,7 +17,8 @@ from registry.artifacts import ArtifactStore
 from registry.clock import milliseconds, now_ms
 from registry.errors import UnsuitableDatabase
 from registry.sessions import Database
-from registry.tables import LIVE, Artifact, Checkpoint, Run, RunMetric
+from registry.settings import RegistrySettings
+from registry.tables import LIVE, Analysis, Artifact, Checkpoint, Run, RunMetric
 
 BATCH: Final = 100
 """Rows of one transaction, and files that are removed under one lock."""
@@ -25,6 +26,9 @@ FIGURE: Final = "test_mse"
 """The field of a metrics record by which a checkpoint is the best one: the smallest, of whichever member."""
 UNUSED: Final = "nothing refers to it"
 STRAY: Final = "no row knows it"
+ANSWER: Final = "an old answer, which is computed again when somebody asks"
+
+_DAY: Final = 86_400.0
 
 _T = TypeVar("_T")
 
@@ -46,6 +50,13 @@ class Rules:
     """Newest checkpoints of a run that has not ended; one that has ended keeps its last. Each its best, too. 0: all."""
     seconds: float
     """How long a blob or file stays after it was last wanted."""
+    answers: float | None = None
+    """Seconds for which a computed answer stays; None: for ever. Its row does not say what it was computed from."""
+
+
+def rules(settings: RegistrySettings) -> Rules:
+    """The rules of these settings."""
+    return Rules(settings.keep_last, settings.unused_seconds, settings.keep_answers_days * _DAY)
 
 
 def prune(session: Session, run_id: str, keep_last: int) -> list[str]:
@@ -67,7 +78,7 @@ def collect(database: Database, store: ArtifactStore, rules: Rules, *, strays: b
     """
     if strays:
         _require_acquaintance(database, store, rules.seconds)
-    reasons = _prune_all(database, rules.keep_last)
+    reasons = _prune_all(database, rules.keep_last) | _forget_answers(database, rules.answers)
     store.require_free()
     while unused := _forget(database, rules.seconds):
         for gone in store.clear(unused, rules.seconds):
@@ -84,7 +95,10 @@ def survey(database: Database, store: ArtifactStore, rules: Rules) -> Iterator[G
     with database.read() as session:
         rows = session.execute(_superseded(rules.keep_last)).all() if rules.keep_last else []
         reasons = {row.sha256: _reason(row) for row in rows}
-        unused = session.execute(_unused(rules.seconds, rules.keep_last)).all()
+        if rules.answers is not None:
+            answers = session.scalars(select(Analysis.sha256).where(_older(rules.answers)))
+            reasons |= dict.fromkeys(answers, ANSWER)
+        unused = session.execute(_unused(rules.seconds, rules.keep_last, rules.answers)).all()
     whys = {row.sha256: reasons.get(row.sha256, UNUSED) for row in unused}
     for batch in _batches(store.idle(rules.seconds)):
         known = _known(database, batch)
@@ -104,6 +118,25 @@ def _prune_all(database: Database, keep_last: int) -> dict[str, str]:
             session.scalar(select(Run.id).where(Run.id == run_id).with_for_update())
             prune(session, run_id, keep_last)
     return {row.sha256: _reason(row) for row in rows}
+
+
+def _forget_answers(database: Database, seconds: float | None) -> dict[str, str]:
+    """Forget answers that were computed so long ago, some at a time; the digests that lost a row, and why."""
+    if seconds is None:
+        return {}
+    some = select(Analysis.key).where(_older(seconds)).limit(BATCH)
+    forget = delete(Analysis).where(Analysis.key.in_(some)).returning(Analysis.sha256)
+    gone: list[str] = []
+    while True:
+        with database.write() as session:
+            batch = session.scalars(forget, execution_options={"synchronize_session": False}).all()
+        if not batch:
+            return dict.fromkeys(gone, ANSWER)
+        gone.extend(batch)
+
+
+def _older(seconds: float) -> ColumnElement[bool]:
+    return Analysis.created_at < now_ms() - milliseconds(seconds)
 
 
 def _forget(database: Database, seconds: float) -> list[str]:
@@ -144,8 +177,9 @@ def _known(database: Database, files: Iterable[artifacts.Idle]) -> set[str]:
         return set(session.scalars(select(Artifact.sha256).where(Artifact.sha256.in_([file.name for file in files]))))
 
 
-def _unused(seconds: float, keep_last: int = 0) -> Select[str, int]:
-    """Blobs that nobody registered for so long and no row refers to; with `keep_last`, as if all runs were pruned."""
+def _unused(seconds: float, keep_last: int = 0, answers: float | None = None) -> Select[str, int]:
+    """Blobs that nobody registered for so long and no row refers to; with `keep_last`, as if all runs were pruned, and
+    with `answers`, as if older ones were forgotten."""
     query = select(Artifact.sha256, Artifact.bytes).where(Artifact.touched_at < now_ms() - milliseconds(seconds))
     for column in artifacts.references():
         reference = select(column).where(column == Artifact.sha256).correlate(Artifact)
@@ -153,6 +187,8 @@ def _unused(seconds: float, keep_last: int = 0) -> Select[str, int]:
             pruned = _superseded(keep_last).subquery()
             key = tuple_(Checkpoint.run_id, Checkpoint.epoch)
             reference = reference.where(key.not_in(select(pruned.c.run_id, pruned.c.epoch)))
+        if answers is not None and column.table is Analysis.__table__:
+            reference = reference.where(~_older(answers))
         query = query.where(~exists(reference))
     return query.order_by(Artifact.sha256)
 

@@ -37,6 +37,10 @@ class RegistrySettings(BaseSettings):
         86_400, ge=7200, le=366 * 86_400, description="How long a file is kept that nothing needs."
     )
 
+    keep_answers_days: float = Field(
+        30, ge=1, le=3660, description="Days that a computed answer is kept; it can be computed again."
+    )
+
     @field_validator("data_dir")
     @classmethod
     def _absolute(cls, folder: Path) -> Path:

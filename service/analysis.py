@@ -70,7 +70,7 @@ def kept(rooms: Rooms, kind: str, inputs: Mapping[str, Any], make: Callable[[], 
     with rooms.database.read() as session:
         digest = analyses.find(session, key)
     if digest is not None:
-        with contextlib.suppress(ArtifactMissing):  # what was lost with a disk can be made again
+        with contextlib.suppress(ArtifactMissing, FileNotFoundError):  # lost, or just collected: it can be made again
             return rooms.artifacts.path(digest).read_bytes()
     if _look_up_only.get():
         raise _NotKept

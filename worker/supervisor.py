@@ -97,8 +97,7 @@ class Supervisor:
             return runs.claim(session, owner=self._id, lease_seconds=self._settings.lease_seconds, devices=devices)
 
     def _collect(self) -> Iterator[collection.Gone]:
-        rules = collection.Rules(keep_last=self._settings.keep_last, seconds=self._settings.unused_seconds)
-        return collection.collect(self._rooms.database, self._rooms.artifacts, rules)
+        return collection.collect(self._rooms.database, self._rooms.artifacts, collection.rules(self._settings))
 
     def _describe(self) -> workers.Identity:
         devices = self._rooms.devices

@@ -4,7 +4,7 @@ import os
 import random
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from registry.collection import Rules
 from registry.errors import StoreBusy, UnsuitableDatabase
 from registry.metrics import MetricRecord
 from registry.settings import RegistrySettings
-from registry.tables import Artifact, Run
+from registry.tables import Analysis, Artifact, Run
 
 DAY = 86_400.0
 RULES = Rules(keep_last=2, seconds=DAY)
@@ -253,6 +253,37 @@ def test_a_young_blob_of_an_old_checkpoint_waits_for_its_time(
     assert epochs(desk, run) == [2, 3]
     age(desk, store)
     assert set(collected(desk, store)) == {made[0].sha256}
+
+
+# --- answers ---------------------------------------------------------------------------------------------------------
+
+
+def test_an_answer_goes_when_it_is_old_unless_something_else_is_the_same_file(
+    desk: Any, store: DirectoryStore, put: Callable[[str], Stored]
+) -> None:
+    old, young, shared = put("old"), put("young"), put("shared")
+    desk.do(datasets.enter, name="digits", stored=shared, facts=FACTS)
+    for number, stored in enumerate((old, old, young, shared)):
+        desk.do(analyses.keep, f"{number:064}", "probe", stored)
+    month_ago = desk.see(datasets.get, "digits").created_at - timedelta(days=30)
+    outdated = update(Analysis).where(Analysis.sha256 != young.sha256).values(created_at=month_ago)
+    desk.do(lambda session: session.execute(outdated))
+    age(desk, store)
+    assert collected(desk, store) == {}, "without a rule answers stay"
+    assert collected(desk, store, Rules(2, DAY, answers=31 * DAY)) == {}
+    assert collected(desk, store, Rules(2, DAY, answers=29 * DAY)) == {old.sha256: collection.ANSWER}
+    assert [desk.see(analyses.find, f"{number:064}") for number in range(4)] == [None, None, young.sha256, None]
+    assert rows(desk) == {young.sha256, shared.sha256}
+
+
+def test_more_answers_than_one_transaction_forgets_all_go(desk: Any, store: DirectoryStore, put: Any) -> None:
+    answer, kept = put("answer"), put("kept")
+    desk.do(datasets.enter, name="digits", stored=kept, facts=FACTS)
+    for number in range(collection.BATCH + 1):
+        desk.do(analyses.keep, f"{number:064}", "probe", answer)
+    desk.do(lambda session: session.execute(update(Analysis).values(created_at=_LONG_AGO)))
+    age(desk, store)
+    assert collected(desk, store, Rules(2, DAY, answers=DAY)) == {answer.sha256: collection.ANSWER}
 
 
 # --- all at once -----------------------------------------------------------------------------------------------------
