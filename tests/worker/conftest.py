@@ -1,24 +1,27 @@
 """Real workers, real trainers and a registry made by the migrations; nothing here stands in for our own code."""
 
 import os
+import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 import psycopg
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text, update
 
-from registry import artifacts, attempts, datasets, metrics, runs, schema, sessions
+from registry import artifacts, attempts, checkpoints, datasets, events, metrics, runs, schema, sessions, workers
+from registry.clock import now_ms
 from registry.settings import RegistrySettings
-from registry.tables import Attempt, Run, RunInput, RunMetric, RunOutput
-from sparse_coding import builtin_datasets, spec
+from registry.tables import Attempt, ModelVersion, Run, RunInput, RunMetric, RunOutput
+from sparse_coding import builtin_datasets, spec, weights
 from sparse_coding import datasets as dataset_files
 from worker import messages
 
@@ -26,6 +29,20 @@ T = TypeVar("T")
 
 PATIENCE = 60.0
 """Seconds that a test waits for something that must happen, on a busy machine."""
+
+EPOCHS = 300
+"""Of a run that is to be interrupted: there is time for it, and not much left to do after it."""
+
+LEARNING = {
+    "dataset": {"name": "digits"},
+    "model": {"n_latents": 16, "hidden": [16]},
+    "training": {"epochs": EPOCHS, "batch_size": 240},
+}
+ASKED: dict[str, dict[str, Any]] = {
+    "train": {"kind": "train", **LEARNING},
+    "sweep": {"kind": "sweep", "base": LEARNING, "grid": {"sparsity.weight": [0.001, 0.1]}},
+    "baselines": {"kind": "baselines", "model": "judged@1", "fit_rows": 300, "iterations": 300, "methods": ["ksvd"]},
+}
 
 
 def eventually(what: str, happened: Callable[[], T], within: float = PATIENCE) -> T:
@@ -53,7 +70,19 @@ def lives(pid: int) -> bool:
 def trainers_of(pid: int) -> list[int]:
     """Process ids of the trainers that a worker has started; one that has not become a trainer yet is none."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [int(child) for child in children if b"--supervisor" in Path(f"/proc/{child}/cmdline").read_bytes()]
+    return [int(child) for child in children if b"--supervisor" in _command(child)]
+
+
+def _command(pid: str) -> bytes:
+    with suppress(FileNotFoundError, ProcessLookupError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b""
+
+
+def stands_still(pid: int) -> bool:
+    """Whether every thread of a process has followed a SIGSTOP."""
+    stats = [stat.read_text() for stat in Path(f"/proc/{pid}/task").glob("*/stat")]
+    return all(stat.rpartition(")")[2].split()[0] == "T" for stat in stats)
 
 
 @pytest.fixture(name="lives", scope="session")
@@ -136,6 +165,15 @@ class Worker(subprocess.Popen[str]):
             return True
         assert not ended, f"the worker ended without {words}: {log[self.heard :]}"
         return False
+
+
+@dataclass(frozen=True)
+class End:
+    """What a run came to, but for how long it took: weights of its models, curves, its table of baselines."""
+
+    weights: list[dict[str, bytes]]
+    curves: list[tuple[int, int, dict[str, Any]]]
+    entries: list[dict[str, Any]]
 
 
 @dataclass
@@ -222,7 +260,7 @@ class Yard:
     def drained(self, **settings: object) -> str:
         """Let a worker do all that is queued; its log."""
         process = self.worker(exit_when_idle=True, **settings)
-        _, log = process.communicate(timeout=PATIENCE)
+        _, log = process.communicate(timeout=2 * PATIENCE)
         assert process.returncode == 0, log
         return log
 
@@ -238,6 +276,107 @@ class Yard:
         """Wait until the run has trained for some epochs."""
         eventually("training", lambda: len(self.epochs(run)) > 1)
 
+    # --- runs that are interrupted, and what they come to ---
+
+    def ask(self, kind: str, name: str = "asked", judged: Path | None = None) -> Run:
+        """A queued run that is long enough to be interrupted; baselines want the weights that they judge."""
+        document = ASKED[kind] if kind == "baselines" else {**ASKED[kind], "name": name}
+        inputs = (
+            None
+            if judged is None
+            else {"model": self._kept(judged), "dataset": self.see(datasets.get, "digits").digest}
+        )
+        columns = {"kind": kind, "spec": document, "spec_version": spec.SPEC_VERSION, "dataset_name": "digits"}
+        return self.do(runs.enqueue, **columns, inputs=inputs).run
+
+    def _kept(self, file: Path) -> str:
+        stored = artifacts.DirectoryStore(self.settings.artifacts_dir).put(
+            Path(shutil.copy(file, self.settings.uploads_dir))
+        )
+        self.do(artifacts.register, stored)
+        return stored.sha256
+
+    def versions(self, run: Run) -> list[ModelVersion]:
+        """What a run has published, by member."""
+        query = select(ModelVersion).where(ModelVersion.run_id == run.id).order_by(ModelVersion.member)
+        return self.see(lambda session: list(session.scalars(query)))
+
+    def end(self, run: Run, within: float = 2 * PATIENCE) -> End:
+        """What a run comes to that succeeds: once, by its last attempt, and with that as its last event."""
+        ended = eventually("the end", lambda: self.get(run) if self.get(run).finished_at else None, within)
+        assert ended.state == "succeeded", ended.error_detail
+        outcomes = [attempt.outcome for attempt in self.attempts(run)]
+        for told in (outcomes, self.story(run)):
+            assert told[-1] == "succeeded"
+            assert told.count("succeeded") == 1
+        assert None not in outcomes
+        networks = [weights.read(self.path(made.digest)).autoencoder.state_dict() for made in self.versions(run)]
+        return End(
+            [{name: tensor.numpy().tobytes() for name, tensor in network.items()} for network in networks],
+            [(row.member, row.epoch, {**row.record, "seconds": None}) for row in self.metrics(run)],
+            [{**entry, "seconds": None} for entry in ended.result.get("entries", [])],
+        )
+
+    def story(self, run: Run) -> list[str]:
+        """The states through which a run has gone, by its events, which are numbered without a gap."""
+        told = self.see(events.read, run.id)
+        assert [event.seq for event in told] == list(range(1, len(told) + 1))
+        return [event.type for event in told if event.type in events.STATES]
+
+    def checkpointed(self, run: Run, worker: Worker) -> int:
+        """The trainer of the attempt that begins, standing still as soon as it has kept a checkpoint."""
+        self.hear(worker, "run_claimed")
+        self.hear(worker, "checkpoint_kept")
+        trainer = self.trainer_of(worker)
+        os.kill(trainer, signal.SIGSTOP)
+        eventually("a checkpoint of this attempt", lambda: self._newest_fence(run) == self.get(run).fence)
+        return trainer
+
+    def _newest_fence(self, run: Run) -> int | None:
+        newest = self.see(checkpoints.latest, run.id)
+        return newest.fence if newest else None
+
+    def known(self, worker: Worker) -> None:
+        """Wait until a worker has said which process it is: only then it can be proven dead."""
+        eventually("a sign of life", lambda: worker.pid in [row.pid for row in self.see(workers.alive, 600)])
+
+    def skip_the_wait(self, run: Run) -> None:
+        """Let the next attempt begin at once, whatever its back-off."""
+        eventually("the charge", lambda: self.get(run).state == "queued")
+        self._set(run, available_at=run.created_at)
+
+    def let_lapse(self, run: Run) -> None:
+        """Let the lease of a run be over."""
+        self._set(run, lease_expires_at=now_ms() - 1)
+
+    def _set(self, run: Run, **values: object) -> None:
+        self.do(lambda session: session.execute(update(Run).where(Run.id == run.id).values(**values)))
+
+    def stop(self, worker: Worker) -> None:
+        """SIGSTOP, between two transactions: a process that stands still keeps its locks, and nobody could go on."""
+
+        def stopped() -> bool:
+            os.kill(worker.pid, signal.SIGSTOP)
+            eventually("a standstill", lambda: stands_still(worker.pid))
+            if self._is_quiet():
+                return True
+            os.kill(worker.pid, signal.SIGCONT)
+            return False
+
+        eventually("a stop between two transactions", stopped)
+
+    def _is_quiet(self) -> bool:
+        """Whether nobody is in the middle of a transaction, but those who only read on SQLite."""
+        if self.settings.url.get_backend_name() == "sqlite":
+            with closing(sqlite3.connect(sessions.file_of(self.settings.url), timeout=0)) as connection:
+                try:
+                    connection.execute("BEGIN IMMEDIATE")
+                except sqlite3.OperationalError:
+                    return False
+            return True
+        busy = "state <> 'idle' AND datname = current_database() AND pid <> pg_backend_pid()"
+        return not self.see(lambda session: session.scalar(text(f"SELECT count(*) FROM pg_stat_activity WHERE {busy}")))
+
 
 @pytest.fixture(scope="session")
 def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -249,13 +388,15 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def opened(settings: RegistrySettings, digits: Path) -> Iterator[Yard]:
     schema.upgrade(settings)
     yard = Yard(settings, sessions.open(settings), digits)
-    yield yard
-    for process in yard.workers:
-        for pid in [*(trainers_of(process.pid) if process.poll() is None else []), process.pid]:
-            if lives(pid):
-                os.kill(pid, signal.SIGKILL)
-        process.communicate()
-    yard.database.dispose()
+    try:
+        yield yard
+    finally:
+        for process in yard.workers:
+            for pid in [*(trainers_of(process.pid) if process.poll() is None else []), process.pid]:
+                if lives(pid):
+                    os.kill(pid, signal.SIGKILL)
+            process.communicate()
+        yard.database.dispose()
 
 
 @pytest.fixture
@@ -286,9 +427,65 @@ def either_yard(request: pytest.FixtureRequest, tmp_path: Path, digits: Path) ->
     yield from opened(RegistrySettings(data_dir=tmp_path / "data", database_url=url), digits)
 
 
+@pytest.fixture
+def knowing_yard(either_yard: Yard) -> Yard:
+    """A yard on either database that knows the digits."""
+    either_yard.know_digits()
+    return either_yard
+
+
+@pytest.fixture
+def both_yards(tmp_path: Path, digits: Path, postgres_database: str) -> Iterator[list[Yard]]:
+    """Two yards side by side, on SQLite and on PostgreSQL, that know the digits."""
+    with ExitStack() as stack:
+        made = [
+            stack.enter_context(
+                contextmanager(opened)(RegistrySettings(data_dir=tmp_path / name, database_url=url), digits)
+            )
+            for name, url in (("sqlite", None), ("postgresql", postgres_database))
+        ]
+        for one in made:
+            one.know_digits()
+        yield made
+
+
+@dataclass(frozen=True)
+class Whole:
+    """What runs come to that nobody interrupts, by their kind, and the weights that baselines judge."""
+
+    ends: dict[str, End]
+    judged: Path
+
+
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory: pytest.TempPathFactory, digits: Path) -> Iterator[Whole]:
+    """Runs of each kind that nobody interrupts. They judge a model of few epochs, which all others judge too."""
+    folder = tmp_path_factory.mktemp("whole")
+    with contextmanager(opened)(RegistrySettings(data_dir=folder / "data"), digits) as yard:
+        yard.know_digits()
+        asked = {kind: yard.ask(kind, "whole") for kind in ("train", "sweep")}
+        judged = folder / "judged.safetensors"
+        yard.drained()
+        shutil.copy(yard.path(yard.versions(asked["train"])[0].digest), judged)
+        asked["baselines"] = yard.ask("baselines", judged=judged)
+        yard.drained()
+        ends = {kind: yard.end(run) for kind, run in asked.items()}
+        for kind, members in (("train", 1), ("sweep", 2)):
+            assert [curve[:2] for curve in ends[kind].curves] == [
+                (member, epoch) for epoch in range(1, EPOCHS + 1) for member in range(members)
+            ]
+        yield Whole(ends, judged)
+
+
 @contextmanager
 def database_away(yard: Yard) -> Iterator[None]:
-    """PostgreSQL refuses this database and drops every connection to it, for the time of the block."""
+    """Nobody can write for the time of the block. Connections to PostgreSQL are dropped, and new ones refused."""
+    if yard.settings.url.get_backend_name() == "sqlite":
+        with closing(sqlite3.connect(sessions.file_of(yard.settings.url), isolation_level=None)) as connection:
+            connection.execute("PRAGMA busy_timeout = 30000")
+            connection.execute("BEGIN EXCLUSIVE")
+            yield
+        return
     name = yard.settings.url.database
     server = yard.settings.url.set(database="postgres", drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(server, autocommit=True) as connection:

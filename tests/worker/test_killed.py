@@ -6,84 +6,131 @@ import time
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select
 
-from registry import checkpoints, models, workers
+from registry import checkpoints
 from registry.tables import Run
-from sparse_coding import weights
 
-SMALL = {"n_latents": 16, "hidden": [16]}
-LONG = {"epochs": 400, "batch_size": 64}
-ENDLESS = {"epochs": 100_000, "batch_size": 64}
+ENDLESS = {"model": {"n_latents": 16, "hidden": [16]}, "training": {"epochs": 100_000, "batch_size": 64}}
 ORPHAN_SECONDS = 2.0
 """How long a trainer may outlive its supervisor."""
 
 
-@pytest.fixture
-def knowing_yard(either_yard: Any) -> Any:
-    either_yard.know_digits()
-    return either_yard
-
-
-def tensors(yard: Any, run: Run) -> dict[str, bytes]:
-    """The published weights, as bytes."""
-    assert run.state == "succeeded", run.error_detail
-    version = yard.see(models.resolve, f"{run.model_name}@{run.model_version}")
-    network = weights.read(yard.path(version.digest)).autoencoder.state_dict()
-    return {name: tensor.numpy().tobytes() for name, tensor in network.items()}
-
-
-def known(yard: Any, pid: int) -> bool:
-    """Whether that worker has said which process it is."""
-    return pid in [row.pid for row in yard.see(workers.alive, 600)]
-
-
-def skip_the_wait(yard: Any, run: Run) -> None:
-    """Let the next attempt begin at once, whatever its back-off."""
-    at_once = update(Run).where(Run.id == run.id).values(available_at=run.created_at)
-    yard.do(lambda session: session.execute(at_once))
-
-
-@pytest.mark.parametrize("killed", ["trainer", "supervisor", "both"])
-def test_a_killed_run_ends_with_the_weights_of_one_that_was_not(knowing_yard: Any, killed: str) -> None:
-    yard = knowing_yard
-    run = yard.enqueue(name="killed", model=SMALL, training=LONG)
-    worker = yard.worker(checkpoint_seconds=0)
-    trainer = yard.trainer_of(worker)
-    yard.hear(worker, "checkpoint_kept")
-    os.kill(trainer, signal.SIGSTOP)  # so that it is not done before it is killed
-    yard.eventually("a checkpoint", lambda: yard.see(checkpoints.latest, run.id))
-    if killed in ("supervisor", "both"):
-        worker.kill()
-    if killed in ("trainer", "both"):
-        os.kill(trainer, signal.SIGKILL)
+def is_gone(yard: Any, trainer: int) -> None:
     began = time.monotonic()
     yard.eventually("the death of the trainer", lambda: not yard.lives(trainer))
     assert time.monotonic() - began < ORPHAN_SECONDS
-    if killed == "trainer":
-        yard.eventually("the charge", lambda: yard.get(run).state == "queued")
-        worker.terminate()
-        worker.communicate(timeout=60)
-        skip_the_wait(yard, run)
-    yard.worker(reap_seconds=1)  # its first look proves a dead one dead, long before that one's lease is over
-    whole = yard.enqueue(name="whole", model=SMALL, training=LONG)
-    for one in (run, whole):
-        yard.eventually("the end", lambda one=one: yard.get(one).state == "succeeded")
 
-    assert tensors(yard, yard.get(run)) == tensors(yard, yard.get(whole))
-    assert yard.epochs(run) == list(range(1, LONG["epochs"] + 1))
-    first, second = yard.attempts(run)
-    assert (first.outcome, second.outcome) == ("failed" if killed == "trainer" else "lost", "succeeded")
-    assert second.resumed_epoch > 0
+
+def last_charge(yard: Any, run: Run) -> tuple[str, str, int]:
+    """How the last attempt that is over ended, and what the run has been charged with."""
+    over = [attempt for attempt in yard.attempts(run) if attempt.outcome is not None]
+    return over[-1].outcome, over[-1].error_code, yard.get(run).failures
+
+
+@pytest.mark.parametrize("kind", ["train", "sweep"])
+def test_a_run_that_is_killed_in_every_way_ends_as_one_that_was_not(knowing_yard: Any, whole: Any, kind: str) -> None:
+    """Three deaths, as many as are too many at one place; each comes after a newer checkpoint, and is charged alone."""
+    yard = knowing_yard
+    run = yard.ask(kind)
+    worker = yard.worker(checkpoint_seconds=0)
+
+    trainer = yard.checkpointed(run, worker)
+    os.kill(trainer, signal.SIGKILL)
+    yard.skip_the_wait(run)
+    assert last_charge(yard, run) == ("failed", "OUT_OF_MEMORY_OR_KILLED", 1)
+
+    trainer = yard.checkpointed(run, worker)  # of the same worker: it goes on
+    yard.known(worker)
+    worker.kill()
+    is_gone(yard, trainer)
+    worker = yard.worker(checkpoint_seconds=0)  # it proves the other dead, long before that one's lease is over
+    yard.hear(worker, "run_reaped")
+    assert last_charge(yard, run) == ("lost", "WORKER_LOST", 1)
+
+    trainer = yard.checkpointed(run, worker)
+    yard.known(worker)
+    worker.kill()
+    os.kill(trainer, signal.SIGKILL)
+    yard.worker()
+    assert yard.end(run) == whole.ends[kind]
+    assert last_charge(yard, run) == ("succeeded", None, 1)
+    attempts = yard.attempts(run)
+    assert [attempt.outcome for attempt in attempts] == ["failed", "lost", "lost", "succeeded"]
+    began = [attempt.resumed_epoch for attempt in attempts]
+    assert began[0] is None
+    assert 0 < began[1] < began[2] < began[3], "each goes on where the one before was"
+    assert yard.story(run) == ["queued", "running"] * 4 + ["succeeded"]
+    yard.eventually("the sweeping of what they left", lambda: list(yard.settings.work_dir.iterdir()) == [])
+
+
+@pytest.mark.parametrize(("kind", "killed"), [("train", "supervisor"), ("sweep", "trainer")])
+def test_a_run_that_is_killed_before_its_first_epoch_and_after_its_last_ends_the_same(
+    either_yard: Any, whole: Any, kind: str, killed: str
+) -> None:
+    """Before: its dataset is just being made. After: nothing is left to do but to tell the result."""
+    yard = either_yard
+    run = yard.ask(kind)
+    worker = yard.worker()
+    yard.known(worker)
+    yard.eventually("the preparation", lambda: (yard.get(run).progress or {}).get("phase") == "preparing")
+    trainer = yard.trainer_of(worker)
+    os.kill(worker.pid if killed == "supervisor" else trainer, signal.SIGKILL)
+    is_gone(yard, trainer)
+    assert yard.epochs(run) == []
+
+    if killed == "supervisor":
+        worker = yard.worker()
+        yard.hear(worker, "run_claimed")
+        yard.known(worker)
+        with yard.database.write() as session:  # so that the outcome has to wait
+            session.execute(select(Run.id).where(Run.id == run.id).with_for_update())
+            trainer = yard.trainer_of(worker)
+            yard.eventually("the result", lambda: not yard.lives(trainer))
+            worker.kill()
+            worker.wait()
+        worker = yard.worker()
+        yard.hear(worker, "run_reaped")
+    else:
+        yard.skip_the_wait(run)
+        unread = yard.settings.work_dir
+        yard.eventually("the first weights", lambda: list(unread.glob("*/weights-*.safetensors")))
+        os.kill(yard.trainer_of(worker), signal.SIGKILL)
+    yard.skip_the_wait(run)
+    assert yard.see(checkpoints.latest, run.id) is None, "it begins anew"
+    assert yard.end(run) == whole.ends[kind]
+    assert yard.get(run).failures == 2
+    outcome = "lost" if killed == "supervisor" else "failed"
+    assert [attempt.outcome for attempt in yard.attempts(run)] == [outcome, outcome, "succeeded"]
+
+
+def test_baselines_that_were_killed_begin_anew_and_end_the_same(knowing_yard: Any, whole: Any) -> None:
+    yard = knowing_yard
+    run = yard.ask("baselines", judged=whole.judged)
+    worker = yard.worker()
+    yard.known(worker)
+    yard.eventually("progress", lambda: (yard.get(run).progress or {}).get("epoch"))
+    trainer = yard.trainer_of(worker)
+    worker.kill()
+    is_gone(yard, trainer)
+    yard.worker()
+    assert yard.end(run) == whole.ends["baselines"]
+    assert [(each.outcome, each.resumed_epoch) for each in yard.attempts(run)] == [("lost", None), ("succeeded", None)]
+
+
+# --- runs that kill their workers ------------------------------------------------------------------------------------
 
 
 def test_a_run_whose_workers_die_three_times_at_one_place_is_failed_and_says_what_to_do(knowing_yard: Any) -> None:
     yard = knowing_yard
-    run = yard.enqueue(model=SMALL, training=ENDLESS)
-    for _ in range(3):
-        worker = yard.worker(checkpoint_seconds=3600)
+    run = yard.enqueue(**ENDLESS)
+    for number in (1, 2, 3):
+        worker = yard.worker()
+        if number == 3:  # the second loss has to be waited for
+            yard.hear(worker, "run_reaped")
+            yard.skip_the_wait(run)
         yard.trainer_of(worker)
-        yard.eventually("its sign of life", lambda pid=worker.pid: known(yard, pid))  # else its lease decides
+        yard.known(worker)  # else its lease decides
         worker.kill()
         worker.wait()
     yard.worker()
@@ -92,3 +139,40 @@ def test_a_run_whose_workers_die_three_times_at_one_place_is_failed_and_says_wha
     assert (ended.error_code, ended.attempt, ended.failures) == ("WORKER_LOST", 3, 3)
     assert "ask for the run once more" in ended.error_detail
     assert [attempt.outcome for attempt in yard.attempts(run)] == ["lost"] * 3
+
+
+def test_a_run_whose_trainers_die_three_times_at_one_place_is_failed_with_what_they_died_of(knowing_yard: Any) -> None:
+    yard = knowing_yard
+    run = yard.enqueue(**ENDLESS)
+    worker = yard.worker()
+    for number in (1, 2, 3):
+        yard.hear(worker, "run_claimed")
+        os.kill(yard.trainer_of(worker), signal.SIGKILL)
+        if number < 3:
+            yard.skip_the_wait(run)
+    yard.eventually("the failure", lambda: yard.get(run).state == "failed")
+    ended = yard.get(run)
+    assert (ended.error_code, ended.attempt, ended.failures) == ("OUT_OF_MEMORY_OR_KILLED", 3, 3)
+    assert "memory" in ended.error_detail
+    assert [attempt.outcome for attempt in yard.attempts(run)] == ["failed"] * 3
+    assert yard.story(run) == ["queued", "running"] * 3 + ["failed"]
+    assert worker.poll() is None, "the worker goes on"
+
+
+def test_a_trainer_that_crashes_by_itself_fails_its_run_at_once(knowing_yard: Any) -> None:
+    yard = knowing_yard
+    run = yard.enqueue(**ENDLESS)
+    os.kill(yard.trainer_of(yard.worker()), signal.SIGSEGV)
+    yard.eventually("the failure", lambda: yard.get(run).state == "failed")
+    assert (yard.get(run).error_code, yard.get(run).failures) == ("CRASHED", 1)
+
+
+def test_a_trainer_that_stalls_is_killed_and_charged(knowing_yard: Any) -> None:
+    yard = knowing_yard
+    run = yard.enqueue(**ENDLESS)
+    trainer = yard.trainer_of(yard.worker(stall_seconds=0.5))
+    os.kill(trainer, signal.SIGSTOP)
+    yard.eventually("the charge", lambda: yard.get(run).state == "queued")
+    assert not yard.lives(trainer)
+    assert yard.attempts(run)[0].error_code == "STALLED"
+    assert yard.get(run).available_at > yard.attempts(run)[0].ended_at, "it waits before the next attempt"

@@ -3,31 +3,22 @@
 import json
 import os
 import signal
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import update
 
-from registry import checkpoints, datasets, models, workers
-from registry.tables import Run, RunInput, RunOutput
+from registry import datasets, models, workers
+from registry.tables import RunInput, RunOutput
 from sparse_coding import spec, weights
 
 SMALL = {"n_latents": 16, "hidden": [16]}
 ENDLESS = {"epochs": 100_000, "batch_size": 64}
-LONG = {"epochs": 150, "batch_size": 480}
-"""Enough epochs that there is time to interrupt."""
 
 
 def events(log: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in log.splitlines() if line.startswith("{")]
-
-
-def weights_of(yard: Any, run: Run) -> str:
-    """The digest of what a run published."""
-    assert run.state == "succeeded", run.error_detail
-    return yard.see(models.resolve, f"{run.model_name}@{run.model_version}").digest
 
 
 # --- runs that are left alone ----------------------------------------------------------------------------------------
@@ -106,50 +97,7 @@ def test_a_spec_of_a_later_release_waits_for_a_worker_that_knows_it(yard: Any) -
     assert run.available_at > datetime.now(UTC)
 
 
-# --- workers that leave ----------------------------------------------------------------------------------------------
-
-
-def test_ctrl_c_gives_the_run_back_and_another_worker_ends_with_the_same_weights(yard: Any) -> None:
-    run = yard.enqueue(name="interrupted", model=SMALL, training=LONG)
-    worker = yard.worker(checkpoint_seconds=0)
-    trainer = yard.trainer_of(worker)
-    yard.hear(worker, "checkpoint_kept")
-    os.killpg(worker.pid, signal.SIGINT)  # as a terminal does to its foreground processes
-    assert worker.wait(timeout=60) == 0
-    assert not yard.lives(trainer)
-    released = yard.get(run)
-    assert (released.state, released.failures, released.lease_owner) == ("queued", 0, None)
-    assert 0 < yard.see(checkpoints.latest, run.id).epoch < LONG["epochs"]
-
-    whole = yard.enqueue(name="whole", model=SMALL, training=LONG)
-    yard.drained()
-    run, whole = yard.get(run), yard.get(whole)
-    assert weights_of(yard, run) != weights_of(yard, whole), "the files name their models"
-    assert tensors_of(yard, run) == tensors_of(yard, whole)
-    assert yard.epochs(run) == list(range(1, LONG["epochs"] + 1))
-    assert [attempt.outcome for attempt in yard.attempts(run)] == ["released", "succeeded"]
-    recorded = sum(row.record["seconds"] for row in yard.metrics(run))
-    assert run.result["train_seconds"] == pytest.approx(recorded), "of both attempts"
-
-
-def tensors_of(yard: Any, run: Run) -> dict[str, bytes]:
-    """The published weights, as bytes."""
-    network = weights.read(yard.path(weights_of(yard, run))).autoencoder.state_dict()
-    return {name: tensor.numpy().tobytes() for name, tensor in network.items()}
-
-
-def test_a_second_signal_kills_at_once_and_still_gives_the_run_back(yard: Any) -> None:
-    run = yard.enqueue(model=SMALL, training=ENDLESS)
-    worker = yard.worker()
-    trainer = yard.trainer_of(worker)
-    os.kill(trainer, signal.SIGSTOP)  # it will not write a checkpoint, nor stop
-    worker.send_signal(signal.SIGTERM)
-    yard.hear(worker, "trainer_asked_to_stop")
-    assert yard.lives(trainer)
-    worker.send_signal(signal.SIGTERM)
-    assert worker.wait(timeout=10) == 0
-    assert not yard.lives(trainer)
-    assert (yard.get(run).state, yard.get(run).failures) == ("queued", 0)
+# --- workers that have nothing to do ----------------------------------------------------------------------------------
 
 
 def test_an_idle_worker_says_that_it_lives_and_leaves_at_once(yard: Any) -> None:
@@ -161,65 +109,7 @@ def test_an_idle_worker_says_that_it_lives_and_leaves_at_once(yard: Any) -> None
     assert yard.see(workers.alive, 60) == []
 
 
-# --- processes that die ----------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("number", "state", "code"),
-    [(signal.SIGKILL, "queued", "OUT_OF_MEMORY_OR_KILLED"), (signal.SIGSEGV, "failed", "CRASHED")],
-)
-def test_a_trainer_that_dies_is_charged_to_its_run(yard: Any, number: int, state: str, code: str) -> None:
-    run = yard.enqueue(model=SMALL, training=ENDLESS)
-    os.kill(yard.trainer_of(yard.worker()), number)
-    yard.eventually("the charge", lambda: yard.get(run).state != "running")
-    after = yard.get(run)
-    assert (after.state, after.failures) == (state, 1)
-    assert yard.attempts(run)[0].error_code == code
-    if state == "queued":
-        assert after.available_at > datetime.now(UTC) + timedelta(seconds=3), "it waits before the next attempt"
-
-
-def test_a_trainer_that_stalls_is_killed_and_charged(yard: Any) -> None:
-    run = yard.enqueue(model=SMALL, training=ENDLESS)
-    trainer = yard.trainer_of(yard.worker(stall_seconds=0.5))
-    os.kill(trainer, signal.SIGSTOP)
-    yard.eventually("the charge", lambda: yard.get(run).state == "queued")
-    assert not yard.lives(trainer)
-    assert yard.attempts(run)[0].error_code == "STALLED"
-
-
-def test_a_killed_worker_leaves_no_trainer_and_the_next_one_goes_on(yard: Any) -> None:
-    run = yard.enqueue(model=SMALL, training=ENDLESS)
-    worker = yard.worker()
-    trainer = yard.trainer_of(worker)
-    worker.kill()
-    yard.eventually("the death of the trainer", lambda: not yard.lives(trainer))
-    assert yard.get(run).state == "running"
-    (left_behind,) = yard.settings.work_dir.iterdir()
-    over = datetime.now(UTC) - timedelta(seconds=1)
-    yard.do(lambda session: session.execute(update(Run).values(lease_expires_at=over)))
-    yard.worker()
-    yard.eventually("the next attempt", lambda: yard.get(run).attempt == 2)
-    assert (yard.get(run).failures, yard.attempts(run)[0].error_code) == (1, "WORKER_LOST")
-    yard.eventually("the sweeping", lambda: not left_behind.exists())
-
-
 # --- the surroundings ------------------------------------------------------------------------------------------------
-
-
-def test_training_goes_on_while_the_database_is_away(postgres_yard: Any, away: Any) -> None:
-    yard = postgres_yard
-    epochs = 6 * LONG["epochs"]
-    run = yard.enqueue(name="patient", model=SMALL, training=LONG | {"epochs": epochs})
-    worker = yard.worker(exit_when_idle=True)
-    yard.hear(worker, "trainer_ready")
-    with away(yard):
-        yard.hear(worker, "database_away")
-    _, log = worker.communicate(timeout=60)
-    assert worker.returncode == 0, log
-    assert yard.get(run).state == "succeeded"
-    assert yard.get(run).attempt == 1
-    assert yard.epochs(run) == list(range(1, epochs + 1)), "no metric is lost"
 
 
 def test_a_trainer_is_told_nothing_of_the_house(yard: Any) -> None:

@@ -1,19 +1,16 @@
-"""Real workers on sweeps and baselines: what is published and recorded, and what becomes of those interrupted."""
+"""Real workers on sweeps and baselines: what is published and recorded."""
 
-import os
-import signal
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
-from registry import checkpoints, models, runs
+from registry import models, runs
 from registry.tables import ModelVersion, Run, RunInput, RunOutput
 from sparse_coding import atom_files, spec, weights
 
 BASE = {"dataset": {"name": "digits"}, "model": {"n_latents": 16, "hidden": [16]}}
 SHORT = {**BASE, "training": {"epochs": 3}}
-LONG = {**BASE, "training": {"epochs": 120, "batch_size": 400}}
 ENDLESS = {**BASE, "training": {"epochs": 100_000, "batch_size": 64}}
 WEIGHTS = {"sparsity.weight": [0.001, 0.1]}
 
@@ -97,21 +94,6 @@ def test_a_sweep_is_cancelled_like_any_other_run(yard: Any) -> None:
     yard.eventually("the cancellation", lambda: yard.get(run).state == "cancelled")
     assert not yard.lives(trainer)
     assert versions(yard, run) == {}
-
-
-def test_an_interrupted_sweep_ends_with_the_same_weights(yard: Any) -> None:
-    run = sweep(yard, name="interrupted", base=LONG, grid=WEIGHTS)
-    worker = yard.worker(checkpoint_seconds=0)
-    yard.hear(worker, "checkpoint_kept")
-    os.killpg(worker.pid, signal.SIGINT)
-    assert worker.wait(timeout=60) == 0
-    assert yard.get(run).state == "queued"
-    assert 0 < yard.see(checkpoints.latest, run.id).epoch < LONG["training"]["epochs"]
-    whole = sweep(yard, name="whole", base=LONG, grid=WEIGHTS)
-    yard.drained()
-    for number, version in versions(yard, run).items():
-        assert tensors(yard, version) == tensors(yard, versions(yard, whole)[number])
-    assert len(yard.metrics(run)) == 2 * LONG["training"]["epochs"]
 
 
 @pytest.fixture
