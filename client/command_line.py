@@ -47,7 +47,7 @@ def migrate() -> None:
 def gc(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would go.")] = False,
 ) -> None:
-    """Remove old checkpoints, and files that nothing has needed for a day; says what each was."""
+    """Remove old checkpoints and answers, and files that nothing has needed for a day; says what each was."""
     processes.become("registry", "gc", *(["--dry-run"] if dry_run else []))
 
 

@@ -89,6 +89,38 @@ def test_an_error_code_stands_in_the_interface_page(code: str) -> None:
     assert f"`{code}`" in page("docs/api.md")
 
 
+MISFORTUNES = (
+    sparse_coding.errors.DatasetUnavailable,
+    sparse_coding.errors.InputsOutOfRange,
+    sparse_coding.errors.TrainingDiverged,
+    sparse_coding.errors.SpecDoesNotFit,
+    sparse_coding.errors.CheckpointMismatch,
+    sparse_coding.errors.UnreadableFile,
+    sparse_coding.errors.UnsupportedFormat,
+    sparse_coding.errors.InconsistentDataset,
+    registry.errors.DatasetNotFound,
+    registry.errors.DatasetExists,
+    registry.errors.ArtifactMissing,
+    registry.errors.StoreBusy,
+)
+"""Errors of the lower rooms that may end a run that was accepted; what a front door refuses is not among them."""
+
+
+def worst_words() -> set[str]:
+    """Codes that the worker and the life of a run give by themselves, wherever their sources name one."""
+    sources = [*(ROOT / "worker").glob("*.py"), ROOT / "registry" / "runs.py", ROOT / "registry" / "transitions.py"]
+    named = r'(?:\bcode=|\bReason\(\s*|^[A-Z_]+(?:: Final)? = )"([A-Z_]{5,})"'
+    return {code for source in sources for code in re.findall(named, source.read_text(), re.MULTILINE)}
+
+
+def test_every_code_that_a_failed_run_can_bear_has_its_remedy_and_no_other_has() -> None:
+    rows = re.findall(r"^\| a run failed with ([^|]*) \|", page("docs/operations.md"), re.MULTILINE)
+    explained = [code for row in rows for code in re.findall(r"`([A-Z_]+)`", row)]
+    assert sorted(explained) == sorted(worst_words() | {code_of(error) for error in MISFORTUNES})
+    missing = {code for code in explained if f"`{code}`" not in page("docs/api.md")}
+    assert missing == set(), "named in the interface page, too"
+
+
 def test_the_statuses_of_the_interface_page_are_those_of_the_table() -> None:
     rows = re.findall(r"^\| (\d{3}) \| (.*) \|$", page("docs/api.md"), re.MULTILINE)
     documented = {code: int(status) for status, names in rows for code in re.findall(r"`([A-Z_]+)`", names)}
