@@ -1,9 +1,14 @@
 """Services to speak to over HTTP: one for all tests that only look, with models that were trained for them; and
-empty ones, each for one test, on SQLite or PostgreSQL.
+empty ones, each for one test, on SQLite or PostgreSQL; and processes of their own, which may be killed.
 """
 
 import dataclasses
+import os
+import re
+import signal
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -20,6 +25,7 @@ from fastapi import FastAPI
 from registry import datasets as registered
 from registry import models, runs, schema
 from registry.metrics import MetricRecord
+from registry.settings import RegistrySettings
 from registry.tables import ModelVersion
 from service import app
 from service.dependencies import Rooms
@@ -111,6 +117,8 @@ def trained(asked: spec.TrainSpec, dataset_file: Path, folder: Path) -> tuple[Pa
 
 SMALL = {"n_latents": 20, "hidden": [16]}
 SHORT = {"epochs": 2, "batch_size": 64}
+WIDE = {"n_latents": 2048, "hidden": [1024]}
+ONE_STEP = {"epochs": 1, "batch_size": 1024}
 SPECS: dict[str, dict[str, Any]] = {
     "kl": {
         "dataset": {"name": "digits"},
@@ -231,3 +239,69 @@ def door(request: pytest.FixtureRequest, serve: Callable[..., Door]) -> Door:
     if request.param == "sqlite":
         return serve()
     return serve(database_url=request.getfixturevalue("postgres_database"))
+
+
+PATIENCE = 60.0
+"""Seconds that a process has for whatever it must do."""
+
+
+class Process:
+    """A running `python -m service` and what it has said so far."""
+
+    def __init__(self, registry: RegistrySettings, **settings: str) -> None:
+        own = {"SAE_DATA_DIR": str(registry.data_dir), "SAE_PORT": "0", "OMP_NUM_THREADS": "1"}
+        own |= {"SAE_DATABASE_URL": registry.database_url} if registry.database_url else {}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "service"],
+            env={**os.environ, **own, **settings},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert self.process.stdout is not None
+        self.announced = self.process.stdout.readline()
+        found = re.fullmatch(r"API explorer: (http://\S+)/docs\n", self.announced)
+        assert found, self.announced + self.end()
+        self.http = httpx.Client(base_url=found[1], trust_env=False, timeout=PATIENCE)
+
+    def end(self, number: int = signal.SIGTERM) -> str:
+        """Everything that it wrote to its log, once it has ended."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        return self.process.communicate(timeout=PATIENCE)[1]
+
+
+@pytest.fixture
+def launch() -> Iterator[Callable[..., Process]]:
+    """`launch(registry, SAE_NAME=value)` starts a service as a process of its own; it is killed after the test."""
+    started: list[Process] = []
+
+    def begin(registry: RegistrySettings, **settings: str) -> Process:
+        started.append(Process(registry, **settings))
+        return started[-1]
+
+    yield begin
+    for each in started:
+        each.http.close()
+        each.end(signal.SIGKILL)
+
+
+@pytest.fixture
+def furnished(
+    two_doors: ServiceSettings, restarting: Callable[..., AbstractContextManager[Door]], tmp_path: Path
+) -> ServiceSettings:
+    """A registry on each database that knows the digits and the model `wide`, the answers of which are long."""
+    with restarting(two_doors) as door:
+        gallery = Gallery(door.http, door.rooms)
+        gallery.enter("digits", builtin_datasets.materialise("digits", tmp_path, tmp_path))
+        gallery.publish(tmp_path, {"name": "wide", "dataset": {"name": "digits"}, "model": WIDE, "training": ONE_STEP})
+    return two_doors
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def two_doors(request: pytest.FixtureRequest, tmp_path: Path) -> ServiceSettings:
+    """Settings of a service on a migrated database, on each database; any number may be started with them."""
+    url = request.getfixturevalue("postgres_database") if request.param == "postgresql" else None
+    settings = ServiceSettings(data_dir=tmp_path / "data", database_url=url, inference_threads=1)
+    schema.upgrade(settings)
+    return settings

@@ -1,6 +1,7 @@
 """`python -m service` as a real process: what it refuses to start with, what it says, and how it ends."""
 
 import asyncio
+import hashlib
 import json
 import os
 import re
@@ -11,11 +12,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from starlette.requests import Request
 
@@ -29,16 +30,11 @@ PATIENCE = 60.0
 KEY = "a-key-that-nobody-guesses"
 
 
-def environment(folder: Path, **settings: str) -> dict[str, str]:
-    return {**os.environ, "SAE_DATA_DIR": str(folder), "SAE_PORT": "0", "OMP_NUM_THREADS": "1", **settings}
-
-
 def refused(folder: Path, **settings: str) -> str:
     """What a process that will not start says."""
     command = [sys.executable, "-m", "service"]
-    ended = subprocess.run(
-        command, env=environment(folder, **settings), capture_output=True, text=True, timeout=PATIENCE
-    )
+    environment = {**os.environ, "SAE_DATA_DIR": str(folder), "SAE_PORT": "0", **settings}
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PATIENCE)
     assert ended.returncode == 1
     assert ended.stdout == ""
     assert "Traceback" not in ended.stderr
@@ -52,42 +48,9 @@ def migrated(tmp_path: Path) -> Path:
     return folder
 
 
-class Process:
-    """A running service and what it has said so far."""
-
-    def __init__(self, folder: Path, **settings: str) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "service"],
-            env=environment(folder, **settings),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        assert self.process.stdout is not None
-        self.announced = self.process.stdout.readline()
-        found = re.fullmatch(r"API explorer: (http://\S+)/docs\n", self.announced)
-        assert found, self.announced + self.end()
-        self.http = httpx.Client(base_url=found[1], trust_env=False, timeout=PATIENCE)
-
-    def end(self, number: int = signal.SIGTERM) -> str:
-        """Everything that it wrote to its log, once it has ended."""
-        if self.process.poll() is None:
-            self.process.send_signal(number)
-        return self.process.communicate(timeout=PATIENCE)[1]
-
-
 @pytest.fixture
-def start(migrated: Path) -> Iterator[Callable[..., Process]]:
-    started: list[Process] = []
-
-    def begin(**settings: str) -> Process:
-        started.append(Process(migrated, **settings))
-        return started[-1]
-
-    yield begin
-    for each in started:
-        each.http.close()
-        each.end(signal.SIGKILL)
+def start(migrated: Path, launch: Callable[..., Any]) -> Callable[..., Any]:
+    return partial(launch, RegistrySettings(data_dir=migrated))
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.0.7", "my-machine.example"])
@@ -113,7 +76,7 @@ def test_settings_without_sense_are_named_and_their_values_are_not(migrated: Pat
     assert "too-short" not in said
 
 
-def test_it_says_where_the_explorer_is_and_that_answers(start: Callable[..., Process]) -> None:
+def test_it_says_where_the_explorer_is_and_that_answers(start: Callable[..., Any]) -> None:
     process = start()
     assert process.http.get("/docs").status_code == 200
     assert process.http.get("/readyz").status_code == 200
@@ -121,7 +84,7 @@ def test_it_says_where_the_explorer_is_and_that_answers(start: Callable[..., Pro
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_with_0_and_every_line_of_its_log_is_json(start: Callable[..., Process], number: int) -> None:
+def test_a_signal_ends_it_with_0_and_every_line_of_its_log_is_json(start: Callable[..., Any], number: int) -> None:
     process = start(SAE_API_KEY=KEY)
     process.http.get("/api/v1/runs?hush=secret-word", headers={"X-API-Key": KEY, "X-Request-ID": "one"})
     process.http.get("/api/v1/runs", headers={"X-API-Key": "wrong-" + KEY})
@@ -139,7 +102,7 @@ def test_a_signal_ends_it_with_0_and_every_line_of_its_log_is_json(start: Callab
 
 
 def test_a_request_that_does_not_end_holds_up_its_end_only_for_the_time_that_is_set(
-    start: Callable[..., Process], migrated: Path
+    start: Callable[..., Any], migrated: Path
 ) -> None:
     process = start(SAE_SHUTDOWN_SECONDS="1")
     head = "POST /api/v1/datasets/x HTTP/1.1\r\nHost: localhost\r\nContent-Type: a/b\r\nContent-Length: 9\r\n\r\nhalf"
@@ -152,7 +115,7 @@ def test_a_request_that_does_not_end_holds_up_its_end_only_for_the_time_that_is_
 
 
 def test_a_reader_of_events_is_sent_away_at_the_end_and_goes_on_at_the_next_service(
-    start: Callable[..., Process], migrated: Path
+    start: Callable[..., Any], migrated: Path
 ) -> None:
     """The run goes on while no service is there; the reader has every event once."""
     database = sessions.open(RegistrySettings(data_dir=migrated))
@@ -203,6 +166,26 @@ def test_a_computation_that_does_not_end_holds_up_its_end_only_for_the_time_that
         return waited
 
     assert 1 <= asyncio.run(open_and_close()) < 10
+
+
+def test_an_answer_that_is_on_its_way_is_sent_whole_before_it_ends(
+    furnished: ServiceSettings, launch: Callable[..., Any]
+) -> None:
+    process = launch(furnished)
+    with process.http.stream("GET", "/api/v1/models/wide/weights") as answer:
+        parts = answer.iter_raw(65_536)
+        first = next(parts)
+        process.process.send_signal(signal.SIGTERM)
+        until(lambda: not answers(process))
+        content = first + b"".join(parts)
+    assert process.process.wait(PATIENCE) == 0
+    assert f'"{hashlib.sha256(content).hexdigest()}"' == answer.headers["ETag"]
+
+
+def answers(process: Any) -> bool:
+    """Whether it still takes new connections."""
+    with socket.socket() as caller:
+        return caller.connect_ex((process.http.base_url.host, process.http.base_url.port)) == 0
 
 
 def uploaded(folder: Path) -> list[Path]:
