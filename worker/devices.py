@@ -1,8 +1,10 @@
 """Which runs this worker may claim, by device. Has no torch: a probe, a trainer that only says hello, has looked.
 
-The probe takes seconds and runs beside the first claims; runs that do not ask for CUDA need not wait for it.
+The probe takes seconds and runs beside the first claims; runs that do not ask for CUDA need not wait for it. Whoever
+asks looks whether it has answered: the first run may last for days. Threads may ask at the same time.
 """
 
+import threading
 from typing import Literal
 
 from pydantic import ValidationError
@@ -26,20 +28,24 @@ class Devices:
         self._choice = choice
         self._probe = None if choice == "cpu" else trainer_process.start(["--probe"], threads=1)
         self._found: messages.Hello | None = None
+        self._looking = threading.Lock()
 
     @property
     def known(self) -> bool:
         """Whether the probe has answered, or none was needed."""
+        self._look()
         return self._probe is None
 
     @property
     def kind(self) -> str:
         """What runs of device `auto` get, as far as is known."""
+        self._look()
         return "cuda" if self._has_cuda else "cpu"
 
     @property
     def device_name(self) -> str | None:
         """The device in the maker's words, once the probe has answered."""
+        self._look()
         return None if self._found is None else self._found.device_name
 
     def claimable(self) -> frozenset[str]:
@@ -61,19 +67,21 @@ class Devices:
 
     def close(self) -> None:
         """End a probe that is still looking."""
-        if self._probe is not None:
-            self._probe.kill()
-            self._probe.communicate()
-            self._probe = None
+        with self._looking:
+            if self._probe is not None:
+                self._probe.kill()
+                self._probe.communicate()
+                self._probe = None
 
     @property
     def _has_cuda(self) -> bool:
         return self._found is not None and self._found.device == "cuda"
 
     def _look(self) -> None:
-        if self._probe is not None and self._probe.poll() is not None:
-            self._found = _hello(self._probe.communicate()[0])
-            self._probe = None
+        with self._looking:
+            if self._probe is not None and self._probe.poll() is not None:
+                self._found = _hello(self._probe.communicate()[0])
+                self._probe = None
 
 
 def _hello(said: bytes) -> messages.Hello | None:

@@ -74,7 +74,7 @@ class Supervisor:
     def _work(self) -> None:
         drain, settings = self._rooms.drain, self._settings
         while not drain.asked:
-            claimed_at = time.monotonic()
+            claimed_at, known = time.monotonic(), self._rooms.devices.known  # before the claim that is to find nothing
             try:
                 run = self._claim()
             except errors.DatabaseUnavailable:
@@ -84,7 +84,7 @@ class Supervisor:
             if run is not None:
                 self._attempt = Attempt(self._rooms, run, claimed_at)
                 self._attempt.carry_out()
-            elif settings.exit_when_idle and self._rooms.devices.known:
+            elif settings.exit_when_idle and known:
                 return
             else:
                 drain.wait(settings.idle_seconds)
