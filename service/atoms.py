@@ -30,7 +30,7 @@ GAP: Final = 4
 LimitQuery = Annotated[int, Query(ge=1, le=200, description="At most so many.")]
 DRAWN: Final[dict[int | str, dict[str, Any]]] = {
     200: {"description": "A PNG.", "content": {PNG.media_type: {"schema": {"type": "string", "format": "binary"}}}},
-    304: {"description": "The client has it already."},
+    **representations.UNCHANGED,
     **problems.responses(404, 409, 503),
 }
 

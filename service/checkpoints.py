@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from registry import checkpoints, runs
-from service import files, problems
+from service import files, problems, representations
 from service.dependencies import RoomsDep
 from service.pages import MAX_PAGE, Limit, NextCursor
 from service.representations import SAFETENSORS
@@ -59,7 +59,7 @@ def list_checkpoints(
     response_class=Response,
     responses={
         200: {"content": {SAFETENSORS.media_type: {"schema": {"type": "string", "format": "binary"}}}},
-        304: {"description": "The client has it already."},
+        **representations.UNCHANGED,
         **problems.responses(404, 416),
     },
 )

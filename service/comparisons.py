@@ -27,7 +27,7 @@ from service import (
 from service.dependencies import Rooms, RoomsDep
 from service.feature_quality import FeatureQuality
 from service.models import Chosen
-from service.representations import JSON, Representation
+from service.representations import JSON, ChartForm, Representation
 
 router = APIRouter(prefix="/api/v1", tags=["comparisons"])
 
@@ -111,7 +111,7 @@ def two_to_eight(
     response_class=Response,
     responses={
         200: representations.described(ComparisonAnswer, *charts.FORMS),
-        304: {"description": "The client has it already."},
+        **representations.UNCHANGED,
         **problems.responses(404, 406, 503),
     },
 )
@@ -119,9 +119,7 @@ async def get_comparison(
     request: Request,
     named: Annotated[tuple[Chosen, ...], Depends(two_to_eight)],
     rooms: RoomsDep,
-    form: Annotated[
-        Literal["json", "vega", "png", "svg"] | None, Query(alias="format", description="Overrides `Accept`.")
-    ] = None,
+    form: ChartForm = None,
 ) -> Response:
     """Curves, final figures, feature quality and stability under noise of 2 to 8 models, and how alike they are.
 

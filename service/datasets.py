@@ -23,7 +23,7 @@ from service import freed, inputs, png, problems, reception, representations, sp
 from service.dependencies import Rooms, RoomsDep
 from service.errors import Fault, InvalidRequest, NameReserved
 from service.pages import MAX_PAGE, Cursor, Limit, NextCursor
-from service.representations import JSON, PNG, Representation
+from service.representations import JSON, PNG, PictureForm, Representation
 from sparse_coding import datasets, uploads
 from sparse_coding.catalogue import CATALOGUE, BuiltIn
 from sparse_coding.errors import NotAnImage
@@ -193,7 +193,7 @@ async def upload_dataset(
     response_class=Response,
     responses={
         200: representations.described(Pictures, PNG),
-        304: {"description": "The client has it already."},
+        **representations.UNCHANGED,
         **problems.responses(404, 406, 409, 503),
     },
 )
@@ -211,7 +211,7 @@ async def list_images(
             examples=["0,1,2"],
         ),
     ] = "0,1,2,3,4,5,6,7",
-    form: Annotated[Literal["json", "png"] | None, Query(alias="format", description="Overrides `Accept`.")] = None,
+    form: PictureForm = None,
 ) -> Response:
     """Rows of an image dataset, as numbers in [0, 1] or as one PNG, sixteen to a line."""
     chosen = representations.choose(request, (JSON, PNG), form)

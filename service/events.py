@@ -116,7 +116,7 @@ class Batch:
             },
         },
         204: {"description": "A stream is asked for, and nothing will ever come: the run has ended."},
-        304: {"description": "The client has it already."},
+        **representations.UNCHANGED,
         **problems.responses(404, 406, 503),
     },
 )

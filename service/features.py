@@ -21,7 +21,7 @@ from service.errors import LatentNotFound
 from service.feature_pictures import Amplitude, AmplitudeQuery, Look, Mode, ModeQuery
 from service.models import Chosen, ChosenDep
 from service.pages import MAX_PAGE, Cursor, Limit, NextCursor
-from service.representations import JSON, PNG, Representation
+from service.representations import JSON, PNG, PictureForm, Representation
 from sparse_coding import feature_images, sparsity
 from sparse_coding.weights import TrainedModel
 
@@ -34,7 +34,6 @@ MAX_TOP: Final = 32
 LARGE_SIDE: Final = 256
 """Side in pixels that the picture of one latent aims at."""
 
-FormatQuery = Annotated[Literal["json", "png"] | None, Query(alias="format", description="Overrides `Accept`.")]
 Sort = Literal["index", "lifetime_sparsity"]
 
 
@@ -122,7 +121,7 @@ class Statistics:
     response_class=Response,
     responses={
         200: representations.described(FeaturePage, PNG),
-        304: {"description": "The client has it already."},
+        **representations.UNCHANGED,
         **problems.responses(404, 406, 413, 503),
     },
 )
@@ -135,7 +134,7 @@ async def list_features(
     limit: Limit = 64,
     sort: Annotated[Sort, Query(description="By number, or the most used first.")] = "index",
     cursor: Cursor = None,
-    form: FormatQuery = None,
+    form: PictureForm = None,
 ) -> Response:
     """Statistics of the latents; as PNG, a grid of their feature images that is ceil(sqrt(n)) wide.
 
@@ -154,7 +153,7 @@ async def list_features(
     response_class=Response,
     responses={
         200: representations.described(FeatureAnswer, PNG),
-        304: {"description": "The client has it already."},
+        **representations.UNCHANGED,
         **problems.responses(404, 406, 503),
     },
 )
@@ -166,7 +165,7 @@ async def get_feature(
     mode: ModeQuery = "raw",
     amplitude: AmplitudeQuery = 1.0,
     top: Annotated[int, Query(ge=0, le=MAX_TOP, description="How many of the inputs that activate it most.")] = 8,
-    form: FormatQuery = None,
+    form: PictureForm = None,
 ) -> Response:
     """One latent: its image, its statistics, and the inputs of the test split that activate it most."""
     wanted = representations.choose(request, OFFERS, form)

@@ -28,7 +28,7 @@ from service import (
 from service.dependencies import Rooms, RoomsDep
 from service.errors import InvalidRequest
 from service.models import Chosen
-from service.representations import JSON, PNG, Representation
+from service.representations import JSON, PNG, PictureForm, Representation
 from sparse_coding import feature_images
 from sparse_coding.weights import TrainedModel
 
@@ -93,7 +93,7 @@ def two(
     response_class=Response,
     responses={
         200: representations.described(MatchesAnswer, PNG),
-        304: {"description": "The client has it already."},
+        **representations.UNCHANGED,
         **problems.responses(404, 406, 413, 503),
     },
 )
@@ -109,7 +109,7 @@ async def get_matches(
             description=f"How many pairs to give; {MAX_ATOMS:,} are all, and a picture has at most {MAX_DRAWN}.",
         ),
     ] = 64,
-    form: Annotated[Literal["json", "png"] | None, Query(alias="format", description="Overrides `Accept`.")] = None,
+    form: PictureForm = None,
 ) -> Response:
     """The one-to-one matching of two models' latents with the greatest sum of |cosine|; dead latents are left out.
 

@@ -4,7 +4,7 @@ Knows no meaning of the numbers; what is drawn of them stands in `charts`.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -14,7 +14,7 @@ from registry import metrics, runs, tables
 from service import charts, member_curves_chart, problems, representations
 from service.dependencies import Rooms, RoomsDep
 from service.pages import NextCursor
-from service.representations import CSV, JSON
+from service.representations import CSV, JSON, TableForm
 from service.runs import Count, RunId
 from sparse_coding import spec
 
@@ -54,7 +54,7 @@ class MetricsPage(BaseModel):
     response_class=Response,
     responses={
         200: representations.described(MetricsPage, CSV, *charts.FORMS),
-        304: {"description": "The client has it already."},
+        **representations.UNCHANGED,
         **problems.responses(404, 406, 503),
     },
 )
@@ -67,9 +67,7 @@ async def list_metrics(
     member: Annotated[
         int | None, Query(ge=0, lt=spec.MAX_MEMBERS, description="Of a sweep, only this member's.")
     ] = None,
-    form: Annotated[
-        Literal["json", "csv", "vega", "png", "svg"] | None, Query(alias="format", description="Overrides `Accept`.")
-    ] = None,
+    form: TableForm = None,
 ) -> Response:
     """One record an epoch, ascending: as JSON, as CSV, or drawn (Vega-Lite, PNG, SVG).
 

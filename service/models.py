@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from registry import models
 from registry.tables import ModelVersion
-from service import files, freed, problems
+from service import files, freed, problems, representations
 from service.dependencies import Rooms, RoomsDep
 from service.errors import Fault, InvalidRequest
 from service.pages import Cursor, Limit, NextCursor
@@ -185,7 +185,7 @@ def delete_alias(name: NamePath, alias: AliasPath, rooms: RoomsDep) -> None:
                 "ETag": {"description": "The same digest in hexadecimal.", "schema": {"type": "string"}},
             },
         },
-        304: {"description": "The client has it already."},
+        **representations.UNCHANGED,
         **problems.responses(404, 416),
     },
 )

@@ -19,7 +19,7 @@ from registry.tables import ModelVersion
 from service import analysis, charts, probe_chart, problems, representations
 from service.dependencies import Rooms, RoomsDep
 from service.models import Chosen, ChosenDep
-from service.representations import JSON, Representation
+from service.representations import JSON, ChartForm, Representation
 from sparse_coding import feasibility, sparsity
 from sparse_coding.datasets import Dataset
 from sparse_coding.errors import NoLabels
@@ -96,7 +96,7 @@ class Task:
     response_class=Response,
     responses={
         200: representations.described(ProbeAnswer, *charts.FORMS),
-        304: {"description": "The client has it already."},
+        **representations.UNCHANGED,
         **problems.responses(404, 406, 409, 503),
     },
 )
@@ -107,9 +107,7 @@ async def get_probe(
     split: Annotated[
         SplitName, Query(description="Rows of which split are scored; a probe is fitted on `train` always.")
     ] = "test",
-    form: Annotated[
-        Literal["json", "vega", "png", "svg"] | None, Query(alias="format", description="Overrides `Accept`.")
-    ] = None,
+    form: ChartForm = None,
 ) -> Response:
     """Accuracy of a logistic regression on the codes, on the inputs and on their principal components.
 

@@ -8,12 +8,12 @@ import hashlib
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import numpy as np
 import orjson
 import safetensors.numpy
-from fastapi import Request, Response
+from fastapi import Query, Request, Response
 from pydantic import BaseModel
 
 from service.errors import NotAcceptable
@@ -34,6 +34,17 @@ SVG: Final = Representation("svg", "image/svg+xml")
 VEGA: Final = Representation("vega", "application/vnd.vegalite.v6+json")
 NPY: Final = Representation("npy", "application/x-npy")
 SAFETENSORS: Final = Representation("safetensors", "application/vnd.safetensors")
+
+_Format = Query(alias="format", description="Overrides `Accept`.")
+PictureForm = Annotated[Literal["json", "png"] | None, _Format]
+"""`?format=` of what is had as numbers or as a picture."""
+ChartForm = Annotated[Literal["json", "vega", "png", "svg"] | None, _Format]
+"""`?format=` of what is had as numbers or drawn."""
+TableForm = Annotated[Literal["json", "csv", "vega", "png", "svg"] | None, _Format]
+"""`?format=` of what is had as numbers, as a table or drawn."""
+
+UNCHANGED: Final[dict[int | str, dict[str, Any]]] = {304: {"description": "The client has it already."}}
+"""What a route with fixed content documents beside its answer."""
 
 PINNED: Final = "private, max-age=31536000, immutable"
 """Cache-Control of a URL whose content never changes (RFC 8246); private, because a key may be wanted for it."""

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field, RootModel
 
@@ -15,7 +15,7 @@ from registry import models, runs, tables
 from service import baselines_chart, charts, problems, representations, sweep_chart
 from service.dependencies import Rooms, RoomsDep
 from service.errors import NoResults, RunNotSucceeded
-from service.representations import CSV, JSON
+from service.representations import CSV, JSON, TableForm
 from service.runs import RunId
 
 router = APIRouter(prefix="/api/v1", tags=["results"])
@@ -126,7 +126,7 @@ class Results(RootModel[Annotated[SweepResults | BaselinesResults, Field(discrim
     response_class=Response,
     responses={
         200: representations.described(Results, CSV, *charts.FORMS),
-        304: {"description": "The client has it already."},
+        **representations.UNCHANGED,
         **problems.responses(404, 406, 409, 503),
     },
 )
@@ -134,9 +134,7 @@ async def get_results(
     request: Request,
     rooms: RoomsDep,
     run_id: RunId,
-    form: Annotated[
-        Literal["json", "csv", "vega", "png", "svg"] | None, Query(alias="format", description="Overrides `Accept`.")
-    ] = None,
+    form: TableForm = None,
 ) -> Response:
     """One table, with a row for each member or method: as JSON, as CSV, or drawn.
 

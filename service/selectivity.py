@@ -29,7 +29,7 @@ from service import (
 from service.dependencies import Rooms, RoomsDep
 from service.feature_pictures import Amplitude, AmplitudeQuery, Look, Mode, ModeQuery
 from service.models import Chosen, ChosenDep
-from service.representations import JSON, PNG, Representation
+from service.representations import JSON, PNG, ChartForm, PictureForm, Representation
 from service.sparsity import Latents
 from sparse_coding import selectivity, sparsity
 from sparse_coding.errors import NoLabels, TooManyRows
@@ -169,7 +169,7 @@ class _Measured:
     response_class=Response,
     responses={
         200: representations.described(SelectivityAnswer, *charts.FORMS),
-        304: {"description": "The client has it already."},
+        **representations.UNCHANGED,
         **problems.responses(404, 406, 409, 413, 503),
     },
 )
@@ -178,9 +178,7 @@ async def get_selectivity(
     chosen: ChosenDep,
     rooms: RoomsDep,
     split: SplitQuery = "test",
-    form: Annotated[
-        Literal["json", "vega", "png", "svg"] | None, Query(alias="format", description="Overrides `Accept`.")
-    ] = None,
+    form: ChartForm = None,
 ) -> Response:
     """Mean activations by class and latent, and how selective every latent is; as a chart, a heat map.
 
@@ -198,7 +196,7 @@ async def get_selectivity(
     response_class=Response,
     responses={
         200: representations.described(SelectiveFeatures, PNG, picture_first=True),
-        304: {"description": "The client has it already."},
+        **representations.UNCHANGED,
         **problems.responses(404, 406, 409, 413, 503),
     },
 )
@@ -216,7 +214,7 @@ async def draw_selectivity(
     ] = None,
     mode: ModeQuery = "difference",
     amplitude: AmplitudeQuery = 1.0,
-    form: Annotated[Literal["json", "png"] | None, Query(alias="format", description="Overrides `Accept`.")] = None,
+    form: PictureForm = None,
 ) -> Response:
     """Feature images of the most or the least selective latents; with `classes` a line of them for every class.
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from service import analysis, charts, problems, representations
 from service.dependencies import Rooms, RoomsDep
 from service.models import Chosen, ChosenDep
-from service.representations import JSON, Representation
+from service.representations import JSON, ChartForm, Representation
 from sparse_coding import sparsity
 from sparse_coding.weights import TrainedModel
 
@@ -80,7 +80,7 @@ class SparsityAnswer(BaseModel):
     response_class=Response,
     responses={
         200: representations.described(SparsityAnswer, *charts.FORMS),
-        304: {"description": "The client has it already."},
+        **representations.UNCHANGED,
         **problems.responses(404, 406, 503),
     },
 )
@@ -93,9 +93,7 @@ async def get_sparsity(
     ] = "test",
     num_samples: Annotated[int, Query(ge=1, le=MAX_SAMPLES, description="The first so many rows.")] = 1000,
     threshold: Annotated[float, Query(ge=0, le=1e6, allow_inf_nan=False, description="Active is above this.")] = 0.1,
-    form: Annotated[
-        Literal["json", "vega", "png", "svg"] | None, Query(alias="format", description="Overrides `Accept`.")
-    ] = None,
+    form: ChartForm = None,
 ) -> Response:
     """Population and lifetime sparsity, dead and inactive latents; as a chart, the three histograms.
 

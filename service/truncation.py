@@ -30,7 +30,7 @@ from service.dependencies import Rooms, RoomsDep
 from service.errors import Fault, InvalidRequest
 from service.inputs import Body, DatasetRows, NumberRows
 from service.models import Chosen, ChosenDep
-from service.representations import JSON, PNG, Representation
+from service.representations import JSON, PNG, ChartForm, PictureForm, Representation
 from sparse_coding import truncation
 from sparse_coding.errors import TooManyRows
 from sparse_coding.weights import TrainedModel
@@ -49,10 +49,6 @@ FORMULAS: Final = {name: truncation.FORMULAS[name] for name in ("mse", "sufficie
 
 SplitName = Literal["train", "test"]
 SplitQuery = Annotated[SplitName, Query(description="Rows of which split of the dataset that it was trained on.")]
-ChartForm = Annotated[
-    Literal["json", "vega", "png", "svg"] | None, Query(alias="format", description="Overrides `Accept`.")
-]
-PictureForm = Annotated[Literal["json", "png"] | None, Query(alias="format", description="Overrides `Accept`.")]
 StepsQuery = Annotated[
     str | None,
     Query(
@@ -152,7 +148,7 @@ _BODY: Final = inputs.described(DatasetRows, NumberRows, tensor_name="inputs", e
     response_class=Response,
     responses={
         200: representations.described(SplitTruncation, *charts.FORMS),
-        304: {"description": "The client has it already."},
+        **representations.UNCHANGED,
         **problems.responses(404, 406, 413, 503),
     },
 )
@@ -198,7 +194,7 @@ async def truncate(request: Request, chosen: ChosenDep, rooms: RoomsDep, form: C
     response_class=Response,
     responses={
         200: representations.described(Strip, PNG, picture_first=True),
-        304: {"description": "The client has it already."},
+        **representations.UNCHANGED,
         **problems.responses(404, 406, 413, 503),
     },
 )
