@@ -34,6 +34,8 @@ bench: setup
 	$(BIN)/python benchmarks/train_epoch.py
 	$(BIN)/python benchmarks/sweep.py
 	$(BIN)/python benchmarks/pursuit.py
+	$(BIN)/python benchmarks/run_queue.py
+	$(BIN)/python benchmarks/real_runs.py
 
 # Newest versions within the ranges of pyproject.toml, for all platforms and without the address of any index.
 lock: setup
