@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_url
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from registry import file_systems
@@ -20,7 +21,8 @@ from registry.errors import DatabaseUnavailable
 from registry.settings import RegistrySettings
 
 BUSY_SECONDS: Final = 30
-"""How long a writer waits for the others on SQLite, and a caller for a free connection."""
+"""How long a writer waits for the others on SQLite, a caller for a free connection, and PostgreSQL for a transaction
+that stands still."""
 
 _OUTAGES: Final = frozenset(
     (
@@ -127,7 +129,7 @@ def _refuse_writes(connection: sqlite3.Connection, _record: object) -> None:
 
 
 def _postgresql_engine(url: URL) -> Engine:
-    return create_engine(
+    engine = create_engine(
         url,
         json_serializer=_strict_json,
         pool_size=5,
@@ -136,6 +138,14 @@ def _postgresql_engine(url: URL) -> Engine:
         pool_pre_ping=True,  # a server that was restarted has closed every connection in the pool
         connect_args={"connect_timeout": 10},
     )
+    event.listen(engine, "connect", _leave_no_locks)
+    return engine
+
+
+def _leave_no_locks(connection: DBAPIConnection, _record: object) -> None:
+    """A process that stands still within a transaction would keep its rows locked, and nobody could take its run."""
+    connection.cursor().execute(f"SET idle_in_transaction_session_timeout = '{BUSY_SECONDS}s'")
+    connection.commit()
 
 
 def _strict_json(value: Any) -> str:

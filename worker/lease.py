@@ -76,6 +76,9 @@ class Lease:
             sent = time.monotonic()
             try:
                 with self._database.write() as session:
+                    session.connection()  # waits for its turn; a run that was given up meanwhile is for others
+                    if self._closed.is_set():
+                        return None
                     self.wish = runs.renew(session, self._run_id, self._fence, self._lease_seconds)
             except errors.Fenced:
                 return self._lose("another worker or a forced cancel has taken the run")

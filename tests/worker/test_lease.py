@@ -1,6 +1,7 @@
 """The lease: kept while the database answers, given up by our own clock when it does not, lost when it is taken."""
 
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from registry import runs, sessions
 from registry.tables import Run
 from worker.lease import Lease, LeaseLost
 
-LEASE, MARGIN, RENEW = 2.0, 1.0, 0.1
+LEASE, MARGIN, RENEW = 4.0, 2.0, 0.1
 
 
 class Holder:
@@ -116,3 +117,15 @@ def test_a_lease_that_is_let_go_in_time_is_not_lost(yard: Any) -> None:
         pass
     yard.do(runs.release, holder.run.id, holder.run.fence)
     assert (holder.lease.lost, holder.heard_at) == (None, None)
+
+
+def test_a_renewal_that_had_to_wait_too_long_renews_nothing(yard: Any) -> None:
+    """The run was given up meanwhile, and others shall not have to wait for it once more."""
+    holder = held(yard)
+    with locked(yard):
+        with holder.lease:
+            yard.eventually("the loss", lambda: holder.heard_at)
+        (late,) = [thread for thread in threading.enumerate() if thread.name == "lease _renew"]
+    late.join(timeout=60)
+    assert not late.is_alive()
+    assert expires_in(yard, holder) == LEASE
