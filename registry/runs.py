@@ -24,12 +24,12 @@ from registry import (
     identifiers,
     models,
     pages,
-    sessions,
+    run_blobs,
     transitions,
 )
 from registry import metrics as curves
 from registry.clock import milliseconds, now_ms
-from registry.errors import NotFound, QueueFull, RunFinished, RunInUse, RunIsLive, RunNotFound
+from registry.errors import QueueFull, RunFinished, RunInUse, RunIsLive, RunNotFound
 from registry.metrics import MetricRecord as MetricRecord
 from registry.planner import likely
 from registry.tables import (
@@ -66,15 +66,6 @@ class Enqueued:
 
     run: Run
     replayed: bool
-
-
-@dataclass(frozen=True)
-class Output:
-    """A blob that a run made."""
-
-    role: str
-    member: int
-    stored: artifacts.Stored
 
 
 # --- those who ask ---------------------------------------------------------------------------------------------------
@@ -214,15 +205,6 @@ def delete(session: Session, run_id: str) -> int:
     return artifacts.freed(session, digests)
 
 
-def output(session: Session, run_id: str, role: str) -> str:
-    """Digest of the one blob that the run made in this role. Raises RunNotFound, and NotFound where it made none."""
-    get(session, run_id)
-    found = session.get(RunOutput, (run_id, role, 0))
-    if found is None:
-        raise NotFound(f"the run made no {role}")
-    return found.sha256
-
-
 # --- those who work --------------------------------------------------------------------------------------------------
 
 
@@ -258,12 +240,6 @@ def claim(session: Session, *, owner: str, lease_seconds: float, devices: Collec
         told = {"attempt": run.attempt, "epoch": newest.epoch if newest else 0}
         events.append(session, run.id, "running", reason="claimed", **told)
     return run
-
-
-def input_of(session: Session, run_id: str, role: str) -> str | None:
-    """SHA-256 of the blob that the run reads in this role, if one is chosen already."""
-    chosen = session.get(RunInput, (run_id, role))
-    return None if chosen is None else chosen.sha256
 
 
 def renew(session: Session, run_id: str, fence: int, lease_seconds: float) -> str | None:
@@ -302,21 +278,13 @@ def record(
         events.append(session, run_id, "metrics", after=min(epochs) - 1, epoch=max(epochs))
 
 
-def attach_dataset(session: Session, run_id: str, fence: int, dataset_digest: str) -> None:
-    """Note which file the run learns from, and keep it from being collected. Raises Fenced."""
-    transitions.write(session, run_id, fence, {"dataset_digest": dataset_digest})
-    values = {"run_id": run_id, "role": "dataset", "sha256": dataset_digest}
-    statement = sessions.insert(session, RunInput).values(values)
-    session.execute(statement.on_conflict_do_update(index_elements=["run_id", "role"], set_={"sha256": dataset_digest}))
-
-
 def succeed(
     session: Session,
     run_id: str,
     fence: int,
     *,
     result: dict[str, Any],
-    outputs: Sequence[Output] = (),
+    outputs: Sequence[run_blobs.Output] = (),
     publish: Sequence[models.Publication] = (),
 ) -> Run:
     """End the run well, and publish its models in the same transaction; wins over a wish to stop that came late.
@@ -328,9 +296,7 @@ def succeed(
     if attempts.ended_as(session, run_id, fence, "succeeded"):
         return get(session, run_id)
     transitions.hold(session, run_id, fence)
-    for output in sorted(outputs, key=lambda output: output.stored.sha256):
-        artifacts.register(session, output.stored)
-        session.add(RunOutput(run_id=run_id, role=output.role, member=output.member, sha256=output.stored.sha256))
+    run_blobs.keep(session, run_id, outputs)
     # by name, so that two runs that publish the same names wait for each other in one order
     versions = [models.publish(session, run_id, one) for one in sorted(publish, key=lambda one: one.name)]
     named = {"model_name": versions[0].name, "model_version": versions[0].version} if len(versions) == 1 else {}

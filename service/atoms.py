@@ -11,7 +11,7 @@ import numpy as np
 from fastapi import APIRouter, Query, Request, Response
 from torch import Tensor
 
-from registry import runs
+from registry import run_blobs, runs
 from service import inputs, png, problems, representations, results
 from service.dependencies import Rooms, RoomsDep
 from service.errors import MethodNotFound
@@ -131,7 +131,7 @@ def _left(rooms: Rooms, run_id: str) -> _Left:
     """What a finished baselines run left."""
     with rooms.database.read() as session:
         results.succeeded(runs.get(session, run_id), "baselines")
-        digest = runs.output(session, run_id, "atoms")
+        digest = run_blobs.output(session, run_id, "atoms")
     return _Left(*atom_files.read(rooms.artifacts.path(digest)))
 
 

@@ -15,7 +15,7 @@ from typing import Final, cast
 import structlog
 from sqlalchemy.orm import Session
 
-from registry import checkpoints, collection, datasets, errors, models, runs
+from registry import checkpoints, collection, datasets, errors, models, run_blobs, runs
 from registry.artifacts import ArtifactStore, Stored
 from registry.metrics import MetricRecord
 from registry.sessions import Database
@@ -82,7 +82,7 @@ class Attempt:
         self._ending: Ending | None = None
         self._asked: spec.AnySpec | None = None
         self._dataset_digest: str | None = None
-        self._outputs: list[runs.Output] = []
+        self._outputs: list[run_blobs.Output] = []
         self._wish: messages.Wish | None = None
         self._heard_at = self._polled_at = time.monotonic()
         self._kill_at = math.inf
@@ -179,7 +179,7 @@ class Attempt:
 
         def enter(session: Session) -> None:
             datasets.enter(session, name=made.name, stored=stored, facts=facts, builtin=True)
-            runs.attach_dataset(session, self._run.id, self._run.fence, stored.sha256)
+            run_blobs.attach_dataset(session, self._run.id, self._run.fence, stored.sha256)
 
         self._ledger.note(enter)
         self._dataset_digest = stored.sha256
@@ -203,7 +203,7 @@ class Attempt:
         self._log.info("checkpoint_kept", epoch=checkpoint.epoch, bytes=stored.bytes)
 
     def _on_result(self, result: messages.Result) -> None:
-        self._outputs = [runs.Output(file.role, file.member, self._adopt(file)) for file in result.outputs]
+        self._outputs = [run_blobs.Output(file.role, file.member, self._adopt(file)) for file in result.outputs]
         self._end_with(result)
 
     def _on_garbled(self, line: Garbled) -> None:

@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
-from registry import checkpoints, datasets, errors, metrics, runs
+from registry import checkpoints, datasets, errors, metrics, run_blobs
 from registry.artifacts import ArtifactStore
 from registry.tables import Run
 from sparse_coding import catalogue, spec
@@ -59,8 +59,8 @@ def inputs(session: Session, store: ArtifactStore, run: Run) -> Inputs:
     """
     digest = run.dataset_digest or _digest_of(session, str(run.dataset_name))
     if digest is not None:
-        runs.attach_dataset(session, run.id, run.fence, digest)
-    latest, model = checkpoints.latest(session, run.id), runs.input_of(session, run.id, "model")
+        run_blobs.attach_dataset(session, run.id, run.fence, digest)
+    latest, model = checkpoints.latest(session, run.id), run_blobs.input_of(session, run.id, "model")
     paths = messages.Inputs(
         dataset=None if digest is None else store.path(digest),
         model=None if model is None else store.path(model),

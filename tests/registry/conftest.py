@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from sqlalchemy import update
 
-from registry import artifacts, models, runs, schema, sessions, tables
+from registry import artifacts, models, run_blobs, runs, schema, sessions, tables
 from registry.settings import RegistrySettings
 from registry.tables import Run
 
@@ -147,7 +147,7 @@ class Desk:
         weights, dataset = blob(f"weights {run.id}"), blob("dataset")
         self.do(artifacts.register, dataset)
         publication = models.Publication(name, {"a": 1}, 1, {"mse": 0.5}, weights, "digits", dataset.sha256)
-        outputs = [runs.Output("weights", 0, weights)]
+        outputs = [run_blobs.Output("weights", 0, weights)]
         return self.do(runs.succeed, run.id, run.fence, result={"mse": 0.5}, outputs=outputs, publish=[publication])
 
     def published(self, name: str = "model") -> Run:

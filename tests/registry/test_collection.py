@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from registry import analyses, artifacts, checkpoints, collection, datasets, models, runs, tables
+from registry import analyses, artifacts, checkpoints, collection, datasets, models, run_blobs, runs, tables
 from registry.artifacts import DirectoryStore, Stored
 from registry.collection import Rules
 from registry.errors import StoreBusy, UnsuitableDatabase
@@ -87,10 +87,10 @@ def test_every_table_that_names_a_blob_holds_it(desk: Any, store: DirectoryStore
         desk.do(artifacts.register, stored)
     desk.do(datasets.enter, name="digits", stored=made["dataset"], facts=FACTS)
     run = desk.running()
-    desk.do(runs.attach_dataset, run.id, run.fence, made["input"].sha256)
+    desk.do(run_blobs.attach_dataset, run.id, run.fence, made["input"].sha256)
     desk.do(checkpoints.add, run.id, run.fence, epoch=1, stored=made["checkpoint"])
     version = models.Publication("model", {}, 1, {"mse": 0.5}, made["weights"], "digits", made["dataset"].sha256)
-    outputs = [runs.Output("atoms", 0, made["output"])]
+    outputs = [run_blobs.Output("atoms", 0, made["output"])]
     desk.do(runs.succeed, run.id, run.fence, result={"mse": 0.5}, outputs=outputs, publish=[version])
     desk.do(analyses.keep, "0" * 64, "probe", made["analysis"])
     age(desk, store)

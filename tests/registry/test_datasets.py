@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from registry import datasets, models, runs
+from registry import datasets, models, run_blobs
 from registry.errors import DatasetExists, DatasetInUse, DatasetNotFound
 from registry.tables import RunInput
 
@@ -88,7 +88,7 @@ def test_an_ended_run_remembers_the_digest_but_no_longer_keeps_the_file(desk: An
     enter(desk, "copy")
     desk.enqueue(dataset_name="digits")
     run = desk.claim()
-    desk.do(runs.attach_dataset, run.id, run.fence, digest)
+    desk.do(run_blobs.attach_dataset, run.id, run.fence, digest)
     desk.fail(run, may_pass=False)
     desk.do(datasets.delete, "digits")
     assert pinned(desk) == 1, "the copy is the same file"

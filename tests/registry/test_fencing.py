@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from registry import checkpoints, models, runs, tables
+from registry import checkpoints, models, run_blobs, runs, tables
 from registry.errors import Fenced
 from registry.tables import Run
 
@@ -60,7 +60,7 @@ WRITES: dict[str, Callable[[Any, Run], object]] = {
     "record metrics": lambda desk, run: desk.do(
         runs.record, run.id, run.fence, metrics=[runs.MetricRecord(0, 9, {"loss": 9})]
     ),
-    "attach_dataset": lambda desk, run: desk.do(runs.attach_dataset, run.id, run.fence, desk.blob("x").sha256),
+    "attach_dataset": lambda desk, run: desk.do(run_blobs.attach_dataset, run.id, run.fence, desk.blob("x").sha256),
     "add_checkpoint": lambda desk, run: desk.do(
         checkpoints.add, run.id, run.fence, epoch=9, stored=desk.blob("zombie")
     ),
@@ -69,7 +69,7 @@ WRITES: dict[str, Callable[[Any, Run], object]] = {
         run.id,
         run.fence,
         result={"mse": 0},
-        outputs=[runs.Output("weights", 0, desk.blob("zombie"))],
+        outputs=[run_blobs.Output("weights", 0, desk.blob("zombie"))],
         publish=[models.Publication("zombie", {}, 1, {}, desk.blob("zombie"), "digits", desk.blob("x").sha256)],
     ),
     "fail that may pass": lambda desk, run: desk.fail(run, may_pass=True),

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from registry import artifacts, checkpoints, datasets, models, runs
+from registry import artifacts, checkpoints, datasets, models, run_blobs, runs
 from registry.errors import RunInUse, VersionInUse
 
 FACTS = datasets.Facts("images", (1, 8, 8), 64, 80, 20)
@@ -16,7 +16,7 @@ def test_a_run_frees_what_it_alone_kept(desk: Any) -> None:
     desk.do(datasets.enter, name="digits", stored=desk.blob("shared"), facts=FACTS)
     first, second = desk.running(), desk.running()
     for run in (first, second):
-        desk.do(runs.attach_dataset, run.id, run.fence, desk.blob("shared").sha256)
+        desk.do(run_blobs.attach_dataset, run.id, run.fence, desk.blob("shared").sha256)
         desk.do(checkpoints.add, run.id, run.fence, epoch=1, stored=desk.blob("checkpoint of both"))
     desk.do(checkpoints.add, first.id, first.fence, epoch=2, stored=desk.blob("mine"))
     desk.do(checkpoints.add, first.id, first.fence, epoch=3, stored=desk.blob("mine"))
@@ -36,8 +36,8 @@ def test_a_version_frees_its_weights_when_no_run_reads_them_any_more(desk: Any) 
     ended, waiting = (desk.enqueue(kind="baselines", inputs={"model": weights}) for _ in range(2))
     desk.do(runs.cancel, ended.id)
     assert desk.do(models.delete_version, "model", 1) == 0, "a run that waits will read them"
-    assert desk.see(runs.input_of, ended.id, "model") is None
-    assert desk.see(runs.input_of, waiting.id, "model") == weights
+    assert desk.see(run_blobs.input_of, ended.id, "model") is None
+    assert desk.see(run_blobs.input_of, waiting.id, "model") == weights
     desk.do(runs.cancel, waiting.id)
     assert desk.do(runs.delete, waiting.id) == desk.blob(f"weights {'0' * 36}").bytes
 
@@ -50,7 +50,7 @@ def test_a_version_frees_nothing_while_another_has_the_same_weights(desk: Any) -
     reader = desk.enqueue(kind="baselines", inputs={"model": weights.sha256})
     desk.do(runs.cancel, reader.id)
     assert desk.do(models.delete_version, "model", 1) == 0
-    assert desk.see(runs.input_of, reader.id, "model") == weights.sha256
+    assert desk.see(run_blobs.input_of, reader.id, "model") == weights.sha256
     assert desk.do(models.delete_version, "twin", 1) == weights.bytes
 
 
@@ -63,7 +63,7 @@ def test_a_sweep_is_deleted_after_the_last_of_its_models(desk: Any) -> None:
         models.Publication(f"sw-{member}", {}, 1, {}, stored, "digits", dataset.sha256, member=member)
         for member, stored in enumerate(made)
     ]
-    outputs = [runs.Output("weights", member, stored) for member, stored in enumerate(made)]
+    outputs = [run_blobs.Output("weights", member, stored) for member, stored in enumerate(made)]
     desk.do(runs.succeed, run.id, run.fence, result={}, outputs=outputs, publish=publish)
     desk.do(models.set_alias, "sw-1", "best", 1)
     assert desk.do(models.delete_version, "sw-0", 1) == made[0].bytes

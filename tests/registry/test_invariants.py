@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
 from sqlalchemy.exc import IntegrityError
 
-from registry import artifacts, checkpoints, datasets, models, runs, tables
+from registry import artifacts, checkpoints, datasets, models, run_blobs, runs, tables
 
 IMAGES = datasets.Facts("images", (1, 8, 8), 64, 80, 20)
 
@@ -19,7 +19,7 @@ def house(desk: Any) -> Any:
     desk.do(datasets.enter, name="digits", stored=desk.blob("dataset"), facts=IMAGES)
     run = desk.enqueue(idempotency_key="key", request_sha256="0" * 64)
     desk.claim()
-    desk.do(runs.attach_dataset, run.id, 1, desk.blob("input").sha256)
+    desk.do(run_blobs.attach_dataset, run.id, 1, desk.blob("input").sha256)
     desk.do(checkpoints.add, run.id, 1, epoch=1, stored=desk.blob("checkpoint"))
     desk.succeed(desk.get(run))
     desk.do(models.set_alias, "model", "production", 1)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from registry import models, runs
+from registry import models, run_blobs, runs
 from registry.errors import (
     AliasNotFound,
     InvalidAlias,
@@ -105,11 +105,11 @@ def test_what_a_run_published_is_found_by_the_run_in_the_order_of_its_members(de
 
 def test_what_a_run_made_is_found_by_its_role(desk: Any) -> None:
     run = desk.published("a")
-    assert desk.see(runs.output, run.id, "weights") == desk.blob(f"weights {run.id}").sha256
+    assert desk.see(run_blobs.output, run.id, "weights") == desk.blob(f"weights {run.id}").sha256
     with pytest.raises(NotFound, match="no atoms"):
-        desk.see(runs.output, run.id, "atoms")
+        desk.see(run_blobs.output, run.id, "atoms")
     with pytest.raises(RunNotFound):
-        desk.see(runs.output, "nothing", "atoms")
+        desk.see(run_blobs.output, "nothing", "atoms")
 
 
 LEADS_NOWHERE = [

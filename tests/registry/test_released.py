@@ -13,7 +13,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect, select, text
 
-from registry import artifacts, checkpoints, collection, datasets, events, models, runs, schema, sessions
+from registry import artifacts, checkpoints, collection, datasets, events, models, run_blobs, runs, schema, sessions
 from registry.artifacts import DirectoryStore
 from registry.settings import RegistrySettings
 from registry.tables import LIVE, TERMINAL, Alias, Artifact, IdempotencyKey, ModelVersion, Run
@@ -138,7 +138,7 @@ def test_models_and_datasets_are_found(released: Released, upgraded: sessions.Da
     with upgraded.read() as session:
         for version in session.scalars(select(ModelVersion)):
             assert models.resolve(session, version.reference) == version
-            assert version.digest == runs.output(session, version.run_id, "weights") or version.member > 0
+            assert version.digest == run_blobs.output(session, version.run_id, "weights") or version.member > 0
         for alias in session.scalars(select(Alias)):
             assert models.resolve(session, f"{alias.name}@{alias.alias}").version == alias.version
         names = {row["name"] for row in released.tables["datasets"]}

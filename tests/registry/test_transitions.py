@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from registry import attempts, checkpoints, metrics, models, runs
+from registry import attempts, checkpoints, metrics, models, run_blobs, runs
 from registry.errors import Fenced, QueueFull, RunFinished, RunInUse, RunIsLive, RunNotFound
 from registry.tables import TERMINAL, Run
 
@@ -314,8 +314,8 @@ def test_a_run_is_deleted_with_all_that_was_recorded_of_it(desk: Any) -> None:
     desk.claim()
     desk.do(runs.record, run.id, 1, metrics=[runs.MetricRecord(0, 1, {})])
     desk.do(checkpoints.add, run.id, 1, epoch=1, stored=desk.blob("checkpoint"))
-    desk.do(runs.attach_dataset, run.id, 1, desk.blob("checkpoint").sha256)
-    desk.do(runs.succeed, run.id, 1, result={}, outputs=[runs.Output("weights", 0, desk.blob("weights"))])
+    desk.do(run_blobs.attach_dataset, run.id, 1, desk.blob("checkpoint").sha256)
+    desk.do(runs.succeed, run.id, 1, result={}, outputs=[run_blobs.Output("weights", 0, desk.blob("weights"))])
     desk.do(runs.delete, run.id)
     with pytest.raises(RunNotFound):
         desk.get(run)

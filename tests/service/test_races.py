@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text, update
 
-from registry import artifacts, collection, datasets, models, runs
+from registry import artifacts, collection, datasets, models, run_blobs, runs
 from registry.tables import Artifact, Dataset, ModelVersion
 
 RUNS = "/api/v1/runs"
@@ -88,7 +88,7 @@ def test_a_model_that_a_request_has_found_is_deleted_after_it_and_its_weights_st
     assert claimed.spec["model"] == "kl@1"
     assert door.rooms.artifacts.path(weights).read_text() == "weights"
     with door.rooms.database.read() as session:
-        assert runs.input_of(session, claimed.id, "model") == weights
+        assert run_blobs.input_of(session, claimed.id, "model") == weights
 
 
 def test_a_model_whose_deletion_a_request_had_to_wait_for_is_not_found(door: Any, weights: str) -> None:

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 from safetensors.numpy import load_file
 
-from registry import models, runs
+from registry import models, run_blobs, runs
 from service import results
 
 PATIENCE = 240.0
@@ -234,7 +234,7 @@ def test_the_atoms_of_a_method_are_drawn_as_the_run_left_them(
     with Image.open(io.BytesIO(answer.content)) as picture:
         pixels, text = np.asarray(picture), dict(picture.info)
     with gallery.rooms.database.read() as session:
-        file = gallery.rooms.artifacts.path(runs.output(session, finished["contest"], "atoms"))
+        file = gallery.rooms.artifacts.path(run_blobs.output(session, finished["contest"], "atoms"))
     atom = load_file(file)[f"atoms.{method}"][0].reshape(8, 8)
     drawn = pixels[4 : 4 + 80 : 10, 4 : 4 + 80 : 10]
     expected = 128 + 127 * atom / np.abs(atom).max()
