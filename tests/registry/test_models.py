@@ -15,7 +15,6 @@ from registry.errors import (
     ModelNotFound,
     NotFound,
     ReservedName,
-    RunNotFound,
     VersionInUse,
     VersionNotFound,
 )
@@ -108,8 +107,8 @@ def test_what_a_run_made_is_found_by_its_role(desk: Any) -> None:
     assert desk.see(run_blobs.output, run.id, "weights") == desk.blob(f"weights {run.id}").sha256
     with pytest.raises(NotFound, match="no atoms"):
         desk.see(run_blobs.output, run.id, "atoms")
-    with pytest.raises(RunNotFound):
-        desk.see(run_blobs.output, "nothing", "atoms")
+    with pytest.raises(NotFound):
+        desk.see(run_blobs.output, "nothing", "weights")
 
 
 LEADS_NOWHERE = [
