@@ -15,7 +15,7 @@ class WorkerSettings(RegistrySettings):
     threads: int | None = Field(None, ge=1, le=1024, description="CPU threads of a training run; default: all cores.")
     lease_seconds: float = Field(60, ge=30, le=3600, description="A worker not heard of for so long has lost its run.")
     renew_seconds: float = Field(15, gt=0, description="How often a running worker renews its lease.")
-    poll_seconds: float = Field(0.5, gt=0, le=60, description="How often a running run is looked at for a wish to stop.")
+    poll_seconds: float = Field(0.5, gt=0, le=60, description="How often a run is looked at for a wish to stop.")
     idle_seconds: float = Field(1, gt=0, le=60, description="How often an idle worker looks for a queued run.")
     reap_seconds: float = Field(15, gt=0, le=600, description="How often runs of lost workers are put back.")
     grace_seconds: float = Field(30, ge=0, description="How long a trainer may take to stop before it is killed.")
