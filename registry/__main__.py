@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from registry import backup, collection, schema, sessions
 from registry.artifacts import DirectoryStore
-from registry.errors import RegistryError
+from registry.errors import RegistryError, for_operators
 from registry.settings import RegistrySettings
 
 _PG_DUMP: Final = (
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         faults = (f"SAE_{'_'.join(map(str, fault['loc'])).upper()}: {fault['msg']}" for fault in error.errors())
         return _complain("; ".join(faults))
     except (RegistryError, OSError) as error:
-        return _complain(str(error))
+        return _complain(for_operators(error))
     return 0
 
 

@@ -74,9 +74,12 @@ def _require_place(target: Path, settings: RegistrySettings) -> None:
 @contextmanager
 def _unfinished(target: Path) -> Iterator[Path]:
     """A private folder beside the target, gone if anything goes wrong."""
-    target.parent.mkdir(parents=True, exist_ok=True)
     folder = target.with_name(f".{target.name}-{uuid.uuid4().hex}")
-    folder.mkdir(mode=0o700)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700)
+    except OSError as error:
+        raise BackupFailed(f"{target} cannot be made, a new or empty folder was expected: {error.strerror}") from error
     try:
         (folder / ARTIFACTS).mkdir(mode=0o700)
         yield folder

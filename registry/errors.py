@@ -140,6 +140,11 @@ class DatabaseUnavailable(RegistryError):
 
     may_pass: ClassVar[bool] = True
 
+    def __init__(self, detail: str, said: str = "") -> None:
+        super().__init__(detail)
+        self.said = said
+        """What its driver said: for whoever runs the service, as it may name hosts and users."""
+
 
 class UnsuitableDatabase(RegistryError):
     """The database cannot be relied upon where it is."""
@@ -167,6 +172,12 @@ class SchemaTooNew(SchemaError):
 
 class MigrationFailed(SchemaError):
     """A migration would have left rows that refer to nothing; it was undone."""
+
+
+def for_operators(error: Exception) -> str:
+    """The error in one sentence, with what the database's driver said if it is an outage: never for a client."""
+    said = getattr(error, "said", "")
+    return f"{error} ({said})" if said else str(error)
 
 
 def shown(text: str) -> str:

@@ -149,8 +149,12 @@ def cancel(session: Session, run_id: str, *, force: bool = False) -> Run:
     """End the run: at once if nobody works on it, else by a wish that its worker follows at the next boundary.
 
     It takes the place of a wish to pause. With `force` the run ends at once in any case, and its worker finds itself
-    fenced. Asked again, it changes nothing. Raises RunNotFound, RunFinished.
+    fenced. Asked again, it changes nothing, also when it has come to pass. Raises RunNotFound, and RunFinished if the
+    run has ended otherwise.
     """
+    run = _found(session, run_id, select(Run).with_for_update())
+    if run.state == "cancelled":
+        return run
     run = _live(session, run_id)
     if run.state != "running":
         return _put(session, run, "asked", {"state": "cancelled", "finished_at": now_ms()})

@@ -161,7 +161,8 @@ def translated() -> Iterator[None]:
     except (exc.OperationalError, exc.InterfaceError, exc.TimeoutError) as error:
         if not _passes(error):
             raise
-        raise DatabaseUnavailable("the database did not answer in time; try again shortly") from error
+        said = str(getattr(error, "orig", None) or error).partition("\n")[0]
+        raise DatabaseUnavailable("the database did not answer in time; try again shortly", said) from error
 
 
 def _passes(error: exc.SQLAlchemyError) -> bool:

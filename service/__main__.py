@@ -12,7 +12,7 @@ import pydantic
 import uvicorn
 
 from registry import schema, sessions
-from registry.errors import RegistryError
+from registry.errors import RegistryError, for_operators
 from service import log_lines
 from service.settings import ServiceSettings
 
@@ -55,7 +55,7 @@ def main() -> int:
         schema.require_current(database)
         database.dispose()
     except RegistryError as error:
-        return _refused(str(error))
+        return _refused(for_operators(error))
     log_lines.configure()
     return _serve(settings)
 

@@ -3,6 +3,7 @@
 Both hold the same events under the same numbers. Knows no meaning of an event but that of a terminal one.
 """
 
+import dataclasses
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.types import Receive, Scope, Send
 
 from registry import events, runs, tables
-from registry.errors import RegistryError
+from registry.errors import DatabaseUnavailable, RegistryError
 from service import problems, representations
 from service.dependencies import Rooms, RoomsDep
 from service.errors import Fault, InvalidRequest
@@ -206,7 +207,9 @@ async def told(
             return
         try:
             batch = await read(rooms, run_id, after)
-        except RegistryError:  # deleted, or the database is away: who connects again is told which
+        except DatabaseUnavailable:  # the followers wait until it is back
+            batch = dataclasses.replace(batch, items=(), more=False, ended=False)
+        except RegistryError:  # deleted
             return
 
 

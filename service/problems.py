@@ -175,9 +175,9 @@ class Problem(BaseModel):
 
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """What a route documents for these statuses."""
+    """What a route documents for these statuses, and for a database that is away."""
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    return {status: {"description": TITLES[status], "content": content} for status in statuses}
+    return {status: {"description": TITLES[status], "content": content} for status in sorted({*statuses, 503})}
 
 
 def install(app: FastAPI) -> None:

@@ -27,7 +27,7 @@ def main() -> int:
     except ValidationError as error:
         return _refuse("; ".join(f"SAE_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()))
     except (errors.RegistryError, DeviceMissing) as error:
-        return _refuse(str(error))
+        return _refuse(errors.for_operators(error))
     return 0
 
 

@@ -181,9 +181,9 @@ class Attempt:
             datasets.enter(session, name=made.name, stored=stored, facts=facts, builtin=True)
             run_blobs.attach_dataset(session, self._run.id, self._run.fence, stored.sha256)
 
-        self._ledger.note(enter)
+        kept = {"dataset": made.name, "sha256": stored.sha256, "bytes": stored.bytes}
+        self._ledger.note(enter, then=lambda: self._log.info("dataset_kept", **kept))
         self._dataset_digest = stored.sha256
-        self._log.info("dataset_kept", dataset=made.name, sha256=stored.sha256, bytes=stored.bytes)
 
     def _on_progress(self, progress: messages.Progress) -> None:
         self._ledger.note_progress(progress.model_dump(exclude={"type"}))
@@ -199,8 +199,9 @@ class Attempt:
             checkpoints.add(session, run.id, run.fence, epoch=checkpoint.epoch, stored=stored)
             collection.prune(session, run.id, keep_last)
 
-        self._ledger.note(commit)
-        self._log.info("checkpoint_kept", epoch=checkpoint.epoch, bytes=stored.bytes)
+        self._ledger.note(
+            commit, then=lambda: self._log.info("checkpoint_kept", epoch=checkpoint.epoch, bytes=stored.bytes)
+        )
 
     def _on_result(self, result: messages.Result) -> None:
         self._outputs = [run_blobs.Output(file.role, file.member, self._adopt(file)) for file in result.outputs]

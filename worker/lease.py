@@ -10,11 +10,20 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
+import structlog
+
 from registry import errors, runs
 from registry.sessions import Database
 
 MARGIN_SECONDS = 10.0
 """How long before the lease's end in the database the worker gives the run up by itself."""
+
+
+RETRY_SECONDS = 1.0
+"""Pause before a renewal that found no database is tried again: the database may be back just before the end."""
+
+
+_log = structlog.get_logger()
 
 
 class LeaseLost(Exception):
@@ -72,7 +81,8 @@ class Lease:
         self.check()
 
     def _renew(self) -> None:
-        while not self._closed.wait(self._renew_seconds):
+        pause = self._renew_seconds
+        while not self._closed.wait(pause):
             sent = time.monotonic()
             try:
                 with self._database.write() as session:
@@ -83,7 +93,10 @@ class Lease:
             except errors.Fenced:
                 return self._lose("another worker or a forced cancel has taken the run")
             except errors.DatabaseUnavailable:
+                _log.warning("database_away", work="renewal")
+                pause = min(self._renew_seconds, RETRY_SECONDS)
                 continue  # the guard decides how long that may last
+            pause = self._renew_seconds
             self._deadline = sent + self._trusted_seconds
         return None
 

@@ -36,6 +36,7 @@ class Ledger:
         self._progress: dict[str, Any] | None = None
         self._metrics: list[MetricRecord] = []
         self._others: list[Callable[[Session], object]] = []
+        self._afterwards: list[Callable[[], None]] = []
         self._due = 0.0
 
     def note_progress(self, progress: dict[str, Any]) -> None:
@@ -46,9 +47,10 @@ class Ledger:
         """Every record is kept."""
         self._metrics.append(record)
 
-    def note(self, write: Callable[[Session], object]) -> None:
-        """Any other fenced write, done in the order of noting, after progress and metrics."""
+    def note(self, write: Callable[[Session], object], then: Callable[[], None] = lambda: None) -> None:
+        """Any other fenced write, done in the order of noting, after progress and metrics; `then` when it is kept."""
         self._others.append(write)
+        self._afterwards.append(then)
 
     def flush(self) -> None:
         """Write what is noted, if it is time; while the database is away everything stays noted."""
@@ -89,6 +91,7 @@ class Ledger:
         self._progress = None
         self._metrics.clear()
         self._others.clear()
+        self._afterwards.clear()
 
     @property
     def _has_notes(self) -> bool:
@@ -99,4 +102,7 @@ class Ledger:
             runs.record(session, self._run_id, self._fence, progress=self._progress, metrics=self._metrics)
             for write in self._others:
                 write(session)
+        kept = self._afterwards.copy()
         self.forget()
+        for then in kept:
+            then()

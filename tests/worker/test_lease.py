@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from registry import runs, sessions
 from registry.tables import Run
@@ -19,7 +20,7 @@ LEASE, MARGIN, RENEW = 4.0, 2.0, 0.1
 class Holder:
     """A claimed run, its lease, and whether its loss was heard of."""
 
-    def __init__(self, yard: Any, seconds: float) -> None:
+    def __init__(self, yard: Any, seconds: float = LEASE, renew_seconds: float = RENEW) -> None:
         self.heard_at: float | None = None
         self.claimed_at = time.monotonic()
         self.run: Run = yard.do(runs.claim, owner="a-worker", lease_seconds=seconds, devices=["auto"])
@@ -29,7 +30,7 @@ class Holder:
             self.run.fence,
             claimed_at=self.claimed_at,
             lease_seconds=seconds,
-            renew_seconds=RENEW,
+            renew_seconds=renew_seconds,
             margin_seconds=MARGIN,
             on_lost=self._hear,
         )
@@ -100,6 +101,17 @@ def test_a_lease_is_given_up_before_the_database_lets_others_have_it(
                 lease.check()
         assert holder.heard_at > began, "not at the first renewal that fails"
         assert holder.heard_at < holder.claimed_at + expires_in(yard, holder), "while it is still ours"
+
+
+def test_a_database_that_is_back_before_the_end_saves_the_lease(postgres_yard: Any, away: Any) -> None:
+    """However long it is to the next renewal: one that found no database is tried again soon."""
+    postgres_yard.enqueue()
+    holder = Holder(postgres_yard, seconds=20, renew_seconds=10)  # the second one would come too late
+    with holder.lease as lease, capture_logs() as logs:
+        with away(postgres_yard):
+            postgres_yard.eventually("a renewal in vain", lambda: logs)
+        postgres_yard.eventually("a later end", lambda: expires_in(postgres_yard, holder) > 20.5)
+        lease.check()
 
 
 def test_waiting_ends_with_the_lease(yard: Any) -> None:

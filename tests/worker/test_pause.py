@@ -93,7 +93,8 @@ def test_a_run_that_was_paused_ends_as_one_that_was_not(knowing_yard: Any, asked
     assert told == ["queued", "running", "paused", "queued", "running", "succeeded"]
 
 
-def test_baselines_that_were_paused_begin_anew_and_end_the_same(yard: Any) -> None:
+def test_baselines_that_were_paused_begin_anew_and_end_the_same(knowing_yard: Any) -> None:
+    yard = knowing_yard
     model = enqueue(yard, {**train("small"), "training": {"epochs": 20}})
     yard.drained()
     version = yard.see(models.resolve, f"small@{yard.get(model).model_version}")
@@ -128,14 +129,16 @@ def stuck_while_pausing(yard: Any) -> tuple[Run, Any, int]:
     return run, worker, trainer
 
 
-def test_a_worker_that_leaves_does_not_wait_for_a_pause_that_takes_long(yard: Any) -> None:
+def test_a_worker_that_leaves_does_not_wait_for_a_pause_that_takes_long(knowing_yard: Any) -> None:
+    yard = knowing_yard
     run, worker, _ = stuck_while_pausing(yard)
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(timeout=20) == 0
     assert (yard.get(run).state, yard.get(run).failures) == ("paused", 0)
 
 
-def test_a_pause_that_is_withdrawn_too_late_costs_no_work(yard: Any) -> None:
+def test_a_pause_that_is_withdrawn_too_late_costs_no_work(knowing_yard: Any) -> None:
+    yard = knowing_yard
     run, _, trainer = stuck_while_pausing(yard)
     yard.do(runs.resume, run.id)
     os.kill(trainer, signal.SIGCONT)
@@ -147,7 +150,8 @@ def test_a_pause_that_is_withdrawn_too_late_costs_no_work(yard: Any) -> None:
     yard.eventually("the cancellation", lambda: yard.get(run).state == "cancelled")
 
 
-def test_an_error_for_good_is_told_and_not_hidden_by_a_pause(yard: Any) -> None:
+def test_an_error_for_good_is_told_and_not_hidden_by_a_pause(knowing_yard: Any) -> None:
+    yard = knowing_yard
     hopeless = {"n_latents": 16, "hidden": [16] * 8, "output": "identity"}
     diverging = {**train("bad"), "model": hopeless, "sparsity": {"kind": "l1"}}
     run = enqueue(yard, {**diverging, "training": {"epochs": 3, "batch_size": 8, "learning_rate": 10}})
