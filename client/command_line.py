@@ -46,9 +46,13 @@ def migrate() -> None:
 @app.command()
 def gc(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would go.")] = False,
+    stopped: Annotated[
+        bool, typer.Option("--stopped", help="Nothing else runs: take what was wanted lately, too.")
+    ] = False,
 ) -> None:
     """Remove old checkpoints and answers, and files that nothing has needed for a day; says what each was."""
-    processes.become("registry", "gc", *(["--dry-run"] if dry_run else []))
+    chosen = {"--dry-run": dry_run, "--stopped": stopped}
+    processes.become("registry", "gc", *(option for option, asked in chosen.items() if asked))
 
 
 @app.command()

@@ -25,6 +25,9 @@ STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 BEYOND_GRACE_SECONDS: Final = 15.0
 """What an orderly end may take beyond the grace time in which a worker's trainer writes its checkpoint."""
 
+HURRY_SECONDS: Final = 5.0
+"""What an end may take that was asked for twice."""
+
 _PR_SET_PDEATHSIG: Final = 1
 
 
@@ -129,22 +132,29 @@ class Children:
                 raise ChildEnded(child.name, child.process.returncode, child.log)
 
     def stop(self, seconds: float | None = None) -> list[Child]:
-        """End all that live: SIGTERM, then SIGKILL when the time is up or a second signal comes.
+        """End all that live: SIGTERM; SIGTERM again when a second signal comes; SIGKILL when the time is up.
 
         Returns those that did not end well.
         """
         asked = [child for child in self._children if child.lives]
-        for child in asked:
-            child.process.terminate()
-        deadline = time.monotonic() + (self._stop_seconds if seconds is None else seconds)
-        while any(child.lives for child in asked) and time.monotonic() < deadline:
-            if self._bell.wait(deadline - time.monotonic()) & set(STOP_SIGNALS):
-                break
+        if self._ask(asked, self._stop_seconds if seconds is None else seconds):
+            self._ask(asked, HURRY_SECONDS)  # a worker gives its run back then, without another word of its trainer
         for child in asked:
             if child.lives:
                 child.kill()
         self._children.clear()
         return [child for child in asked if not child.ended_well]
+
+    def _ask(self, asked: list[Child], seconds: float) -> bool:
+        """Ask those that live to end, and wait for it; whether a signal has cut the wait short."""
+        for child in asked:
+            if child.lives:
+                child.process.terminate()
+        deadline = time.monotonic() + seconds
+        while any(child.lives for child in asked) and time.monotonic() < deadline:
+            if self._bell.wait(deadline - time.monotonic()) & set(STOP_SIGNALS):
+                return True
+        return False
 
 
 @contextlib.contextmanager

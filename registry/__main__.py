@@ -1,6 +1,7 @@
 """`python -m registry migrate`, `gc`, `backup`: what an operator does to the archive itself. Starts no other room."""
 
 import argparse
+import dataclasses
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -9,9 +10,9 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from registry import backup, collection, schema, sessions
+from registry import backup, collection, schema, sessions, workers
 from registry.artifacts import DirectoryStore
-from registry.errors import RegistryError, for_operators
+from registry.errors import RegistryError, StillWorking, for_operators
 from registry.settings import RegistrySettings
 
 _PG_DUMP: Final = (
@@ -40,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     migrate.set_defaults(do=_migrate)
     gc = commands.add_parser("gc", help="remove old checkpoints and answers, and files that nothing needs")
     gc.add_argument("--dry-run", action="store_true", help="only list what would go")
+    gc.add_argument("--stopped", action="store_true", help="nothing else runs: take what was wanted lately, too")
     gc.set_defaults(do=_collect)
     copy = commands.add_parser("backup", help="copy the database and its files to a new folder, while all goes on")
     copy.add_argument("target", type=Path, help="a folder that is new or empty")
@@ -56,11 +58,25 @@ def _collect(settings: RegistrySettings, options: argparse.Namespace) -> None:
     rules, store = collection.rules(settings), DirectoryStore(settings.artifacts_dir)
     count = size = 0
     with _current(settings) as database:
+        if options.stopped:
+            _require_rest(database)
+            rules = dataclasses.replace(rules, seconds=0)
         look = collection.survey(database, store, rules)
         for gone in look if options.dry_run else collection.collect(database, store, rules, strays=True):
             count, size = count + 1, size + gone.bytes
             sys.stdout.write(f"{gone.name}  {gone.bytes:>15,}  {gone.why}\n")
     sys.stdout.write(f"{size:,} bytes {'would be ' if options.dry_run else ''}freed: {count:,} files\n")
+
+
+def _require_rest(database: sessions.Database) -> None:
+    """Raises StillWorking: what a worker has just put into the store is not named by any row yet."""
+    with database.read() as session:
+        at_work = [worker.id for worker in workers.alive(session, workers.ALIVE_SECONDS)]
+    if at_work:
+        raise StillWorking(
+            f"nothing else may run, and the worker {at_work[0]} was heard of in the last {workers.ALIVE_SECONDS} s: "
+            "stop everything, and wait so long if one was killed"
+        )
 
 
 def _back_up(settings: RegistrySettings, options: argparse.Namespace) -> None:

@@ -10,8 +10,9 @@ RegistryError
 +- Fenced                the run was taken from this worker: stop, and write nothing more
 +- ArtifactMissing       the blob is not, or no longer, in the store
 +- StoreBusy             the store is being copied or cleared
++- StillWorking          somebody works while nobody may
 +- BackupFailed          nothing was copied; the reason says what to do
-+- DatabaseUnavailable   the database did not answer in time
++- DatabaseUnavailable   the database did not answer in time; DatabaseFull
 +- UnsuitableDatabase    NetworkFileSystem
 +- SchemaError           SchemaMissing, SchemaTooOld, SchemaTooNew, MigrationFailed
 """
@@ -131,6 +132,10 @@ class StoreBusy(RegistryError):
     may_pass: ClassVar[bool] = True
 
 
+class StillWorking(RegistryError):
+    """What may only be done when nothing else runs was not done."""
+
+
 class BackupFailed(RegistryError):
     """A backup was not made, and nothing of it was left."""
 
@@ -144,6 +149,10 @@ class DatabaseUnavailable(RegistryError):
         super().__init__(detail)
         self.said = said
         """What its driver said: for whoever runs the service, as it may name hosts and users."""
+
+
+class DatabaseFull(DatabaseUnavailable):
+    """The disk of an SQLite database takes no more: what is there is whole, and can be read."""
 
 
 class UnsuitableDatabase(RegistryError):

@@ -17,7 +17,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from registry import file_systems
-from registry.errors import DatabaseUnavailable
+from registry.errors import DatabaseFull, DatabaseUnavailable
 from registry.settings import RegistrySettings
 
 BUSY_SECONDS: Final = 30
@@ -34,6 +34,9 @@ _OUTAGES: Final = frozenset(
         sqlite3.SQLITE_PROTOCOL,
     )
 )
+
+_FULL: Final = frozenset((sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE))
+"""What a disk without room comes to: at a change, at the change of a log, at the first look of a process."""
 
 
 class Database:
@@ -158,14 +161,18 @@ def translated() -> Iterator[None]:
     """Outages under a name of this room: the callers wait them out, and need not know the library."""
     try:
         yield
-    except (exc.OperationalError, exc.InterfaceError, exc.TimeoutError) as error:
-        if not _passes(error):
+    except (exc.OperationalError, exc.InterfaceError, exc.TimeoutError, sqlite3.OperationalError) as error:
+        cause = getattr(error, "orig", None) or error
+        if not _passes(cause):
             raise
-        said = str(getattr(error, "orig", None) or error).partition("\n")[0]
+        said = str(cause).partition("\n")[0]
+        if isinstance(cause, sqlite3.Error) and cause.sqlite_errorcode in _FULL:
+            raise DatabaseFull(
+                "the disk of the database is full: nothing was changed, and room must be made", said
+            ) from error
         raise DatabaseUnavailable("the database did not answer in time; try again shortly", said) from error
 
 
-def _passes(error: exc.SQLAlchemyError) -> bool:
+def _passes(cause: BaseException) -> bool:
     """SQLite uses one class of errors for outages and for mistakes, such as a missing table."""
-    cause = getattr(error, "orig", None)
     return not isinstance(cause, sqlite3.Error) or cause.sqlite_errorcode & 0xFF in _OUTAGES

@@ -100,8 +100,8 @@ class Followers:
             followed = {run_id for run_id, _ in self._waiting.values()}
             try:
                 numbers = await anyio.to_thread.run_sync(self._numbers, followed, limiter=self.threads)
-            except DatabaseUnavailable:
-                _log.warning("database_away")
+            except DatabaseUnavailable as away:
+                _log.warning("database_away", reason=away.said)
             except Exception:  # or nobody would be woken any more; the log must say it
                 _log.exception("look_failed")
             else:

@@ -115,6 +115,7 @@ class Attempt:
         except (errors.Fenced, LeaseLost):
             raise
         except Exception as error:
+            self._ledger.wish()  # raises Fenced: what goes wrong with a run that others have is no error
             self._end_with(self._explained(error))
         finally:
             if self._trainer is not None:
@@ -199,9 +200,9 @@ class Attempt:
             checkpoints.add(session, run.id, run.fence, epoch=checkpoint.epoch, stored=stored)
             collection.prune(session, run.id, keep_last)
 
-        self._ledger.note(
-            commit, then=lambda: self._log.info("checkpoint_kept", epoch=checkpoint.epoch, bytes=stored.bytes)
-        )
+        told = {"epoch": checkpoint.epoch, "bytes": stored.bytes}
+        self._log.info("checkpoint_stored", **told)
+        self._ledger.note(commit, then=lambda: self._log.info("checkpoint_kept", **told))
 
     def _on_result(self, result: messages.Result) -> None:
         self._outputs = [run_blobs.Output(file.role, file.member, self._adopt(file)) for file in result.outputs]

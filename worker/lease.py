@@ -92,8 +92,8 @@ class Lease:
                     self.wish = runs.renew(session, self._run_id, self._fence, self._lease_seconds)
             except errors.Fenced:
                 return self._lose("another worker or a forced cancel has taken the run")
-            except errors.DatabaseUnavailable:
-                _log.warning("database_away", work="renewal")
+            except errors.DatabaseUnavailable as away:
+                _log.warning("database_away", work="renewal", reason=away.said)
                 pause = min(self._renew_seconds, RETRY_SECONDS)
                 continue  # the guard decides how long that may last
             pause = self._renew_seconds

@@ -58,8 +58,8 @@ class Ledger:
             return
         try:
             self._write_notes()
-        except errors.DatabaseUnavailable:
-            _log.warning("database_away", unwritten_metrics=len(self._metrics))
+        except errors.DatabaseUnavailable as away:
+            self._warn(away)
         self._due = time.monotonic() + WRITE_SECONDS
 
     def insist(self, write: Callable[[Session], _T]) -> _T:
@@ -74,8 +74,8 @@ class Ledger:
                     self._write_notes()
                 with self._database.write() as session:
                     return write(session)
-            except errors.DatabaseUnavailable:
-                _log.warning("database_away", unwritten_metrics=len(self._metrics))
+            except errors.DatabaseUnavailable as away:
+                self._warn(away)
                 self._lease.pause(RETRY_SECONDS)
 
     def wish(self) -> str | None:
@@ -92,6 +92,9 @@ class Ledger:
         self._metrics.clear()
         self._others.clear()
         self._afterwards.clear()
+
+    def _warn(self, away: errors.DatabaseUnavailable) -> None:
+        _log.warning("database_away", reason=away.said, unwritten_metrics=len(self._metrics))
 
     @property
     def _has_notes(self) -> bool:

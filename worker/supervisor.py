@@ -77,8 +77,8 @@ class Supervisor:
             claimed_at, known = time.monotonic(), self._rooms.devices.known  # before the claim that is to find nothing
             try:
                 run = self._claim()
-            except errors.DatabaseUnavailable:
-                _log.warning("database_away", work="claim")
+            except errors.DatabaseUnavailable as away:
+                _log.warning("database_away", work="claim", reason=away.said)
                 drain.wait(AWAY_SECONDS)
                 continue
             if run is not None:

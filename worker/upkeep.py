@@ -54,8 +54,8 @@ class Upkeep:
     def _tolerantly(self, work: Callable[[], None]) -> None:
         try:
             work()
-        except errors.DatabaseUnavailable:
-            _log.warning("database_away", work="upkeep")
+        except errors.DatabaseUnavailable as away:
+            _log.warning("database_away", work="upkeep", reason=away.said)
         except Exception:  # the work goes on without upkeep, and other workers reap too; the log must say it
             _log.exception("upkeep_failed")
 

@@ -78,7 +78,7 @@ def test_a_child_that_does_not_listen_is_killed_when_its_time_is_up(rooms: Path)
         assert not child.is_running()
 
 
-def test_a_second_signal_kills_without_waiting(rooms: Path) -> None:
+def test_a_second_signal_kills_what_does_not_listen_soon(rooms: Path) -> None:
     with processes.children() as children:
         started(children, "stubborn", rooms)
         begun = time.monotonic()

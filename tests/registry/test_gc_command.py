@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from registry import artifacts, checkpoints, datasets
+from registry import artifacts, checkpoints, datasets, workers
 from registry.__main__ import main
+from registry.errors import ArtifactMissing
 from registry.settings import RegistrySettings
 from registry.tables import Artifact
 
@@ -45,6 +46,29 @@ def test_a_dry_run_lists_what_the_next_one_removes(
     assert [row.epoch for row in desk.see(checkpoints.of_run, run.id)] == [3]
     assert main(["gc"]) == 0
     assert capsys.readouterr().out == "0 bytes freed: 0 files\n"
+
+
+def test_when_nothing_else_runs_no_file_is_too_young(
+    desk: Any, settings: RegistrySettings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SAE_DATA_DIR", str(settings.data_dir))
+    if settings.database_url:
+        monkeypatch.setenv("SAE_DATABASE_URL", settings.database_url)
+    store = artifacts.DirectoryStore(settings.artifacts_dir)
+    needed, unneeded = (_put(store, settings.data_dir, content) for content in ("needed", "unneeded"))
+    desk.do(datasets.enter, name="digits", stored=needed, facts=FACTS)
+    desk.do(artifacts.register, unneeded)
+    desk.do(workers.beat, "a-worker", workers.Identity("host", 1, "cpu", "0"))
+    assert main(["gc"]) == 0
+    assert capsys.readouterr().out == "0 bytes freed: 0 files\n"
+    assert main(["gc", "--stopped"]) == 1
+    assert "the worker a-worker was heard of" in capsys.readouterr().err
+    desk.do(workers.forget, "a-worker")
+    assert main(["gc", "--stopped"]) == 0
+    assert capsys.readouterr().out.endswith("8 bytes freed: 1 files\n")
+    assert store.path(needed.sha256).exists()
+    with pytest.raises(ArtifactMissing):
+        store.path(unneeded.sha256)
 
 
 def test_it_asks_for_a_schema(empty: RegistrySettings, capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:

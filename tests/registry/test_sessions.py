@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError, StatementError
 
-from registry import clock, file_systems, runs, sessions
-from registry.errors import DatabaseUnavailable
+from registry import clock, file_systems, runs, schema, sessions
+from registry.errors import DatabaseFull, DatabaseUnavailable, for_operators
 from registry.settings import RegistrySettings
 from registry.tables import Run
 
@@ -122,6 +122,7 @@ def test_a_server_that_does_not_answer_is_an_outage() -> None:
             session.execute(text("SELECT 1"))
         assert caught.value.may_pass
         assert "127.0.0.1" not in str(caught.value)
+        assert "127.0.0.1" in for_operators(caught.value)
     database.dispose()
 
 
@@ -138,6 +139,22 @@ def test_a_lock_that_is_not_released_in_time_is_an_outage(
             session.execute(text("SELECT 1"))
     first.dispose()
     second.dispose()
+
+
+def test_a_full_disk_is_called_by_its_name(on_sqlite: RegistrySettings) -> None:
+    schema.upgrade(on_sqlite)
+    database = sessions.open(on_sqlite)
+    with database.write() as session:
+        session.execute(text("CREATE TABLE large (content)"))
+
+    def fill(session: Any) -> None:
+        session.execute(text(f"PRAGMA max_page_count = {session.scalar(text('PRAGMA page_count'))}"))
+        session.execute(text("INSERT INTO large VALUES (zeroblob(1000000))"))
+
+    with database.write() as session, pytest.raises(DatabaseFull, match="is full") as full, sessions.translated():
+        fill(session)
+    assert for_operators(full.value).endswith("(database or disk is full)")
+    database.dispose()
 
 
 def test_a_mistake_in_a_statement_is_no_outage(desk: Any) -> None:

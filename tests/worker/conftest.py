@@ -326,7 +326,7 @@ class Yard:
     def checkpointed(self, run: Run, worker: Worker) -> int:
         """The trainer of the attempt that begins, standing still as soon as it has kept a checkpoint."""
         self.hear(worker, "run_claimed")
-        self.hear(worker, "checkpoint_kept")
+        self.hear(worker, "checkpoint_stored")  # it is kept within a second, in which a run may end
         trainer = self.trainer_of(worker)
         os.kill(trainer, signal.SIGSTOP)
         eventually("a checkpoint of this attempt", lambda: self._newest_fence(run) == self.get(run).fence)
