@@ -47,6 +47,7 @@ def test_only_what_a_later_try_may_cure_may_pass() -> None:
     assert {error for error in TREE if error.may_pass} == {
         errors.QueueFull,
         errors.DatabaseUnavailable,
+        errors.DatabaseFull,
         errors.StoreBusy,
     }
 

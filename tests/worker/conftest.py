@@ -36,12 +36,12 @@ EPOCHS = 300
 LEARNING = {
     "dataset": {"name": "digits"},
     "model": {"n_latents": 16, "hidden": [16]},
-    "training": {"epochs": EPOCHS, "batch_size": 240},
+    "training": {"epochs": EPOCHS, "batch_size": 48},
 }
 ASKED: dict[str, dict[str, Any]] = {
     "train": {"kind": "train", **LEARNING},
     "sweep": {"kind": "sweep", "base": LEARNING, "grid": {"sparsity.weight": [0.001, 0.1]}},
-    "baselines": {"kind": "baselines", "model": "judged@1", "fit_rows": 300, "iterations": 300, "methods": ["ksvd"]},
+    "baselines": {"kind": "baselines", "model": "judged@1", "fit_rows": 300, "iterations": 600, "methods": ["ksvd"]},
 }
 
 

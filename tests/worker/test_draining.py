@@ -27,7 +27,10 @@ def test_a_run_that_is_given_back_goes_on_elsewhere_and_ends_the_same(knowing_ya
     worker = yard.worker(checkpoint_seconds=NEVER)
     trainer = yard.trainer_of(worker)
     yard.eventually("training", lambda: yard.epochs(run))
+    os.kill(trainer, signal.SIGSTOP)  # so that it is not done before it is asked
     os.killpg(worker.pid, signal.SIGINT if kind == "train" else signal.SIGTERM)  # as a terminal does, or a container
+    yard.hear(worker, "trainer_asked_to_stop")
+    os.kill(trainer, signal.SIGCONT)
     assert worker.wait(timeout=60) == 0
     assert not yard.lives(trainer)
     is_given_back(yard, run)
@@ -50,8 +53,12 @@ def test_baselines_that_are_given_back_begin_anew_and_end_the_same(knowing_yard:
     yard = knowing_yard
     run = yard.ask("baselines", judged=whole.judged)
     worker = yard.worker()
+    trainer = yard.trainer_of(worker)
     yard.eventually("progress", lambda: (yard.get(run).progress or {}).get("epoch"))
+    os.kill(trainer, signal.SIGSTOP)
     worker.terminate()
+    yard.hear(worker, "trainer_asked_to_stop")
+    os.kill(trainer, signal.SIGCONT)
     assert worker.wait(timeout=60) == 0
     is_given_back(yard, run)
     yard.worker()
