@@ -55,6 +55,7 @@ _GIVEN_UP: Final = attempts.Reason(
     f"{_WORKER_LOST.detail} No checkpoint was reached since the failures before, so the run is not begun again. Look "
     "at the worker's log and its machine (memory, restarts, network), then ask for the run once more, perhaps smaller.",
 )
+_WAITING: Final = aliased(Run)
 _QUEUED: Final = literal_column("'queued'", Text)
 """Written out, as in the condition of the queue's index: a plan for any state could not use it."""
 _ENDED: Final = {"succeeded": "succeeded", "failed": "failed", "cancelled": "been cancelled"}
@@ -218,11 +219,10 @@ def claim(session: Session, *, owner: str, lease_seconds: float, devices: Collec
     First is the highest priority, then whoever has waited longest. Metrics after the checkpoint from which this
     attempt resumes are removed: it writes them again.
     """
-    waiting = aliased(Run)
     first = (
-        select(waiting.id)
-        .where(likely(waiting.state == _QUEUED), waiting.available_at <= now_ms(), waiting.device.in_(devices))
-        .order_by(waiting.priority.desc(), waiting.available_at, waiting.id)
+        select(_WAITING.id)
+        .where(likely(_WAITING.state == _QUEUED), _WAITING.available_at <= now_ms(), _WAITING.device.in_(devices))
+        .order_by(_WAITING.priority.desc(), _WAITING.available_at, _WAITING.id)
         .limit(1)
         .with_for_update(skip_locked=True)
         .scalar_subquery()

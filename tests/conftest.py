@@ -6,6 +6,7 @@ The import hook has to be set before anything imports `sparse_coding`. Fixtures 
 import importlib
 import os
 import shutil
+import signal
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -16,6 +17,9 @@ import pytest
 from jaxtyping import install_import_hook
 
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # read when torch is loaded: as the worker's trainers have it
+
+# a shell starts what it puts into the background with Ctrl-C ignored, and all its processes would inherit that
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _hook = install_import_hook("sparse_coding", "beartype.beartype")
 

@@ -1,5 +1,7 @@
 """Transactions: written whole or not at all, readers that cannot write, and outages under a name of this room."""
 
+import os
+import socket
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -9,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import URL, make_url, select, text
 from sqlalchemy.exc import DBAPIError, StatementError
 
 from registry import clock, file_systems, runs, schema, sessions
@@ -124,6 +126,57 @@ def test_a_server_that_does_not_answer_is_an_outage() -> None:
         assert "127.0.0.1" not in str(caught.value)
         assert "127.0.0.1" in for_operators(caught.value)
     database.dispose()
+
+
+def pump(source: socket.socket, sink: socket.socket) -> None:
+    while received := source.recv(65536):
+        sink.sendall(received)
+    sink.shutdown(socket.SHUT_WR)
+
+
+@pytest.fixture
+def far_away(postgres_url: str) -> Iterator[URL]:
+    """The server by TCP, as if it were elsewhere, for one connection: by itself it listens in its folder only."""
+    url = make_url(postgres_url)
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket(socket.AF_UNIX) as server:
+        server.connect(f"{url.query['host']}/.s.PGSQL.5432")
+
+        def forward() -> None:
+            client, _ = listener.accept()
+            back = threading.Thread(target=pump, args=(server, client))
+            back.start()
+            pump(client, server)
+            back.join()
+            client.close()
+
+        forwarding = threading.Thread(target=forward)
+        forwarding.start()
+        host, port = listener.getsockname()
+        yield url.set(drivername="postgresql+psycopg", host=host, port=port, query={})
+        forwarding.join()
+
+
+def options(database: sessions.Database) -> dict[str, int]:
+    """What the system knows of patience with this connection."""
+    names = ("TCP_USER_TIMEOUT", "TCP_KEEPIDLE", "TCP_KEEPINTVL", "TCP_KEEPCNT")
+    with database.read() as session:
+        driver: Any = session.connection().connection.dbapi_connection
+        with socket.socket(fileno=os.dup(driver.fileno())) as line:
+            assert line.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+            return {name: line.getsockopt(socket.IPPROTO_TCP, getattr(socket, name)) for name in names}
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="only Linux has it")
+@pytest.mark.parametrize("asked", [{}, {"keepalives_idle": "60"}])
+def test_a_line_that_is_cut_without_a_word_is_noticed_in_half_a_minute(far_away: URL, asked: dict[str, str]) -> None:
+    """The system would wait for a quarter of an hour, or for two. Who knows their network better says so in the URL."""
+    database = sessions.Database(far_away.update_query_dict(asked))
+    found = options(database)
+    database.dispose()
+    assert found["TCP_USER_TIMEOUT"] == 30_000
+    idle = int(asked.get("keepalives_idle", 10))
+    assert found["TCP_KEEPIDLE"] == idle
+    assert found["TCP_KEEPIDLE"] + found["TCP_KEEPINTVL"] * found["TCP_KEEPCNT"] == idle + 20
 
 
 def test_a_lock_that_is_not_released_in_time_is_an_outage(
