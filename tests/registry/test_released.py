@@ -11,10 +11,11 @@ import psycopg
 import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, inspect, select, text
+from sqlalchemy import create_engine, inspect, select, text, update
 
 from registry import artifacts, checkpoints, collection, datasets, events, models, run_blobs, runs, schema, sessions
 from registry.artifacts import DirectoryStore
+from registry.clock import now_ms
 from registry.settings import RegistrySettings
 from registry.tables import LIVE, TERMINAL, Alias, Artifact, IdempotencyKey, ModelVersion, Run
 
@@ -168,7 +169,9 @@ def claim(database: sessions.Database) -> Run | None:
 
 
 def test_a_request_that_is_repeated_is_known(upgraded: sessions.Database) -> None:
+    """Within a day: that is how long a key is honoured, and these are as old as their dump."""
     with upgraded.write() as session:
+        session.execute(update(IdempotencyKey).values(created_at=now_ms()))
         for known in session.scalars(select(IdempotencyKey)).all():
             asked: dict[str, Any] = {"kind": "train", "spec": {}, "spec_version": 1}
             again = runs.enqueue(session, **asked, idempotency_key=known.key, request_sha256=known.request_sha256)
