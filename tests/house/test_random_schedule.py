@@ -24,7 +24,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 
 from registry import artifacts, collection, schema, sessions
 from registry.errors import DatabaseUnavailable
@@ -77,6 +77,7 @@ DECK = {
     "resume": 5,
     "delete": 3,
     "upload": 2,
+    "cut_connections": 3,
     "collect": 1,
 }
 """How often each deed is done before all begin again, in another order."""
@@ -392,6 +393,14 @@ class World:
         if answer is not None:
             assert answer.status_code in (200, 201), answer.text
             self.uploaded[f"rows-{number}"] = number
+
+    def cut_connections(self) -> None:
+        """Of whomever, in whatever they are doing; SQLite has none."""
+        if self.settings.url.get_backend_name() == "postgresql":
+            others = "datname = current_database() AND pid <> pg_backend_pid()"
+            pids = [row.pid for row in self.see(text(f"SELECT pid FROM pg_stat_activity WHERE {others} ORDER BY pid"))]
+            for pid in (pid for pid in pids if self.chance.random() < 0.5):
+                self.see(text(f"SELECT pg_terminate_backend({pid})"))
 
     def collect(self) -> None:
         self.go_on()
