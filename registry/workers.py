@@ -67,6 +67,16 @@ def holding(session: Session) -> list[Worker]:
     return list(session.scalars(select(Worker).where(Worker.id.in_(holders)).order_by(Worker.id)))
 
 
+def forget_silent(session: Session, within_seconds: float) -> None:
+    """Remove workers that were not heard of for so long and hold no run: killed ones have said no farewell.
+
+    One that holds a run stays: by its row it can be proven dead.
+    """
+    silent = Worker.seen_at < now_ms() - milliseconds(within_seconds)
+    holders = select(Run.lease_owner).where(Run.state == "running")
+    session.execute(delete(Worker).where(silent, Worker.id.not_in(holders)))
+
+
 def forget(session: Session, worker_id: str) -> None:
     """Remove a worker that ends; one that is not there is no error."""
     session.execute(delete(Worker).where(Worker.id == worker_id))

@@ -8,6 +8,7 @@ import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 import structlog
 from sqlalchemy.orm import Session
@@ -15,6 +16,9 @@ from sqlalchemy.orm import Session
 from registry import errors, runs, workers
 from registry.sessions import Database
 from worker import identity
+
+FORGET_SECONDS: Final = 24 * 3600.0
+"""Workers that were killed while they held no run are remembered for so long, for whoever asks the database."""
 
 _log = structlog.get_logger()
 
@@ -67,6 +71,7 @@ class Upkeep:
         with self._database.write() as session:
             workers.beat(session, self._worker_id, me)
             lost = runs.reap(session, dead)
+            workers.forget_silent(session, FORGET_SECONDS)
             for worker_id in set(dead) - workers.runs_of(session, dead).keys():
                 workers.forget(session, worker_id)
         for run_id in lost:

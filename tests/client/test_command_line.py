@@ -58,5 +58,17 @@ def test_a_setting_that_a_room_refuses_is_named_and_exits_1(command: str, settin
     assert "Traceback" not in done.stderr
 
 
+def test_what_would_be_removed_is_listed(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    assert run("migrate", SAE_DATA_DIR=str(data)).returncode == 0
+    stray = data / "artifacts" / "ab" / ("ab" * 32)
+    stray.parent.mkdir(parents=True)
+    stray.write_bytes(b"stray")
+    os.utime(stray, (1, 1))
+    done = run("gc", "--dry-run", SAE_DATA_DIR=str(data))
+    assert (done.returncode, stray.exists()) == (1, True), "a database that knows no file lists no strays"
+    assert "Traceback" not in done.stderr
+
+
 def test_an_unknown_command_exits_2() -> None:
     assert run("trian").returncode == 2

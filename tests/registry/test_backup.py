@@ -141,10 +141,12 @@ def test_while_all_goes_on_every_copy_is_whole(
     changing = threading.Thread(target=change)
     changing.start()
     copies = [tmp_path / f"copy-{number}" for number in range(6)]
-    for copy in copies:
-        backup.make(settings, copy)
-    done.set()
-    changing.join()
+    try:
+        for copy in copies:
+            backup.make(settings, copy)
+    finally:
+        done.set()
+        changing.join()
     assert failures == []
     for copy in copies:
         if settings.database_url is None:

@@ -175,6 +175,7 @@ def test_who_follows_while_others_write_sees_every_number_once_and_in_order(desk
     seen: list[int] = []
     last = ""
     while last not in TERMINAL:
+        assert seen or writers[0].is_alive(), "the run has an end"
         for event in desk.see(events.read, run.id, seen[-1] if seen else 0):
             seen.append(event.seq)
             last = event.type

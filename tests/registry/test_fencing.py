@@ -75,7 +75,10 @@ WRITES: dict[str, Callable[[Any, Run], object]] = {
     "fail that may pass": lambda desk, run: desk.fail(run, may_pass=True),
     "fail for good": lambda desk, run: desk.fail(run, may_pass=False),
     "release": lambda desk, run: desk.do(runs.release, run.id, run.fence),
+    "acknowledge_stop": lambda desk, run: desk.do(runs.acknowledge_stop, run.id, run.fence),
 }
+SAID_AGAIN = {already_ended: "acknowledge_stop", claimed_again_by_the_same_worker: "release"}
+"""How a run was lost, where it was by the worker's own word: that word may be said twice."""
 
 
 @pytest.mark.parametrize("lose", [reaped, reaped_and_claimed_again, cancelled_by_force, already_ended])
@@ -84,17 +87,17 @@ def test_nothing_that_a_zombie_does_changes_anything(
 ) -> None:
     run = lose(desk)
     before = everything(desk)
-    for name, write in WRITES.items():
+    for name in WRITES.keys() - {SAID_AGAIN.get(lose)}:
         with subtests.test(name):
             with pytest.raises(Fenced, match="not this worker's"):
-                write(desk, run)
+                WRITES[name](desk, run)
             assert everything(desk) == before
 
 
 def test_a_workers_name_is_no_token(desk: Any, subtests: pytest.Subtests) -> None:
     run = claimed_again_by_the_same_worker(desk)
     before = everything(desk)
-    for name in set(WRITES) - {"release"}:
+    for name in WRITES.keys() - {SAID_AGAIN[claimed_again_by_the_same_worker]}:
         with subtests.test(name):
             with pytest.raises(Fenced):
                 WRITES[name](desk, run)

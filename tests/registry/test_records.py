@@ -47,3 +47,17 @@ def test_a_worker_that_ends_is_forgotten(desk: Any) -> None:
     for _ in range(2):
         desk.do(workers.forget, "one")
     assert desk.see(workers.alive, 60) == []
+
+
+def test_a_silent_worker_is_forgotten_after_a_while_unless_it_holds_a_run(desk: Any) -> None:
+    """By what is known of it, it can still be proven dead."""
+    run = desk.running()
+    for name in (run.lease_owner, "idle"):
+        desk.do(workers.beat, name, WHO)
+    earlier = desk.see(workers.alive, 60)[0].seen_at - timedelta(seconds=100)
+    desk.do(lambda session: session.execute(update(Worker).values(seen_at=earlier)))
+    desk.do(workers.beat, "here", WHO)
+    desk.do(workers.forget_silent, 200)
+    assert len(desk.see(workers.alive, 600)) == 3
+    desk.do(workers.forget_silent, 60)
+    assert {worker.id for worker in desk.see(workers.alive, 600)} == {run.lease_owner, "here"}

@@ -102,24 +102,24 @@ def test_a_signal_ends_it_with_0_and_every_line_of_its_log_is_json(start: Callab
 
 
 def test_a_request_that_does_not_end_holds_up_its_end_only_for_the_time_that_is_set(
-    start: Callable[..., Any], migrated: Path
+    two_doors: ServiceSettings, launch: Callable[..., Any]
 ) -> None:
-    process = start(SAE_SHUTDOWN_SECONDS="1")
+    process = launch(two_doors, SAE_SHUTDOWN_SECONDS="1")
     head = "POST /api/v1/datasets/x HTTP/1.1\r\nHost: localhost\r\nContent-Type: a/b\r\nContent-Length: 9\r\n\r\nhalf"
     with socket.create_connection((process.http.base_url.host, process.http.base_url.port)) as connection:
         connection.sendall(head.encode())
-        until(lambda: uploaded(migrated))
+        until(lambda: uploaded(two_doors.data_dir))
         process.process.send_signal(signal.SIGTERM)
         assert process.process.wait(PATIENCE) == 0
-    assert uploaded(migrated) == []
+    assert uploaded(two_doors.data_dir) == []
 
 
 def test_a_reader_of_events_is_sent_away_at_the_end_and_goes_on_at_the_next_service(
-    start: Callable[..., Any], migrated: Path
+    two_doors: ServiceSettings, launch: Callable[..., Any]
 ) -> None:
     """The run goes on while no service is there; the reader has every event once."""
-    database = sessions.open(RegistrySettings(data_dir=migrated))
-    first = start(SAE_SHUTDOWN_SECONDS="600")
+    database = sessions.open(two_doors)
+    first = launch(two_doors, SAE_SHUTDOWN_SECONDS="600")
     run = first.http.post("/api/v1/runs", json={"dataset": {"name": "digits"}}).json()["id"]
     address, wanted = f"/api/v1/runs/{run}/events", {"Accept": "text/event-stream"}
     seen: list[str] = []
@@ -135,7 +135,7 @@ def test_a_reader_of_events_is_sent_away_at_the_end_and_goes_on_at_the_next_serv
     assert first.process.wait(PATIENCE) == 0
     with database.write() as session:
         runs.record(session, run, claimed.fence, metrics=[MetricRecord(0, 1, {})])
-    second = start()
+    second = launch(two_doors)
     with second.http.stream("GET", address, headers={**wanted, "Last-Event-ID": seen[-1][4:]}) as answer:
         lines = (line for line in answer.iter_lines() if line.startswith("id: "))
         seen.append(next(lines))

@@ -229,8 +229,19 @@ def test_a_run_is_forgotten_when_it_has_ended_and_not_before(door: Any) -> None:
     assert code(door.http.delete(path)) == (409, "RUN_IS_LIVE")
     door.http.post(f"{path}/cancel", json={"force": True})
     gone = door.http.delete(path)
-    assert (gone.status_code, gone.content) == (204, b"")
+    assert (gone.status_code, gone.content, gone.headers["freed-bytes"]) == (204, b"", "0")
     assert code(door.http.delete(path)) == (404, "RUN_NOT_FOUND")
+
+
+def test_the_last_checkpoint_of_a_failed_run_is_there_until_the_run_is_forgotten(door: Any, tmp_path: Path) -> None:
+    path, learned = f"{RUNS}/{ask(door)['id']}", b"what was learned until then"
+    held = claim(door)
+    act(door, checkpoints.add, held.id, held.fence, epoch=7, stored=stored(door, tmp_path, learned))
+    act(door, runs.fail, held.id, held.fence, code="CRASHED", detail="It crashed.", may_pass=False)
+    assert door.http.get(path).json()["state"] == "failed"
+    assert door.http.get(f"{path}/checkpoints/7").content == learned
+    assert door.http.delete(path).headers["freed-bytes"] == str(len(learned))
+    assert code(door.http.get(f"{path}/checkpoints/7")) == (404, "RUN_NOT_FOUND")
 
 
 @pytest.mark.parametrize("run_id", ["x", "00000000-0000-7000-8000-000000000000", "..%2f..%2fetc", "%2e%2e", "a%00b"])

@@ -1,5 +1,7 @@
 """A database that is away for a while: no run fails by it, none is done twice, and nothing of what was done is lost."""
 
+import os
+import signal
 import time
 from contextlib import ExitStack, suppress
 from typing import Any
@@ -20,23 +22,32 @@ def is_postgresql(yard: Any) -> bool:
 
 
 def test_thirty_seconds_without_a_database_cost_a_run_nothing(both_yards: Any, whole: Any, away: Any) -> None:
-    """Neither a run that ends meanwhile, nor a worker that has nothing to do."""
-    runs = [(yard, yard.ask("train"), yard.worker()) for yard in both_yards]
-    for yard, _, worker in runs:
-        yard.hear(worker, "trainer_ready")
-    idle = [yard.worker() for yard, *_ in runs]
+    """Neither runs that end meanwhile, of one model and of several, nor a worker that has nothing to do."""
+    runs = []
+    for yard in both_yards:
+        for kind in ("train", "sweep"):
+            run = yard.ask(kind)
+            worker = yard.worker()
+            yard.hear(worker, "trainer_ready")
+            runs.append((yard, run, worker))
+            os.kill(yard.trainer_of(worker), signal.SIGSTOP)  # what it learns, it shall tell during the outage
+    trainers = [yard.trainer_of(worker) for yard, _, worker in runs]
+    idle = [yard.worker() for yard in both_yards]
     for yard, worker in zip(both_yards, idle, strict=True):
         yard.known(worker)
     with ExitStack() as outages:
         for yard in both_yards:
             outages.enter_context(away(yard))
+        for trainer in trainers:
+            os.kill(trainer, signal.SIGCONT)
         time.sleep(30)
     for yard, run, worker in runs:
-        assert yard.end(run) == whole.ends["train"]
+        assert yard.end(run) == whole.ends[run.kind]
         assert [attempt.outcome for attempt in yard.attempts(run)] == ["succeeded"]
         assert yard.get(run).failures == 0
         worker.terminate()
         assert worker.wait(timeout=60) == 0
+    for yard in both_yards:
         other = yard.enqueue(kind="import", dataset="digits")
         yard.eventually("another run", lambda yard=yard, other=other: yard.get(other).state == "succeeded")
         assert yard.get(other).attempt == 1

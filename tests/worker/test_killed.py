@@ -3,12 +3,13 @@
 import os
 import signal
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
-from registry import checkpoints
+from registry import checkpoints, runs
 from registry.tables import Run
 
 ENDLESS = {"model": {"n_latents": 16, "hidden": [16]}, "training": {"epochs": 100_000, "batch_size": 64}}
@@ -119,6 +120,25 @@ def test_baselines_that_were_killed_begin_anew_and_end_the_same(knowing_yard: An
     yard.worker()
     assert yard.end(run) == whole.ends["baselines"]
     assert [(each.outcome, each.resumed_epoch) for each in yard.attempts(run)] == [("lost", None), ("succeeded", None)]
+
+
+@pytest.mark.parametrize(("wish", "state"), [(runs.pause, "paused"), (runs.cancel, "cancelled")])
+def test_a_wish_comes_to_pass_though_its_worker_is_killed_before_it_has_heard_of_it(
+    knowing_yard: Any, wish: Callable[..., Run], state: str
+) -> None:
+    yard = knowing_yard
+    run = yard.enqueue(**ENDLESS)
+    worker = yard.worker()
+    trainer = yard.trainer_of(worker)
+    yard.known(worker)
+    yard.stop(worker)
+    assert yard.do(wish, run.id).state == "running"
+    worker.kill()
+    is_gone(yard, trainer)
+    yard.worker()
+    yard.eventually("what was wished", lambda: yard.get(run).state == state)
+    assert [attempt.outcome for attempt in yard.attempts(run)] == ["lost"]
+    assert yard.story(run) == ["queued", "running", state]
 
 
 # --- runs that kill their workers ------------------------------------------------------------------------------------
