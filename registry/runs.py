@@ -55,6 +55,10 @@ _GIVEN_UP: Final = attempts.Reason(
     f"{_WORKER_LOST.detail} No checkpoint was reached since the failures before, so the run is not begun again. Look "
     "at the worker's log and its machine (memory, restarts, network), then ask for the run once more, perhaps smaller.",
 )
+_TRIED_TOO_OFTEN: Final = (
+    "The run was tried too often without getting further, and is not begun again: see to what it lacked, or make it "
+    "smaller, then ask for it once more."
+)
 _WAITING: Final = aliased(Run)
 _QUEUED: Final = literal_column("'queued'", Text)
 """Written out, as in the condition of the queue's index: a plan for any state could not use it."""
@@ -315,9 +319,11 @@ def fail(session: Session, run_id: str, fence: int, *, code: str, detail: str, m
     """
     if attempts.ended_as(session, run_id, fence, "failed"):
         return get(session, run_id)
+    verdict = attempts.Reason(code, f"{detail} {_TRIED_TOO_OFTEN}") if may_pass else None
     state = transitions.next_state(charged=True) if may_pass else literal("failed")
     again = {"failures": Run.failures + 1, "available_at": now_ms() + transitions.back_off()}
-    return transitions.leave(session, run_id, fence, state, "failed", attempts.Reason(code, detail), again)
+    reason = attempts.Reason(code, detail)
+    return transitions.leave(session, run_id, fence, state, "failed", reason, again, verdict=verdict)
 
 
 def release(session: Session, run_id: str, fence: int) -> Run:

@@ -171,9 +171,9 @@ def translated() -> Iterator[None]:
     """Outages under a name of this room: the callers wait them out, and need not know the library."""
     try:
         yield
-    except (exc.OperationalError, exc.InterfaceError, exc.TimeoutError, sqlite3.OperationalError) as error:
+    except (exc.DBAPIError, exc.TimeoutError, sqlite3.OperationalError) as error:
         cause = getattr(error, "orig", None) or error
-        if not _passes(cause):
+        if not _passes(error, cause):
             raise
         said = str(cause).partition("\n")[0]
         if isinstance(cause, sqlite3.Error) and cause.sqlite_errorcode in _FULL:
@@ -183,6 +183,12 @@ def translated() -> Iterator[None]:
         raise DatabaseUnavailable("the database did not answer in time; try again shortly", said) from error
 
 
-def _passes(cause: BaseException) -> bool:
-    """SQLite uses one class of errors for outages and for mistakes, such as a missing table."""
-    return not isinstance(cause, sqlite3.Error) or cause.sqlite_errorcode & 0xFF in _OUTAGES
+def _passes(error: Exception, cause: BaseException) -> bool:
+    """SQLite uses one class of errors for outages and for mistakes, such as a missing table.
+
+    PostgreSQL ends a transaction that stood still with an error of a class for mistakes, and the connection with it.
+    """
+    if isinstance(cause, sqlite3.Error):
+        return getattr(cause, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF in _OUTAGES  # some are Python's own
+    cut = isinstance(error, exc.DBAPIError) and error.connection_invalidated
+    return cut or isinstance(error, (exc.OperationalError, exc.InterfaceError, exc.TimeoutError))

@@ -222,6 +222,8 @@ async def _handle(request: Request, error: Exception) -> Response:
             error.headers = {"Allow": ", ".join(_methods(request))}
     elif status_of(type(error)) == 500:
         raise error  # no fault of the client's: logged with its traceback, and answered without
+    elif isinstance(error, archive.DatabaseUnavailable):
+        _log.warning("database_away", reason=error.said)
     return answer(error, request.state.request_id)
 
 

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from registry import errors, schema, sessions
 from worker import journal
 from worker.devices import DeviceMissing
+from worker.last_resort import LastResort
 from worker.settings import WorkerSettings
 from worker.supervisor import Supervisor
 
@@ -23,7 +24,8 @@ def main() -> int:
         journal.configure()
         supervisor = Supervisor(settings)
         _obey_signals(supervisor)
-        supervisor.serve()
+        with LastResort(STOP_SIGNALS, settings.grace_seconds):
+            supervisor.serve()
     except ValidationError as error:
         return _refuse("; ".join(f"SAE_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()))
     except (errors.RegistryError, DeviceMissing) as error:

@@ -292,9 +292,9 @@ class Attempt:
             return lambda session: runs.succeed(
                 session, run_id, fence, result=result, outputs=outputs, publish=publications
             )
-        if self._wish == "cancel" or (self._wish == "pause" and not isinstance(ending, messages.Error)):
+        if self._wish == "cancel" or (self._wish == "pause" and isinstance(ending, messages.Stopped)):
             return lambda session: runs.acknowledge_stop(session, run_id, fence)
-        if ending is None and self._wish is None:
+        if ending is None and self._wish != "release":  # a trainer that holds up a worker's end is killed by us
             assert self._returncode is not None
             ending = exits.verdict(self._returncode)
         if isinstance(ending, messages.Error):

@@ -4,6 +4,7 @@ import os
 import socket
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 from sqlalchemy import URL, make_url, select, text
 from sqlalchemy.exc import DBAPIError, StatementError
+from sqlalchemy.orm import Session
 
 from registry import clock, file_systems, runs, schema, sessions
 from registry.errors import DatabaseFull, DatabaseUnavailable, for_operators
@@ -208,6 +210,27 @@ def test_a_full_disk_is_called_by_its_name(on_sqlite: RegistrySettings) -> None:
         fill(session)
     assert for_operators(full.value).endswith("(database or disk is full)")
     database.dispose()
+
+
+@pytest.mark.parametrize("at_the_end", [False, True], ids=["at a statement", "at the commit"])
+def test_a_transaction_that_the_server_ended_for_it_stood_still_is_an_outage(desk: Any, at_the_end: bool) -> None:
+    if desk.database.url.get_backend_name() == "sqlite":
+        pytest.skip("SQLite has no server")
+
+    def stand_still(session: Session) -> None:
+        session.execute(text("SET idle_in_transaction_session_timeout = '10ms'"))
+        pid = session.scalar(text("SELECT pg_backend_pid()"))
+        alive = text(f"SELECT count(*) FROM pg_stat_activity WHERE pid = {pid}")
+        deadline = time.monotonic() + 30
+        while desk.see(lambda other: other.scalar(alive)):
+            assert time.monotonic() < deadline
+        if not at_the_end:
+            session.execute(text("SELECT 1"))
+
+    with pytest.raises(DatabaseUnavailable) as caught:
+        desk.do(stand_still)
+    assert "idle-in-transaction" in caught.value.said
+    assert desk.see(runs.counts)["queued"] == 0
 
 
 def test_a_mistake_in_a_statement_is_no_outage(desk: Any) -> None:

@@ -4,7 +4,9 @@ import os
 import signal
 from typing import Any
 
+import psycopg
 import pytest
+from sqlalchemy import text
 
 from registry import checkpoints, workers
 from registry.tables import Run
@@ -83,6 +85,23 @@ def test_heartbeats_stop_last_and_a_second_signal_is_immediate(knowing_yard: Any
     assert worker.wait(timeout=20) == 0
     assert not yard.lives(trainer)
     is_given_back(yard, run)
+
+
+def test_a_database_that_does_not_answer_holds_up_no_worker_that_was_asked_twice(postgres_yard: Any) -> None:
+    yard = postgres_yard
+    run = yard.ask("train")
+    worker = yard.worker(grace_seconds=NEVER)
+    yard.training(run)
+    trainer = yard.trainer_of(worker)
+    waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    with psycopg.connect(yard.settings.database_url) as connection:
+        connection.execute("LOCK TABLE runs, workers IN ACCESS EXCLUSIVE MODE")
+        yard.eventually("a wait", lambda: yard.see(lambda session: session.scalar(text(waits))))
+        yard.eventually("the end", lambda: worker.terminate() or worker.poll() is not None)  # two at once count as one
+        assert worker.returncode == 1
+    assert "worker_cut_off" in worker.communicate()[1]
+    yard.eventually("the death of the trainer", lambda: not yard.lives(trainer))
+    assert yard.get(run).state == "running", "its lease, or the proof of its worker's death, gives it to another"
 
 
 def test_a_trainer_that_does_not_stop_is_killed_when_the_grace_is_over(knowing_yard: Any) -> None:

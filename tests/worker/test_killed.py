@@ -141,6 +141,23 @@ def test_a_wish_comes_to_pass_though_its_worker_is_killed_before_it_has_heard_of
     assert yard.story(run) == ["queued", "running", state]
 
 
+def test_a_trainer_that_is_killed_while_a_pause_is_wished_is_a_failure_and_not_a_pause_as_wished(
+    knowing_yard: Any,
+) -> None:
+    yard = knowing_yard
+    run = yard.enqueue(**ENDLESS)
+    worker = yard.worker()
+    yard.training(run)
+    trainer = yard.trainer_of(worker)
+    os.kill(trainer, signal.SIGSTOP)
+    yard.do(runs.pause, run.id)
+    yard.hear(worker, "trainer_asked_to_stop")
+    os.kill(trainer, signal.SIGKILL)
+    yard.eventually("the end of the attempt", lambda: yard.attempts(run)[0].ended_at)
+    assert last_charge(yard, run) == ("failed", "OUT_OF_MEMORY_OR_KILLED", 1)
+    assert yard.get(run).state == "paused"
+
+
 # --- runs that kill their workers ------------------------------------------------------------------------------------
 
 
@@ -177,6 +194,7 @@ def test_a_run_whose_trainers_die_three_times_at_one_place_is_failed_with_what_t
     ended = yard.get(run)
     assert (ended.error_code, ended.attempt, ended.failures) == ("OUT_OF_MEMORY_OR_KILLED", 3, 3)
     assert "memory" in ended.error_detail
+    assert "ask for it once more" in ended.error_detail
     assert [attempt.outcome for attempt in yard.attempts(run)] == ["failed"] * 3
     assert yard.story(run) == ["queued", "running"] * 3 + ["failed"]
     assert worker.poll() is None, "the worker goes on"
