@@ -58,7 +58,7 @@ def test_a_setting_that_a_room_refuses_is_named_and_exits_1(command: str, settin
     assert "Traceback" not in done.stderr
 
 
-def test_what_would_be_removed_is_listed(tmp_path: Path) -> None:
+def test_a_collection_with_a_database_that_knows_no_file_is_refused_and_removes_nothing(tmp_path: Path) -> None:
     data = tmp_path / "data"
     assert run("migrate", SAE_DATA_DIR=str(data)).returncode == 0
     stray = data / "artifacts" / "ab" / ("ab" * 32)
