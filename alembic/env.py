@@ -1,11 +1,11 @@
-"""What alembic runs to apply the migrations: on the connection that registry/schema.py opened, in its transaction.
+"""What alembic runs to apply the migrations, on the connection and in the transaction of registry/database/schema.py.
 
 Opens nothing by itself, because a migration that is not run from there has neither its copy nor its checks.
 """
 
 from alembic import context
 
-from registry import tables
+from registry.database import tables
 
 connection = context.config.attributes.get("connection")
 if connection is None:

@@ -17,7 +17,8 @@ from typing import Any
 import psycopg
 from sqlalchemy import make_url
 
-from registry import runs, sessions
+from registry import runs
+from registry.database import sessions
 from registry.settings import RegistrySettings
 
 ROUNDS_OF_WARMTH = 20

@@ -18,7 +18,7 @@ from sklearn.decomposition import sparse_encode
 from torch import Tensor
 from torch.nn import functional
 
-from sparse_coding import pursuit
+from sparse_coding.dictionaries import pursuit
 
 TIMES_FASTER_GOAL = 5
 CODE_TOLERANCE = 1e-8

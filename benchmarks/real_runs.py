@@ -22,10 +22,11 @@ from typing import Any, TypeVar
 import torch
 from train_epoch import report_machine, write_mnist
 
-from registry import metrics, runs, schema, sessions
+from registry import metrics, runs
+from registry.database import schema, sessions
+from registry.database.tables import Run
 from registry.settings import RegistrySettings
-from registry.tables import Run
-from sparse_coding import spec
+from sparse_coding.specs import runs as run_specs
 
 T = TypeVar("T")
 
@@ -48,7 +49,7 @@ class House:
         """A run of the tutorial's network on MNIST; its id."""
         asked = {"kind": "train", "name": name, "dataset": {"name": "mnist"}, "training": {"epochs": epochs}}
         with self.database.write() as session:
-            columns = {"kind": "train", "spec": asked, "spec_version": spec.SPEC_VERSION, "dataset_name": "mnist"}
+            columns = {"kind": "train", "spec": asked, "spec_version": run_specs.SPEC_VERSION, "dataset_name": "mnist"}
             return runs.enqueue(session, **columns).run.id
 
     def get(self, run_id: str) -> Run:

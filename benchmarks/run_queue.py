@@ -23,10 +23,11 @@ from typing import Any
 import psycopg
 from sqlalchemy import func, select
 
-from registry import events, identifiers, runs, schema, sessions
+from registry import events, runs
+from registry.database import identifiers, schema, sessions
+from registry.database.tables import Attempt, Run, RunEvent
 from registry.metrics import MetricRecord
 from registry.settings import RegistrySettings
-from registry.tables import Attempt, Run, RunEvent
 
 CLAIMER = Path(__file__).with_name("claimer.py")
 PROCESSES = (1, 4, 8)

@@ -16,10 +16,12 @@ os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # before torch is loaded: what
 import torch
 from train_epoch import report_machine, write_mnist
 
-from sparse_coding import builtin_datasets, datasets, preprocessing, spec, sweeps, training
-from sparse_coding.spec import Member, SweepSpec
-from sparse_coding.sweeps import MemberRecord
-from sparse_coding.training import EpochRecord, TrainingData
+from sparse_coding.data import builtin_datasets, datasets, preprocessing
+from sparse_coding.specs import runs as run_specs
+from sparse_coding.specs.sweep import Member, SweepSpec
+from sparse_coding.training import loop, sweeps
+from sparse_coding.training.loop import EpochRecord, TrainingData
+from sparse_coding.training.sweeps import MemberRecord
 
 WEIGHTS = {"l1": (0.0001, 0.001, 0.01, 0.1, 1.0), "kl": (0.001, 0.01, 0.1, 1.0, 10.0)}
 LOSS_TOLERANCE = 0.01
@@ -52,7 +54,7 @@ def exercise_1() -> SweepSpec:
         {"sparsity": {"kind": kind, "weight": weight}} for kind, weights in WEIGHTS.items() for weight in weights
     ]
     base = {"dataset": {"name": "mnist", "validation_fraction": 0.0}, "training": {"epochs": 1}}
-    asked = spec.parse({"kind": "sweep", "base": base, "members": choices})
+    asked = run_specs.parse({"kind": "sweep", "base": base, "members": choices})
     assert isinstance(asked, SweepSpec)
     return asked
 
@@ -60,7 +62,7 @@ def exercise_1() -> SweepSpec:
 def load(folder: Path, member: Member, device: str) -> TrainingData:
     write_mnist(folder)
     dataset = datasets.open(builtin_datasets.materialise("mnist", folder, folder / "sources"))
-    return training.load(dataset, preprocessing.fit(member.spec.dataset, dataset), member.spec, device)
+    return loop.load(dataset, preprocessing.fit(member.spec.dataset, dataset), member.spec, device)
 
 
 def side_by_side(members: tuple[Member, ...], data: TrainingData, device: str) -> dict[int, float]:
@@ -75,8 +77,8 @@ def one_after_another(members: tuple[Member, ...], data: TrainingData, device: s
     """The same, each member as a run of its own would train it."""
     losses = {}
     for member in members:
-        state = training.start(member.spec, data.preprocessing.n_inputs, device)
-        records = [event for event in training.epochs(state, data, member.spec) if isinstance(event, EpochRecord)]
+        state = loop.start(member.spec, data.preprocessing.n_inputs, device)
+        records = [event for event in loop.epochs(state, data, member.spec) if isinstance(event, EpochRecord)]
         losses[member.number] = records[-1].loss
     settle(device)
     return losses

@@ -31,9 +31,12 @@ from torch import nn
 from torch.utils.data import DataLoader
 from torchvision.transforms import ToTensor
 
-from sparse_coding import builtin_datasets, datasets, matrix_products, preprocessing, spec, training
-from sparse_coding.spec import TrainSpec
-from sparse_coding.training import EpochRecord, Pulse, TrainingData
+from sparse_coding.data import builtin_datasets, datasets, preprocessing
+from sparse_coding.models import matrix_products
+from sparse_coding.specs import runs as run_specs
+from sparse_coding.specs.training import TrainSpec
+from sparse_coding.training import loop
+from sparse_coding.training.loop import EpochRecord, Pulse, TrainingData
 
 TIMES_FASTER_GOAL = 3.5
 RATE_SHARE_GOAL = 0.6
@@ -160,7 +163,7 @@ def plain_epochs(data: TrainingData, device: str) -> Iterator[float]:
 
 
 def asked(epochs: int) -> TrainSpec:
-    parsed = spec.parse({"dataset": {"name": "mnist"}, "training": {"epochs": epochs}})
+    parsed = run_specs.parse({"dataset": {"name": "mnist"}, "training": {"epochs": epochs}})
     assert isinstance(parsed, TrainSpec)
     return parsed
 
@@ -168,12 +171,12 @@ def asked(epochs: int) -> TrainSpec:
 def load(stored: Path, epochs: int, device: str) -> TrainingData:
     dataset = datasets.open(stored)
     wanted = asked(epochs)
-    return training.load(dataset, preprocessing.fit(wanted.dataset, dataset), wanted, device)
+    return loop.load(dataset, preprocessing.fit(wanted.dataset, dataset), wanted, device)
 
 
 def our_moments(data: TrainingData, epochs: int, device: str) -> Iterator[Pulse | EpochRecord]:
     wanted = asked(epochs)
-    yield from training.epochs(training.start(wanted, 784, device), data, wanted)
+    yield from loop.epochs(loop.start(wanted, 784, device), data, wanted)
 
 
 def our_epochs(data: TrainingData, device: str, epochs: int) -> Iterator[tuple[float, float]]:

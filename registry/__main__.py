@@ -10,10 +10,11 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from registry import backup, collection, schema, sessions, workers
-from registry.artifacts import DirectoryStore
+from registry import backup, collection, workers
+from registry.database import schema, sessions
 from registry.errors import RegistryError, StillWorking, for_operators
 from registry.settings import RegistrySettings
+from registry.stores.directory import DirectoryStore
 
 _PG_DUMP: Final = (
     "The database is PostgreSQL and is not in this copy: dump it with pg_dump (pg_dump --format=custom "

@@ -7,8 +7,10 @@ does a row say what these were: `collection` goes by its age.
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from registry import artifacts, sessions
-from registry.tables import Analysis
+from registry import artifacts
+from registry.database import sessions
+from registry.database.tables import Analysis
+from registry.stores.protocol import Stored
 
 
 def find(session: Session, key: str) -> str | None:
@@ -16,7 +18,7 @@ def find(session: Session, key: str) -> str | None:
     return session.scalar(select(Analysis.sha256).where(Analysis.key == key))
 
 
-def keep(session: Session, key: str, kind: str, stored: artifacts.Stored) -> None:
+def keep(session: Session, key: str, kind: str, stored: Stored) -> None:
     """Remember an answer. One that is there already stays: whoever was first has been read by now."""
     artifacts.register(session, stored)
     values = {"key": key, "kind": kind, "sha256": stored.sha256}

@@ -5,8 +5,8 @@ from typing import Any, Final, Literal
 from sqlalchemy import Update, select, update
 from sqlalchemy.orm import Session
 
-from registry.clock import now_ms
-from registry.tables import Attempt, Run
+from registry.database.clock import now_ms
+from registry.database.tables import Attempt, Run
 
 Outcome = Literal["succeeded", "failed", "released", "stopped", "cancelled", "lost"]
 """`stopped`: as wished; `released`: given back by a worker that leaves; `cancelled`: taken away; `lost`: lease over."""

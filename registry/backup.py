@@ -18,11 +18,13 @@ from typing import Final
 
 from sqlalchemy import URL, select
 
-from registry import artifacts, sessions
-from registry.artifacts import DirectoryStore, Stored
+from registry.database import sessions
+from registry.database.tables import Artifact
 from registry.errors import ArtifactMissing, BackupFailed
 from registry.settings import RegistrySettings
-from registry.tables import Artifact
+from registry.stores import directory
+from registry.stores.directory import DirectoryStore
+from registry.stores.protocol import Stored
 
 DATABASE: Final = "registry.sqlite3"
 """The copy is a data folder: it has the names that the settings give by default."""
@@ -56,9 +58,9 @@ def make(settings: RegistrySettings, target: Path) -> Copied:
             named = _copy_database(settings.url, folder / DATABASE) if on_sqlite else _named_by(settings)
             linked = [_take(store, stored, folder / ARTIFACTS) for stored in named]
         for place in [*folder.rglob("*"), folder]:
-            artifacts.sync(place)
+            directory.sync(place)
         folder.replace(target)
-        artifacts.sync(target.parent)
+        directory.sync(target.parent)
     return Copied(len(named), sum(stored.bytes for stored in named), sum(linked), on_sqlite)
 
 

@@ -6,9 +6,11 @@ Knows no content of theirs; which of them are kept is decided in `collection`.
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from registry import artifacts, events, sessions, transitions
+from registry import artifacts, events, transitions
+from registry.database import sessions
+from registry.database.tables import Checkpoint
 from registry.errors import CheckpointNotFound
-from registry.tables import Checkpoint
+from registry.stores.protocol import Stored
 
 
 def of_run(session: Session, run_id: str, after: int = -1, limit: int | None = None) -> list[Checkpoint]:
@@ -31,7 +33,7 @@ def latest(session: Session, run_id: str) -> Checkpoint | None:
     return session.scalars(query).first()
 
 
-def add(session: Session, run_id: str, fence: int, *, epoch: int, stored: artifacts.Stored) -> None:
+def add(session: Session, run_id: str, fence: int, *, epoch: int, stored: Stored) -> None:
     """Commit a checkpoint whose blob is in the store. Raises Fenced.
 
     One that is further than all before clears the failures: a long run survives many interruptions, and a run that

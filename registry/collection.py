@@ -13,12 +13,12 @@ from sqlalchemy import ColumnElement, Row, Select, case, delete, exists, func, s
 from sqlalchemy.orm import Session
 
 from registry import artifacts
-from registry.artifacts import ArtifactStore
-from registry.clock import milliseconds, now_ms
+from registry.database.clock import milliseconds, now_ms
+from registry.database.sessions import Database
+from registry.database.tables import LIVE, Analysis, Artifact, Checkpoint, Run, RunMetric
 from registry.errors import UnsuitableDatabase
-from registry.sessions import Database
 from registry.settings import RegistrySettings
-from registry.tables import LIVE, Analysis, Artifact, Checkpoint, Run, RunMetric
+from registry.stores.protocol import ArtifactStore, Idle
 
 BATCH: Final = 100
 """Rows of one transaction, and files that are removed under one lock."""
@@ -164,14 +164,14 @@ def _require_acquaintance(database: Database, store: ArtifactStore, seconds: flo
         )
 
 
-def _strays(database: Database, store: ArtifactStore, seconds: float) -> Iterator[artifacts.Idle]:
+def _strays(database: Database, store: ArtifactStore, seconds: float) -> Iterator[Idle]:
     """Idle files that no row knows."""
     for batch in _batches(store.idle(seconds)):
         known = _known(database, batch)
         yield from (found for found in batch if found.name not in known)
 
 
-def _known(database: Database, files: Iterable[artifacts.Idle]) -> set[str]:
+def _known(database: Database, files: Iterable[Idle]) -> set[str]:
     """Names of those that have a row."""
     with database.read() as session:
         return set(session.scalars(select(Artifact.sha256).where(Artifact.sha256.in_([file.name for file in files]))))

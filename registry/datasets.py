@@ -9,9 +9,11 @@ from sqlalchemy import Select, exists, select
 from sqlalchemy import delete as delete_rows
 from sqlalchemy.orm import Session
 
-from registry import artifacts, identifiers, pages, sessions
+from registry import artifacts
+from registry.database import identifiers, pages, sessions
+from registry.database.tables import LIVE, Dataset, ModelVersion, Run, RunInput
 from registry.errors import DatasetExists, DatasetInUse, DatasetNotFound, shown
-from registry.tables import LIVE, Dataset, ModelVersion, Run, RunInput
+from registry.stores.protocol import Stored
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 
@@ -44,7 +46,7 @@ class Entered:
     created: bool
 
 
-def enter(session: Session, *, name: str, stored: artifacts.Stored, facts: Facts, builtin: bool = False) -> Entered:
+def enter(session: Session, *, name: str, stored: Stored, facts: Facts, builtin: bool = False) -> Entered:
     """Give a stored dataset file its name. Raises DatasetExists if the name is taken by another digest."""
     artifacts.register(session, stored)
     row = {**vars(facts), "image_shape": _list(facts.image_shape), "classes": _list(facts.classes)}

@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
-from registry.tables import Run, RunEvent
+from registry.database.tables import Run, RunEvent
 
 STATES: Final = ("queued", "running", "paused", "succeeded", "failed", "cancelled")
 """Events of these types say that the run is in this state from now on; the terminal ones are a run's last."""

@@ -5,10 +5,10 @@ from typing import Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from registry import sessions
-from registry.clock import milliseconds, now_ms
+from registry.database import sessions
+from registry.database.clock import milliseconds, now_ms
+from registry.database.tables import IdempotencyKey
 from registry.errors import IdempotencyMismatch
-from registry.tables import IdempotencyKey
 
 KEPT_SECONDS: Final = 24 * 3600
 """How long a key is honoured; an older one is taken over by the next request that bears it."""

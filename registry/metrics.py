@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from registry import sessions
-from registry.tables import RunMetric
+from registry.database import sessions
+from registry.database.tables import RunMetric
 
 
 @dataclass(frozen=True)

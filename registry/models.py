@@ -11,8 +11,10 @@ from sqlalchemy import Select, func, select, update
 from sqlalchemy import delete as delete_rows
 from sqlalchemy.orm import Session, aliased
 
-from registry import artifacts, identifiers, pages, sessions
-from registry.clock import now_ms
+from registry import artifacts
+from registry.database import identifiers, pages, sessions
+from registry.database.clock import now_ms
+from registry.database.tables import TERMINAL, Alias, Model, ModelVersion, Run, RunInput, RunOutput
 from registry.errors import (
     AliasNotFound,
     InvalidAlias,
@@ -23,7 +25,7 @@ from registry.errors import (
     VersionNotFound,
     shown,
 )
-from registry.tables import TERMINAL, Alias, Model, ModelVersion, Run, RunInput, RunOutput
+from registry.stores.protocol import Stored
 
 RESERVED_NAMES: Final = frozenset({"stats"})
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
@@ -39,7 +41,7 @@ class Publication:
     spec: dict[str, Any]
     spec_version: int
     result: dict[str, Any]
-    weights: artifacts.Stored
+    weights: Stored
     dataset_name: str
     dataset_digest: str
     member: int = 0

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from registry import artifacts, sessions, transitions
+from registry import artifacts, transitions
+from registry.database import sessions
+from registry.database.tables import RunInput, RunOutput
 from registry.errors import NotFound
-from registry.tables import RunInput, RunOutput
+from registry.stores.protocol import Stored
 
 
 @dataclass(frozen=True)
@@ -16,7 +18,7 @@ class Output:
 
     role: str
     member: int
-    stored: artifacts.Stored
+    stored: Stored
 
 
 def input_of(session: Session, run_id: str, role: str) -> str | None:

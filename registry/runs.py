@@ -15,24 +15,12 @@ from sqlalchemy import Select, Text, exists, func, literal, literal_column, or_,
 from sqlalchemy import delete as delete_rows
 from sqlalchemy.orm import Session, aliased
 
-from registry import (
-    artifacts,
-    attempts,
-    checkpoints,
-    events,
-    idempotency,
-    identifiers,
-    models,
-    pages,
-    run_blobs,
-    transitions,
-)
+from registry import artifacts, attempts, checkpoints, events, idempotency, models, run_blobs, transitions
 from registry import metrics as curves
-from registry.clock import milliseconds, now_ms
-from registry.errors import QueueFull, RunFinished, RunInUse, RunIsLive, RunNotFound
-from registry.metrics import MetricRecord as MetricRecord
-from registry.planner import likely
-from registry.tables import (
+from registry.database import identifiers, pages
+from registry.database.clock import milliseconds, now_ms
+from registry.database.planner import likely
+from registry.database.tables import (
     LIVE,
     TERMINAL,
     Attempt,
@@ -46,6 +34,8 @@ from registry.tables import (
     RunMetric,
     RunOutput,
 )
+from registry.errors import QueueFull, RunFinished, RunInUse, RunIsLive, RunNotFound
+from registry.metrics import MetricRecord as MetricRecord
 
 _WORKER_LOST: Final = attempts.Reason(
     "WORKER_LOST", "The worker that had the run ended without a word, or was not heard of until its lease was over."

@@ -12,9 +12,9 @@ from sqlalchemy.orm import Session
 
 from registry import attempts, events
 from registry.attempts import Reason
-from registry.clock import milliseconds, now_ms
+from registry.database.clock import milliseconds, now_ms
+from registry.database.tables import TERMINAL, Run
 from registry.errors import Fenced
-from registry.tables import TERMINAL, Run
 
 MAX_FAILURES: Final = 3
 """Failures without a newer checkpoint after which a run stays failed."""

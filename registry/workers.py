@@ -7,9 +7,9 @@ from typing import Final
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from registry import pages, sessions
-from registry.clock import milliseconds, now_ms
-from registry.tables import Run, Worker
+from registry.database import pages, sessions
+from registry.database.clock import milliseconds, now_ms
+from registry.database.tables import Run, Worker
 
 ALIVE_SECONDS: Final = 60
 """A worker that was not heard of for so long counts as gone. It says that it lives at every upkeep, whatever it does:

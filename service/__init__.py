@@ -1,1 +1,1 @@
-"""The front door: the only room that knows HTTP."""
+"""The API server: the only package that knows HTTP."""

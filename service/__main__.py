@@ -11,9 +11,9 @@ from typing import Final, NoReturn
 import pydantic
 import uvicorn
 
-from registry import schema, sessions
+from registry.database import schema, sessions
 from registry.errors import RegistryError, for_operators
-from service import log_lines
+from service.http import logs
 from service.settings import ServiceSettings
 
 _KEYLESS: Final = """\
@@ -56,7 +56,7 @@ def main() -> int:
         database.dispose()
     except RegistryError as error:
         return _refused(for_operators(error))
-    log_lines.configure()
+    logs.configure()
     return _serve(settings)
 
 

@@ -1,4 +1,4 @@
-"""The application put together: rooms opened, routes included, the guard around everything. Knows no request."""
+"""The application put together: app_state opened, routes included, the guard around everything. Knows no request."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -9,26 +9,29 @@ import anyio
 from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
 
-from registry import schema, sessions
-from registry.artifacts import DirectoryStore
-from service import (
+from registry.database import schema, sessions
+from registry.stores.directory import DirectoryStore
+from service.followers import Followers
+from service.http import documentation, parameters, problems, reception
+from service.http.access import Access
+from service.http.guard import Guard
+from service.http.metrics import Measurements
+from service.inference.compute import Compute
+from service.inference.model_cache import ModelCache
+from service.routes import health
+from service.routes.v1 import (
     atoms,
     attempts,
     checkpoints,
     comparisons,
     datasets,
-    documentation,
     encodings,
     events,
     features,
-    health,
     matches,
     metrics,
     models,
-    parameters,
     probe,
-    problems,
-    reception,
     reconstructions,
     results,
     runs,
@@ -37,14 +40,8 @@ from service import (
     truncation,
     workers,
 )
-from service.access import Access
-from service.compute import Compute
-from service.dependencies import Rooms
-from service.followers import Followers
-from service.guard import Guard
-from service.measurements import Measurements
-from service.model_cache import ModelCache
 from service.settings import ServiceSettings
+from service.state import AppState
 
 ROUTERS: Final = (
     runs.router,
@@ -80,7 +77,7 @@ class Application(FastAPI):
 
 
 def create_app(settings: ServiceSettings) -> Application:
-    """An application for these settings; it opens the rooms when it starts.
+    """An application for these settings; it opens the app_state when it starts.
 
     At its start it raises `SchemaError` if the database's schema is not this release's.
     """
@@ -116,7 +113,7 @@ def from_environment() -> Application:
 
 @asynccontextmanager
 async def _opened(app: FastAPI, settings: ServiceSettings, measurements: Measurements) -> AsyncIterator[dict[str, Any]]:
-    """The rooms, opened for as long as the application runs; the server gets what it has to close first."""
+    """The app_state, opened for as long as the application runs; the server gets what it has to close first."""
     async with AsyncExitStack() as stack:
         database = sessions.open(settings)
         stack.callback(database.dispose)
@@ -129,7 +126,7 @@ async def _opened(app: FastAPI, settings: ServiceSettings, measurements: Measure
             Compute(threads=settings.inference_threads, max_waiting=settings.max_waiting) for _ in range(2)
         )
         followers = await stack.enter_async_context(Followers(database, most=settings.max_streams))
-        app.state.rooms = Rooms(
+        app.state.opened = AppState(
             settings, database, artifacts, uploads, models, compute, analyses, measurements, followers
         )
         try:

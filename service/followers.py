@@ -13,8 +13,8 @@ import structlog
 from anyio import CapacityLimiter
 
 from registry import events
+from registry.database.sessions import Database
 from registry.errors import DatabaseUnavailable
-from registry.sessions import Database
 from service.errors import Overloaded
 
 POLL_SECONDS: Final = 0.5

@@ -6,12 +6,13 @@ from types import FrameType
 
 from pydantic import ValidationError
 
-from registry import errors, schema, sessions
-from worker import journal
-from worker.devices import DeviceMissing
-from worker.last_resort import LastResort
+from registry import errors
+from registry.database import schema, sessions
+from worker import logs
 from worker.settings import WorkerSettings
-from worker.supervisor import Supervisor
+from worker.supervising.devices import DeviceMissing
+from worker.supervising.last_resort import LastResort
+from worker.supervising.supervisor import Supervisor
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -21,7 +22,7 @@ def main() -> int:
     try:
         settings = WorkerSettings()
         _check_schema(settings)
-        journal.configure()
+        logs.configure()
         supervisor = Supervisor(settings)
         _obey_signals(supervisor)
         with LastResort(STOP_SIGNALS, settings.grace_seconds):

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from sparse_coding import feasibility
+from sparse_coding.specs import feasibility
 
 PROTOCOL: Final = 1
 """Version of the vocabularies, said by both ends in their first message."""

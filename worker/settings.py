@@ -5,7 +5,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from registry.settings import RegistrySettings
-from worker import lease
+from worker.supervising import lease
 
 
 class WorkerSettings(RegistrySettings):

@@ -8,7 +8,8 @@ from PIL import Image
 
 from client import demo, exercises
 from client.exercises import Plan
-from sparse_coding import spec
+from sparse_coding.specs import runs as run_specs
+from sparse_coding.specs.sweep import SweepSpec
 
 PATIENCE = 300.0
 PLAN = Plan(Path("unused"), epochs=7)
@@ -34,9 +35,9 @@ PICTURES = {
 
 def members(asked: dict[str, Any]) -> list[dict[str, Any]]:
     """The whole specs of a sweep's members; the last is the dense reference."""
-    parsed = spec.parse(asked)
-    assert isinstance(parsed, spec.SweepSpec)
-    documents = [spec.document(member.spec) for member in parsed.expanded()]
+    parsed = run_specs.parse(asked)
+    assert isinstance(parsed, SweepSpec)
+    documents = [run_specs.document(member.spec) for member in parsed.expanded()]
     assert documents[-1]["sparsity"] == {"kind": "none"}
     assert all(one["training"]["epochs"] == 7 and one["dataset"]["image_size"] == 28 for one in documents)
     return documents
@@ -74,7 +75,7 @@ def test_other_data_are_learned_as_they_are_for_the_tutorials_epochs() -> None:
 @pytest.mark.parametrize("name", REQUESTS)
 def test_a_run_of_the_same_request_is_recognised_and_one_of_another_is_not(name: str) -> None:
     asked = REQUESTS[name]
-    stored = spec.document(spec.parse(asked))
+    stored = run_specs.document(run_specs.parse(asked))
     assert exercises.covers(stored, asked)
     assert not exercises.covers({**stored, "kind": "import"}, {"kind": "train", **asked})
     others = [other for other in REQUESTS if other != name]

@@ -14,9 +14,11 @@ import psycopg
 import pytest
 from sqlalchemy import update
 
-from registry import artifacts, models, run_blobs, runs, schema, sessions, tables
+from registry import artifacts, models, run_blobs, runs
+from registry.database import schema, sessions, tables
+from registry.database.tables import Run
 from registry.settings import RegistrySettings
-from registry.tables import Run
+from registry.stores.protocol import Stored
 
 T = TypeVar("T")
 
@@ -95,9 +97,9 @@ def database(settings: RegistrySettings) -> Iterator[sessions.Database]:
     database.dispose()
 
 
-def blob(content: str) -> artifacts.Stored:
+def blob(content: str) -> Stored:
     """What a store would say of a file with this content."""
-    return artifacts.Stored(hashlib.sha256(content.encode()).hexdigest(), len(content))
+    return Stored(hashlib.sha256(content.encode()).hexdigest(), len(content))
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,15 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from registry import artifacts, backup, collection, datasets, schema, sessions
+from registry import backup, collection, datasets
 from registry.__main__ import main
-from registry.artifacts import DirectoryStore, Stored
+from registry.database import schema, sessions
+from registry.database.clock import now_ms
+from registry.database.tables import Artifact, Dataset
 from registry.errors import BackupFailed
 from registry.settings import RegistrySettings
-from registry.tables import Artifact, Dataset
+from registry.stores.directory import DirectoryStore
+from registry.stores.protocol import Stored
 
 FACTS = datasets.Facts("images", (1, 8, 8), 64, 80, 20)
 
@@ -133,7 +136,7 @@ def test_while_all_goes_on_every_copy_is_whole(
                 desk.do(datasets.delete, f"set-{number % 3}")
                 os.utime(store.path(stored.sha256), (1, 1))
                 old = update(Artifact).where(Artifact.sha256 == stored.sha256)
-                desk.do(lambda session, old=old: session.execute(old.values(touched_at=artifacts.now_ms() - 10**9)))
+                desk.do(lambda session, old=old: session.execute(old.values(touched_at=now_ms() - 10**9)))
                 list(collection.collect(desk.database, store, rules, strays=True))
         except Exception as error:
             failures.append(error)

@@ -11,13 +11,17 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from registry import analyses, artifacts, checkpoints, collection, datasets, models, run_blobs, runs, tables
-from registry.artifacts import DirectoryStore, Stored
+from registry import analyses, artifacts, checkpoints, collection, datasets, models, run_blobs, runs
 from registry.collection import Rules
+from registry.database import tables
+from registry.database.clock import now_ms
+from registry.database.tables import Analysis, Artifact, Run
 from registry.errors import StoreBusy, UnsuitableDatabase
 from registry.metrics import MetricRecord
 from registry.settings import RegistrySettings
-from registry.tables import Analysis, Artifact, Run
+from registry.stores import directory
+from registry.stores.directory import DirectoryStore
+from registry.stores.protocol import Stored
 
 DAY = 86_400.0
 RULES = Rules(keep_last=2, seconds=DAY)
@@ -41,7 +45,7 @@ def put(store: DirectoryStore, tmp_path: Path) -> Callable[[str], Stored]:
 
 def age(desk: Any, store: DirectoryStore, seconds: float = DAY + 60) -> None:
     """Let everything have been wanted last so long ago."""
-    long_ago = artifacts.now_ms() - round(seconds * 1000)
+    long_ago = now_ms() - round(seconds * 1000)
     desk.do(lambda session: session.execute(update(Artifact).values(touched_at=long_ago)))
     for file in blobs(store):
         made = file.stat().st_mtime - seconds
@@ -179,7 +183,7 @@ def test_a_database_that_knows_no_file_clears_no_store(
 def test_nothing_is_cleared_while_the_store_is_being_copied(
     desk: Any, store: DirectoryStore, put: Callable[[str], Stored], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(artifacts, "_LOCK_SECONDS", 0.0)
+    monkeypatch.setattr(directory, "_LOCK_SECONDS", 0.0)
     stored = put("unused")
     desk.do(artifacts.register, stored)
     age(desk, store)

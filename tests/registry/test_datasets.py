@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from registry import datasets, models, run_blobs
+from registry.database.tables import RunInput
 from registry.errors import DatasetExists, DatasetInUse, DatasetNotFound
-from registry.tables import RunInput
 
 IMAGES = datasets.Facts("images", (1, 8, 8), 64, 80, 20, classes=("cat", "dog"))
 VECTORS = datasets.Facts("vectors", None, 5, 10, 0, minimum=-1.5, maximum=2.25)

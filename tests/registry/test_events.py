@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from registry import checkpoints, events, metrics, runs
+from registry.database.tables import TERMINAL, Run
 from registry.errors import Fenced, RunFinished
-from registry.tables import TERMINAL, Run
 
 
 def told(desk: Any, run: Run, after: int = 0) -> list[tuple[str, dict[str, Any]]]:

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from registry import checkpoints, models, run_blobs, runs, tables
+from registry import checkpoints, models, run_blobs, runs
+from registry.database import tables
+from registry.database.tables import Run
 from registry.errors import Fenced
-from registry.tables import Run
 
 
 def everything(desk: Any) -> dict[str, list[Any]]:

@@ -9,9 +9,11 @@ from sqlalchemy import update
 
 from registry import artifacts, checkpoints, datasets, workers
 from registry.__main__ import main
+from registry.database.tables import Artifact
 from registry.errors import ArtifactMissing
 from registry.settings import RegistrySettings
-from registry.tables import Artifact
+from registry.stores.directory import DirectoryStore
+from registry.stores.protocol import Stored
 
 FACTS = datasets.Facts("images", (1, 8, 8), 64, 80, 20)
 
@@ -23,7 +25,7 @@ def test_a_dry_run_lists_what_the_next_one_removes(
     monkeypatch.setenv("SAE_KEEP_LAST", "1")
     if settings.database_url:
         monkeypatch.setenv("SAE_DATABASE_URL", settings.database_url)
-    store = artifacts.DirectoryStore(settings.artifacts_dir)
+    store = DirectoryStore(settings.artifacts_dir)
     made = [_put(store, settings.data_dir, content) for content in ("one", "two", "three", "stray", "dataset")]
     run = desk.running()
     for epoch, stored in enumerate(made[:3], start=1):
@@ -54,7 +56,7 @@ def test_when_nothing_else_runs_no_file_is_too_young(
     monkeypatch.setenv("SAE_DATA_DIR", str(settings.data_dir))
     if settings.database_url:
         monkeypatch.setenv("SAE_DATABASE_URL", settings.database_url)
-    store = artifacts.DirectoryStore(settings.artifacts_dir)
+    store = DirectoryStore(settings.artifacts_dir)
     needed, unneeded = (_put(store, settings.data_dir, content) for content in ("needed", "unneeded"))
     desk.do(datasets.enter, name="digits", stored=needed, facts=FACTS)
     desk.do(artifacts.register, unneeded)
@@ -80,7 +82,7 @@ def test_it_asks_for_a_schema(empty: RegistrySettings, capsys: pytest.CaptureFix
     assert not empty.artifacts_dir.exists()
 
 
-def _put(store: artifacts.DirectoryStore, folder: Path, content: str) -> artifacts.Stored:
+def _put(store: DirectoryStore, folder: Path, content: str) -> Stored:
     source = folder / "source"
     source.write_text(content)
     return store.put(source)

@@ -6,7 +6,8 @@ import pytest
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
 from sqlalchemy.exc import IntegrityError
 
-from registry import artifacts, checkpoints, datasets, models, run_blobs, runs, tables
+from registry import artifacts, checkpoints, datasets, models, run_blobs, runs
+from registry.database import tables
 
 IMAGES = datasets.Facts("images", (1, 8, 8), 64, 80, 20)
 

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from registry import models, run_blobs, runs
+from registry.database.tables import RunOutput
 from registry.errors import (
     AliasNotFound,
     InvalidAlias,
@@ -18,7 +19,6 @@ from registry.errors import (
     VersionInUse,
     VersionNotFound,
 )
-from registry.tables import RunOutput
 
 
 def test_versions_count_up_and_a_plain_name_means_the_latest(desk: Any) -> None:

@@ -11,9 +11,10 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from registry import idempotency, identifiers, runs
+from registry import idempotency, runs
+from registry.database import identifiers
+from registry.database.tables import IdempotencyKey, Run
 from registry.errors import IdempotencyMismatch
-from registry.tables import IdempotencyKey, Run
 
 ASKED = "a" * 64
 OTHER = "b" * 64

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import update
 
 from registry import analyses, workers
-from registry.tables import Worker
+from registry.database.tables import Worker
 
 KEY = "f" * 64
 WHO = workers.Identity(host="here", pid=7, device="cpu", release="1.0", boot_id="b", pid_started="99", threads=2)

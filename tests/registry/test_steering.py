@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from registry import checkpoints, runs
+from registry.database.tables import Run
 from registry.errors import RunFinished, RunNotFound
-from registry.tables import Run
 
 UNKNOWN = "018f0000-0000-7000-8000-000000000000"
 

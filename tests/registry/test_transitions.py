@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from registry import attempts, checkpoints, metrics, models, run_blobs, runs
+from registry.database.tables import TERMINAL, Run
 from registry.errors import Fenced, QueueFull, RunFinished, RunInUse, RunIsLive, RunNotFound
-from registry.tables import TERMINAL, Run
 
 UNKNOWN = "018f0000-0000-7000-8000-000000000000"
 

@@ -23,14 +23,19 @@ import uvicorn
 from fastapi import FastAPI
 
 from registry import datasets as registered
-from registry import models, runs, schema
+from registry import models, runs
+from registry.database import schema
+from registry.database.tables import ModelVersion
 from registry.metrics import MetricRecord
 from registry.settings import RegistrySettings
-from registry.tables import ModelVersion
 from service import app
-from service.dependencies import Rooms
 from service.settings import ServiceSettings
-from sparse_coding import builtin_datasets, datasets, preprocessing, spec, training, weights
+from service.state import AppState
+from sparse_coding.data import builtin_datasets, datasets, preprocessing
+from sparse_coding.models import weights
+from sparse_coding.specs import runs as run_specs
+from sparse_coding.specs.training import TrainSpec
+from sparse_coding.training import loop
 
 
 class Server(uvicorn.Server):
@@ -70,29 +75,29 @@ def serving(application: FastAPI) -> Iterator[httpx.Client]:
 
 @dataclass(frozen=True)
 class Gallery:
-    """A running service, and ways past it into its rooms."""
+    """A running service, and ways past it into its app_state."""
 
     http: httpx.Client
-    rooms: Rooms
+    app_state: AppState
 
     def enter(self, name: str, file: Path) -> str:
         """Give a dataset file its name; its digest."""
         opened = datasets.open(file)
         facts = registered.Facts(**vars(opened.facts), classes=opened.classes)
-        stored = self.rooms.artifacts.put(file)
-        with self.rooms.database.write() as session:
+        stored = self.app_state.artifacts.put(file)
+        with self.app_state.database.write() as session:
             return registered.enter(session, name=name, stored=stored, facts=facts).dataset.digest
 
     def publish(self, folder: Path, asked: dict[str, Any]) -> ModelVersion:
         """Train what a spec asks for, here and now, and publish it as a worker would."""
-        parsed = spec.parse(asked)
-        assert isinstance(parsed, spec.TrainSpec)
-        with self.rooms.database.read() as session:
+        parsed = run_specs.parse(asked)
+        assert isinstance(parsed, TrainSpec)
+        with self.app_state.database.read() as session:
             digest = registered.get(session, parsed.dataset.name).digest
-        weights_file, result, curves = trained(parsed, self.rooms.artifacts.path(digest), folder)
-        stored = self.rooms.artifacts.put(weights_file)
-        document = spec.document(parsed)
-        with self.rooms.database.write() as session:
+        weights_file, result, curves = trained(parsed, self.app_state.artifacts.path(digest), folder)
+        stored = self.app_state.artifacts.put(weights_file)
+        document = run_specs.document(parsed)
+        with self.app_state.database.write() as session:
             runs.enqueue(session, kind="train", spec=document, spec_version=1, dataset_name=parsed.dataset.name)
             run = runs.claim(session, owner="the tests", lease_seconds=60, devices=["auto"])
             assert run is not None
@@ -102,17 +107,17 @@ class Gallery:
             return models.resolve(session, f"{done.model_name}@{done.model_version}")
 
 
-def trained(asked: spec.TrainSpec, dataset_file: Path, folder: Path) -> tuple[Path, dict[str, Any], list[MetricRecord]]:
+def trained(asked: TrainSpec, dataset_file: Path, folder: Path) -> tuple[Path, dict[str, Any], list[MetricRecord]]:
     """A weights file, the run's result, and what every epoch measured."""
     dataset = datasets.open(dataset_file)
     prepared = preprocessing.fit(asked.dataset, dataset)
-    data = training.load(dataset, prepared, asked, "cpu")
-    state = training.start(asked, prepared.n_inputs, "cpu")
-    epochs = [dataclasses.asdict(epoch) for epoch in training.epochs(state, data, asked)]
+    data = loop.load(dataset, prepared, asked, "cpu")
+    state = loop.start(asked, prepared.n_inputs, "cpu")
+    epochs = [dataclasses.asdict(epoch) for epoch in loop.epochs(state, data, asked)]
     target = folder / "weights.safetensors"
     weights.write(target, state.autoencoder, asked, prepared)
     curves = [MetricRecord(0, epoch.pop("epoch"), epoch) for epoch in epochs]
-    return target, training.summary(state.autoencoder, data, asked), curves
+    return target, loop.summary(state.autoencoder, data, asked), curves
 
 
 SMALL = {"n_latents": 20, "hidden": [16]}
@@ -163,7 +168,7 @@ def gallery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gallery]:
     schema.upgrade(settings)
     application = app.create_app(settings)
     with serving(application) as http:
-        gallery = Gallery(http, application.state.rooms)
+        gallery = Gallery(http, application.state.opened)
         gallery.enter("digits", builtin_datasets.materialise("digits", folder, folder))
         gallery.enter("tints", _tints(folder / "tints.safetensors"))
         gallery.enter("signals", _signals(folder / "signals.safetensors"))
@@ -197,10 +202,10 @@ def published(gallery: Gallery, tmp_path_factory: pytest.TempPathFactory) -> Cal
 
 @dataclass(frozen=True)
 class Door:
-    """An empty running service, and a way past it into its rooms."""
+    """An empty running service, and a way past it into its app_state."""
 
     http: httpx.Client
-    rooms: Rooms
+    app_state: AppState
     app: app.Application
 
 
@@ -214,7 +219,7 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Door]]:
             schema.upgrade(given)
             application = app.create_app(given)
             http = stack.enter_context(serving(application))
-            return Door(http, application.state.rooms, application)
+            return Door(http, application.state.opened, application)
 
         yield start
 
@@ -224,7 +229,7 @@ def opened(settings: ServiceSettings) -> Iterator[Door]:
     """A service on a migrated database, for the time of the block."""
     application = app.create_app(settings)
     with serving(application) as http:
-        yield Door(http, application.state.rooms, application)
+        yield Door(http, application.state.opened, application)
 
 
 @pytest.fixture
@@ -292,7 +297,7 @@ def furnished(
 ) -> ServiceSettings:
     """A registry on each database that knows the digits and the model `wide`, the answers of which are long."""
     with restarting(two_doors) as door:
-        gallery = Gallery(door.http, door.rooms)
+        gallery = Gallery(door.http, door.app_state)
         gallery.enter("digits", builtin_datasets.materialise("digits", tmp_path, tmp_path))
         gallery.publish(tmp_path, {"name": "wide", "dataset": {"name": "digits"}, "model": WIDE, "training": ONE_STEP})
     return two_doors

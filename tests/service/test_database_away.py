@@ -8,7 +8,8 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
-from registry import runs, schema, sessions
+from registry import runs
+from registry.database import schema, sessions
 from registry.settings import RegistrySettings
 
 RUNS = "/api/v1/runs"

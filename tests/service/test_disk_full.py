@@ -12,7 +12,7 @@ import httpx
 import numpy as np
 import pytest
 
-from service import analysis
+from service.analyses import cache
 
 LIMIT = 3_000_000
 """Bytes that the disk takes; more than everything else needs that is written here."""
@@ -64,7 +64,7 @@ def refused_and_alive(door: Any, content: bytes) -> None:
     answer = send(door, "large", content)
     assert (answer.status_code, answer.json()["code"]) == (507, "STORAGE_FULL")
     assert "disk" in answer.json()["detail"]
-    assert list(door.rooms.uploads.iterdir()) == []
+    assert list(door.app_state.uploads.iterdir()) == []
     assert door.http.get("/livez").status_code == 200
     assert door.http.get("/readyz").status_code == 200
     assert door.http.get("/api/v1/datasets/large").status_code == 404
@@ -82,7 +82,7 @@ def test_an_upload_onto_a_full_disk_is_507(serve: Callable[..., Any], small_disk
 
 
 def test_an_answer_that_finds_no_room_is_given_all_the_same(serve: Callable[..., Any]) -> None:
-    rooms = serve().rooms
+    app_state = serve().app_state
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     made: list[int] = []
 
@@ -92,9 +92,9 @@ def test_an_answer_that_finds_no_room_is_given_all_the_same(serve: Callable[...,
 
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
     try:
-        assert analysis.kept(rooms, "probe", {"a": 1}, make) == b"answer"
+        assert cache.kept(app_state, "probe", {"a": 1}, make) == b"answer"
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     for _ in range(2):
-        assert analysis.kept(rooms, "probe", {"a": 1}, make) == b"answer"
+        assert cache.kept(app_state, "probe", {"a": 1}, make) == b"answer"
     assert len(made) == 2, "the second one found room"

@@ -17,8 +17,9 @@ import numpy as np
 import pytest
 from sqlalchemy import select
 
-from registry import attempts, events, runs, sessions
-from registry.tables import Artifact, Dataset, Run, RunEvent, RunInput
+from registry import attempts, events, runs
+from registry.database import sessions
+from registry.database.tables import Artifact, Dataset, Run, RunEvent, RunInput
 from service.settings import ServiceSettings
 
 RUNS = "/api/v1/runs"

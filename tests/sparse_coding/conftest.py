@@ -12,10 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sparse_coding import builtin_datasets, datasets, preprocessing, spec, training, weights
-from sparse_coding.datasets import Dataset
-from sparse_coding.spec import TrainSpec
-from sparse_coding.training import TrainingData, TrainingState
+from sparse_coding.data import builtin_datasets, datasets, preprocessing
+from sparse_coding.data.datasets import Dataset
+from sparse_coding.models import weights
+from sparse_coding.specs import runs as run_specs
+from sparse_coding.specs.training import TrainSpec
+from sparse_coding.training import loop
+from sparse_coding.training.loop import TrainingData, TrainingState
 
 
 @pytest.fixture(scope="session")
@@ -139,7 +142,7 @@ def ask() -> Callable[..., TrainSpec]:
             "sparsity": parts.get("sparsity", {"kind": "kl"}),
             "training": {"epochs": 2, "batch_size": 64, **parts.get("training", {})},
         }
-        asked = spec.parse(document)
+        asked = run_specs.parse(document)
         assert isinstance(asked, TrainSpec)
         return asked
 
@@ -152,8 +155,8 @@ def prepare() -> Callable[..., tuple[TrainingState, TrainingData]]:
 
     def make(asked: TrainSpec, dataset: Dataset) -> tuple[TrainingState, TrainingData]:
         fitted = preprocessing.fit(asked.dataset, dataset)
-        data = training.load(dataset, fitted, asked, "cpu")
-        return training.start(asked, fitted.n_inputs, "cpu"), data
+        data = loop.load(dataset, fitted, asked, "cpu")
+        return loop.start(asked, fitted.n_inputs, "cpu"), data
 
     return make
 
@@ -163,7 +166,7 @@ def trained(digits: Dataset, ask: Callable[..., TrainSpec], prepare: Callable[..
     """A model of the digits, after three epochs, read back from its file."""
     asked = ask(training={"epochs": 3, "learning_rate": 0.005})
     state, data = prepare(asked, digits)
-    for _ in training.epochs(state, data, asked):
+    for _ in loop.epochs(state, data, asked):
         pass
     path = tmp_path_factory.mktemp("trained") / "weights.safetensors"
     weights.write(path, state.autoencoder, asked, data.preprocessing)

@@ -17,12 +17,16 @@ import psycopg
 import pytest
 from sqlalchemy import select, text, update
 
-from registry import artifacts, attempts, checkpoints, datasets, events, metrics, runs, schema, sessions, workers
-from registry.clock import now_ms
+from registry import artifacts, attempts, checkpoints, datasets, events, metrics, runs, workers
+from registry.database import schema, sessions
+from registry.database.clock import now_ms
+from registry.database.tables import Attempt, ModelVersion, Run, RunInput, RunMetric, RunOutput
 from registry.settings import RegistrySettings
-from registry.tables import Attempt, ModelVersion, Run, RunInput, RunMetric, RunOutput
-from sparse_coding import builtin_datasets, spec, weights
-from sparse_coding import datasets as dataset_files
+from registry.stores.directory import DirectoryStore
+from sparse_coding.data import builtin_datasets
+from sparse_coding.data import datasets as dataset_files
+from sparse_coding.models import weights
+from sparse_coding.specs import runs as run_specs
 from worker import messages
 
 T = TypeVar("T")
@@ -116,7 +120,7 @@ class Trainer:
 def running_trainer(**environment: str) -> Iterator[Trainer]:
     """A trainer with further environment variables; it is killed at the end of the block."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "worker.trainer"],
+        [sys.executable, "-m", "worker.training.trainer"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -208,10 +212,10 @@ class Yard:
         )
         found = dataset_files.open(copy)
         facts = datasets.Facts(**vars(found.facts), classes=found.classes)
-        stored = artifacts.DirectoryStore(self.settings.artifacts_dir).put(copy)
+        stored = DirectoryStore(self.settings.artifacts_dir).put(copy)
         self.do(datasets.enter, name="digits", stored=stored, facts=facts, builtin=True)
 
-    def enqueue(self, *, spec_version: int = spec.SPEC_VERSION, **document: Any) -> Run:
+    def enqueue(self, *, spec_version: int = run_specs.SPEC_VERSION, **document: Any) -> Run:
         """A queued run of this spec; `dataset` may be left out, and is the digits then."""
         whole = {"dataset": {"name": "digits"}, **document}
         named = whole["dataset"]
@@ -235,7 +239,7 @@ class Yard:
         return self.see(lambda session: list(session.scalars(select(table.sha256).where(table.run_id == run.id))))
 
     def path(self, sha256: str) -> Path:
-        return artifacts.DirectoryStore(self.settings.artifacts_dir).path(sha256)
+        return DirectoryStore(self.settings.artifacts_dir).path(sha256)
 
     def attempts(self, run: Run) -> list[Attempt]:
         return self.see(attempts.of_run, run.id)
@@ -286,13 +290,11 @@ class Yard:
             if judged is None
             else {"model": self._kept(judged), "dataset": self.see(datasets.get, "digits").digest}
         )
-        columns = {"kind": kind, "spec": document, "spec_version": spec.SPEC_VERSION, "dataset_name": "digits"}
+        columns = {"kind": kind, "spec": document, "spec_version": run_specs.SPEC_VERSION, "dataset_name": "digits"}
         return self.do(runs.enqueue, **columns, inputs=inputs).run
 
     def _kept(self, file: Path) -> str:
-        stored = artifacts.DirectoryStore(self.settings.artifacts_dir).put(
-            Path(shutil.copy(file, self.settings.uploads_dir))
-        )
+        stored = DirectoryStore(self.settings.artifacts_dir).put(Path(shutil.copy(file, self.settings.uploads_dir)))
         self.do(artifacts.register, stored)
         return stored.sha256
 

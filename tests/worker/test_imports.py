@@ -12,11 +12,11 @@ DATABASE = ("sqlalchemy", "registry", "psycopg", "alembic")
 @pytest.mark.parametrize(
     ("module", "forbidden"),
     [
-        ("worker.supervisor", TENSORS),
+        ("worker.supervising.supervisor", TENSORS),
         ("worker.__main__", TENSORS),
         ("worker.messages", TENSORS + DATABASE),
-        ("worker.trainer", TENSORS + DATABASE),
-        ("worker.assignment", DATABASE),
+        ("worker.training.trainer", TENSORS + DATABASE),
+        ("worker.training.assignment", DATABASE),
         ("worker", TENSORS + DATABASE),
     ],
 )

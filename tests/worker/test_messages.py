@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from sparse_coding import catalogue
+from sparse_coding.specs import catalogue
 from worker import messages
 
 FILE = {"path": "weights.safetensors", "sha256": "0f" * 32, "bytes": 12}

@@ -1,0 +1,1 @@
+"""Tables, schema, sessions, clock and keyset pages of the database."""

@@ -1,0 +1,170 @@
+"""The schema's version: brought up to date by whoever is told to, and checked by everybody else.
+
+Knows how to migrate safely, not what the migrations do: those are the scripts in alembic/, shipped in the wheel as
+`registry.migrations`.
+"""
+
+import fcntl
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import URL, Connection, create_engine, event, exc
+
+from registry.database import file_systems, sessions
+from registry.errors import MigrationFailed, SchemaMissing, SchemaTooNew, SchemaTooOld, UnsuitableDatabase
+from registry.settings import RegistrySettings
+
+_MIGRATE: Final = "run `sae up` or `python -m registry migrate`"
+LOCK: Final = 0x5AE_5C4E3A
+"""Key of PostgreSQL's advisory lock that a migrator holds; any number that nobody else takes."""
+
+
+def upgrade(settings: RegistrySettings) -> None:
+    """Make the folders, and the database's schema the one of this release. Does nothing where all is there.
+
+    Only one process migrates at a time; an older SQLite file is copied first. Raises NetworkFileSystem, SchemaTooNew,
+    MigrationFailed, UnsuitableDatabase and DatabaseUnavailable, each with everything as it was.
+    """
+    for folder in settings.folders:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _understood():
+        if settings.url.get_backend_name() == "sqlite":
+            _upgrade_file(settings.url)
+        else:
+            _upgrade(settings.url)
+
+
+def require_current(database: sessions.Database) -> None:
+    """Raises SchemaMissing, SchemaTooOld, SchemaTooNew or UnsuitableDatabase unless the schema is of this release."""
+    if database.url.get_backend_name() == "sqlite" and not sessions.file_of(database.url).is_file():
+        raise SchemaMissing(f"there is no database yet: {_MIGRATE}")
+    with _understood(), database.read() as session:
+        found = _version(session.connection())
+    head = ScriptDirectory.from_config(_config()).get_current_head()
+    if found is None:
+        raise SchemaMissing(f"the database has no tables yet: {_MIGRATE}")
+    if found != head:
+        _require_known(found)
+        raise SchemaTooOld(f"the database's schema is {found}, and this release works with {head}: {_MIGRATE}")
+
+
+@contextmanager
+def _understood() -> Iterator[None]:
+    """What the database cannot do because of what it holds, as one sentence instead of the library's statement."""
+    try:
+        yield
+    except (sqlite3.DatabaseError, exc.DatabaseError) as error:
+        raise UnsuitableDatabase(
+            "what is there is no database of this service, or a damaged one; nothing was changed: move it away, "
+            "restore a copy, or set another SAE_DATABASE_URL"
+        ) from error
+
+
+def scripts() -> Path:
+    """The folder of the migrations: inside an installed wheel, or beside this package in a checkout."""
+    here = Path(__file__).parents[1]
+    return next(folder for folder in (here / "migrations", here.parent / "alembic") if (folder / "env.py").is_file())
+
+
+def _upgrade_file(url: URL) -> None:
+    file = sessions.file_of(url)
+    file_systems.require_local(file)
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _only_migrator(file), sessions.translated():
+        file.touch(mode=0o600)
+        _copy_older(file)
+        _upgrade(url)
+
+
+def _upgrade(url: URL) -> None:
+    with sessions.translated(), _migrating(url) as connection:
+        found = _version(connection)
+        if found is not None:
+            _require_known(found)
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+@contextmanager
+def _migrating(url: URL) -> Iterator[Connection]:
+    """A connection in the one transaction in which everything is migrated, or nothing."""
+    if url.get_backend_name() == "sqlite":
+        engine = sessions.sqlite_engine(url, "BEGIN IMMEDIATE")
+        event.listen(engine, "connect", _let_tables_be_rebuilt)
+    else:
+        engine = create_engine(url)
+    try:
+        with engine.begin() as connection:
+            if engine.dialect.name == "postgresql":
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
+            yield connection
+            if engine.dialect.name == "sqlite":
+                _require_references(connection)
+    finally:
+        engine.dispose()
+
+
+def _let_tables_be_rebuilt(connection: sqlite3.Connection, _record: object) -> None:
+    """SQLite alters a table by dropping and renaming it; with foreign keys on, that can delete rows of others.
+
+    The setting is ignored within a transaction, so it is made before.
+    """
+    connection.execute("PRAGMA foreign_keys = OFF")
+
+
+def _require_references(connection: Connection) -> None:
+    orphans = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+    if orphans:
+        tables = ", ".join(sorted({str(row[0]) for row in orphans}))
+        raise MigrationFailed(f"{len(orphans)} rows would refer to nothing afterwards ({tables}); nothing was changed")
+
+
+@contextmanager
+def _only_migrator(file: Path) -> Iterator[None]:
+    """Wait for any other migrator of this file; the kernel ends the wait if that one dies."""
+    lock = file.with_name(f"{file.name}.migrating")
+    lock.touch(mode=0o600)
+    with lock.open("r+b") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+
+
+def _copy_older(file: Path) -> None:
+    """Copy a database that is about to be migrated, whole and consistent, next to itself."""
+    with closing(sessions.connect_sqlite(file)) as connection:
+        found = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone()
+        version = connection.execute("SELECT version_num FROM alembic_version").fetchone() if found else None
+        if version is None or version[0] == ScriptDirectory.from_config(_config()).get_current_head():
+            return
+        _require_known(version[0])
+        copy = file.with_name(f"{file.name}.{version[0]}.{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}")
+        copy.touch(mode=0o600)
+        connection.execute("VACUUM INTO ?", [str(copy)])
+
+
+def _version(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _require_known(version: str) -> None:
+    if version not in {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}:
+        raise SchemaTooNew(
+            f"the database's schema ({version}) is of a later release than this one: install that release, "
+            "or use a copy of the database from before"
+        )
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(scripts()).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config

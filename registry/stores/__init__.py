@@ -1,0 +1,1 @@
+"""Stores of blobs, named by their SHA-256."""

@@ -1,0 +1,1 @@
+"""Numbers to charts: Altair definitions as Vega-Lite JSON, PNG or SVG."""

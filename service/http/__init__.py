@@ -1,0 +1,1 @@
+"""What every route needs of HTTP: access, representations, problems, pages, files, metrics, logs. Knows no route."""

@@ -1,0 +1,217 @@
+"""The description of the interface (OpenAPI) and the page that explores it, without any address but our own.
+
+Swagger UI comes from an installed package. Its start-up script is a file of its own instead of a part of the page,
+so that the page needs no leave for inline scripts.
+"""
+
+from collections.abc import Iterator, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.responses import HTMLResponse, JSONResponse, Response
+from fastapi.staticfiles import StaticFiles
+
+from service.http import problems
+from service.http.guard import OPEN_PATHS
+
+TITLE: Final = "Sparse coding service"
+SUMMARY: Final = "Train sparse autoencoders, and get codes, reconstructions, sparsity and feature images back."
+DESCRIPTION: Final = """\
+A run trains an autoencoder on a dataset and publishes it as the next version of a model. `POST /api/v1/runs` with
+`{"dataset": {"name": "digits", "image_size": 28}}` starts one; every other setting has a default. A `{model}` is
+a name (its latest version), `name@3` (a version) or `name@alias`.
+
+Errors are problem documents (RFC 9457) with a stable `code`. The examples work as they stand once `make demo` has
+been run on the same data folder.
+"""
+TAGS: Final = [
+    {"name": "runs", "description": "Pieces of work that are queued: training a model, importing a dataset."},
+    {"name": "workers", "description": "Who works, on what, and since when."},
+    {"name": "results", "description": "Tables of sweeps and of baselines, and pictures of what was learned."},
+    {"name": "datasets", "description": "Built-in and uploaded rows to learn from; a dataset never changes."},
+    {"name": "models", "description": "What runs have published: named models, their versions and aliases."},
+    {"name": "encodings", "description": "Inputs to codes, and codes to outputs."},
+    {"name": "reconstructions", "description": "Inputs through the whole autoencoder and back."},
+    {"name": "sparsity", "description": "How many latents are active, and how often each one is."},
+    {"name": "features", "description": "What single latents look like, and which inputs activate them."},
+    {"name": "selectivity", "description": "To which classes the latents answer."},
+    {"name": "truncation", "description": "How many latents of a code are needed, and what each is worth."},
+    {"name": "probes", "description": "What a linear classifier reads from the codes, beside inputs and PCA."},
+    {"name": "comparisons", "description": "Several models side by side, and their features matched."},
+    {"name": "health", "description": "For orchestrators and for Prometheus."},
+]
+
+_BOUNDS: Final[Mapping[str, Mapping[str, int]]] = {
+    "string": {"maxLength": 2**31 - 1},
+    "array": {"maxItems": 2**31 - 1},
+    "integer": {"minimum": -(2**53), "maximum": 2**53},
+}
+"""What no answer exceeds: a program may rely on integers that a double holds."""
+_SAFE_METHODS: Final = frozenset({"get", "head", "options"})
+_SECURITY_SCHEMES: Final = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "The key in `SAE_API_KEY`."},
+    "api_key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The key in `SAE_API_KEY`."},
+}
+_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
+    "font-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+)
+"""Swagger UI sets styles on its elements; it runs no inline script."""
+_PAGE: Final = f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{TITLE}</title>
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="/docs/assets/swagger-ui.css">
+</head>
+<body>
+<div id="explorer"></div>
+<script src="/docs/assets/swagger-ui-bundle.js"></script>
+<script src="/docs/start.js"></script>
+</body>
+</html>
+"""
+_START: Final = """"use strict";
+SwaggerUIBundle({
+  url: "/openapi.json",
+  dom_id: "#explorer",
+  deepLinking: true,
+  displayRequestDuration: true,
+  persistAuthorization: true,
+  tryItOutEnabled: true,
+  validatorUrl: null,
+  layout: "BaseLayout",
+});
+"""
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/openapi.json")
+async def openapi(request: Request) -> JSONResponse:
+    return JSONResponse(request.app.openapi())
+
+
+@router.get("/docs")
+async def explorer() -> HTMLResponse:
+    return HTMLResponse(_PAGE, headers={"Content-Security-Policy": _POLICY})
+
+
+@router.get("/docs/start.js")
+async def explorer_script() -> Response:
+    return Response(_START, media_type="text/javascript")
+
+
+def install(app: FastAPI) -> None:
+    """Serve the page, its assets and the description."""
+    app.include_router(router)
+    app.mount("/docs/assets", StaticFiles(directory=_assets()), name="assets")
+
+
+def complete(document: dict[str, Any], *, needs_key: bool) -> dict[str, Any]:
+    """FastAPI's description of the routes with what holds for all of them: problems, keys and the request id."""
+    schemas: dict[str, Any] = document.setdefault("components", {}).setdefault("schemas", {})
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    problem = problems.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas |= {**problem.pop("$defs"), "Problem": problem}
+    if needs_key:
+        document["components"]["securitySchemes"] = _SECURITY_SCHEMES
+        document["security"] = [{name: []} for name in _SECURITY_SCHEMES]
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            _complete_operation(path, method, operation, needs_key=needs_key)
+    _bound_answers(document)
+    return document
+
+
+def _complete_operation(path: str, method: str, operation: dict[str, Any], *, needs_key: bool) -> None:
+    answers = operation["responses"]
+    if "HTTPValidationError" in str(answers.get("422")):
+        del answers["422"]
+    for status, described in problems.responses(*_statuses(path, method, operation, needs_key=needs_key)).items():
+        answers.setdefault(str(status), described)
+    for described in answers.values():
+        described.setdefault("headers", {})["X-Request-ID"] = {
+            "description": "The id of this request, as in the log.",
+            "schema": {"type": "string", "maxLength": 64},
+        }
+    operation["responses"] = dict(sorted(answers.items()))
+    for parameter in operation.get("parameters", ()):
+        if examples := parameter["schema"].get("examples"):
+            parameter["example"] = examples[0]  # the explorer fills in this one, and not those of the schema
+    if path in OPEN_PATHS:
+        operation["security"] = []
+
+
+def _statuses(path: str, method: str, operation: dict[str, Any], *, needs_key: bool) -> Iterator[int]:
+    """The problems that any route of this kind may answer with, beside its own."""
+    yield 421
+    if needs_key and path not in OPEN_PATHS:
+        yield 401
+    if method not in _SAFE_METHODS:
+        yield 403
+    if "requestBody" in operation:
+        yield from (400, 413, 415)
+    if "requestBody" in operation or "parameters" in operation:
+        yield 422
+    yield 500
+
+
+def _bound_answers(document: dict[str, Any]) -> None:
+    """Give what is only answered the bounds that any answer keeps, where a schema says none of its own.
+
+    What is asked must be bounded by whoever reads it, so nothing that a request may hold is touched here.
+    """
+    schemas = document["components"]["schemas"]
+    operations = [operation for item in document["paths"].values() for operation in item.values()]
+    asked = _reachable([(each.get("requestBody"), each.get("parameters")) for each in operations], schemas)
+    for name, schema in schemas.items():
+        if name not in asked:
+            _bound(schema)
+    for operation in operations:
+        _bound(operation["responses"])
+
+
+def _reachable(node: Any, schemas: Mapping[str, Any]) -> frozenset[str]:
+    """Names of the shared schemas to which something refers, directly or through others."""
+    found: set[str] = set()
+    waiting = [node]
+    while waiting:
+        names = {str(ref).rpartition("/")[2] for ref in _values(waiting.pop(), "$ref")}
+        waiting += [schemas[name] for name in names - found if name in schemas]
+        found |= names
+    return frozenset(found)
+
+
+def _values(node: Any, key: str) -> Iterator[Any]:
+    """Every value that stands under `key`, however deep."""
+    if isinstance(node, Mapping):
+        yield from (value for name, value in node.items() if name == key)
+    if isinstance(node, Mapping | list | tuple):
+        for child in node.values() if isinstance(node, Mapping) else node:
+            yield from _values(child, key)
+
+
+def _bound(node: Any) -> None:
+    """Add what is missing to every schema in `node`."""
+    if isinstance(node, list):
+        for child in node:
+            _bound(child)
+    if isinstance(node, dict):
+        for child in list(node.values()):
+            _bound(child)
+        if not {"enum", "const"} & node.keys():
+            for name, value in _BOUNDS.get(str(node.get("type")), {}).items():
+                node.setdefault(name, value)
+        if "properties" in node and node.get("type") == "object":
+            node.setdefault("additionalProperties", False)
+
+
+def _assets() -> Path:
+    """Where the installed package keeps Swagger UI."""
+    return Path(str(resources.files("fastapi_offline"))) / "static"

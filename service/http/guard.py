@@ -1,0 +1,176 @@
+"""Who may come in: the served hosts, the own pages, holders of the key, and bodies up to their limit. On every path.
+
+Knows no route, only under which paths bodies may be large. A service on the loopback address is no safer than the
+pages that a browser on the same machine has open, hence the checks of `Host` (DNS rebinding) and `Origin`.
+FastAPI's own body limit is not used: it sees a body only where a route reads one, and answers in plain text.
+"""
+
+import hashlib
+import hmac
+import ipaddress
+import re
+from collections.abc import Iterator
+from typing import Final
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.errors import ForeignOrigin, KeyRequired, Misdirected, ServiceError, UnsupportedMediaType
+from service.http import problems
+from service.settings import LOOPBACK_NAMES, ServiceSettings, is_loopback
+
+OPEN_PATHS: Final = frozenset({"/livez", "/readyz"})
+"""Answered without a key, so that an orchestrator needs none."""
+_SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_UPLOAD: Final = re.compile(r"/api/v1/datasets/[^/]+")
+_ROWS: Final = "/api/v1/models/"
+"""Below this path bodies hold rows of numbers; elsewhere they are a page of JSON, parsed in the event loop."""
+_MAX_TALK: Final = 2**20
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+
+
+class Guard:
+    """ASGI middleware that lets through only what the settings allow."""
+
+    def __init__(self, app: ASGIApp, *, settings: ServiceSettings) -> None:
+        self._app = app
+        self._settings = settings
+        self._key = _digest(settings.api_key.get_secret_value()) if settings.api_key else None
+        own = {settings.host.lower()} if is_loopback(settings.host) else {settings.host.lower(), "*address*"}
+        self._hosts = LOOPBACK_NAMES | own | set(settings.allowed_hosts)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+        else:
+            await self._admit(scope, receive, send)
+
+    async def _admit(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = Headers(scope=scope)
+        limit = self._body_limit(scope)
+        try:
+            self._check_host(headers)
+            self._check_origin(scope["method"], headers)
+            self._check_key(scope["path"], headers)
+            _check_encoding(headers)
+            _check_length(headers, limit)
+        except (ServiceError, HTTPException) as error:
+            await problems.answer(error, scope["state"]["request_id"])(scope, receive, send)
+            return
+        await self._app(scope, _Bounded(receive, limit).receive, send)
+
+    def _body_limit(self, scope: Scope) -> int:
+        if scope["method"] == "POST" and _UPLOAD.fullmatch(scope["path"]):
+            return self._settings.max_upload_bytes
+        if scope["path"].startswith(_ROWS):
+            return self._settings.max_body_bytes
+        return min(_MAX_TALK, self._settings.max_body_bytes)
+
+    def _check_host(self, headers: Headers) -> None:
+        hosts = headers.getlist("host")
+        if len(hosts) != 1 or not self._serves(_host_name(hosts[0])):
+            raise Misdirected(
+                "this service does not answer to the Host of the request; "
+                "other names than this machine's own loopback are listed in SAE_ALLOWED_HOSTS"
+            )
+
+    def _serves(self, name: str) -> bool:
+        if name in self._hosts or "*" in self._hosts:
+            return bool(name)
+        # An address cannot be rebound by a foreign name server, so where others are served at all, any is.
+        return "*address*" in self._hosts and _is_address(name)
+
+    def _check_origin(self, method: str, headers: Headers) -> None:
+        if method in _SAFE_METHODS:
+            return
+        foreign = any(_place(origin) != _own_place(origin, headers["host"]) for origin in headers.getlist("origin"))
+        if foreign or headers.get("sec-fetch-site", "").lower() == "cross-site":
+            raise ForeignOrigin("requests that change something are not taken from pages of other sites")
+
+    def _check_key(self, path: str, headers: Headers) -> None:
+        if self._key is None or path in OPEN_PATHS:
+            return
+        if not any(hmac.compare_digest(_digest(given), self._key) for given in _given_keys(headers)):
+            raise KeyRequired("this service wants its API key, as `Authorization: Bearer KEY` or `X-API-Key: KEY`")
+
+
+class _Bounded:
+    """The receiving side of one request, cut where its body goes over the limit."""
+
+    def __init__(self, receive: Receive, limit: int) -> None:
+        self._receive = receive
+        self._limit = limit
+        self._received = 0
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        if message["type"] == "http.request":
+            self._received += len(message.get("body", b""))
+            if self._received > self._limit:
+                raise _too_large(self._limit)
+        return message
+
+
+def _check_length(headers: Headers, limit: int) -> None:
+    length = headers.get("content-length", "0")
+    # More digits than any limit has are not worth converting.
+    if not length.isascii() or not length.isdigit():
+        raise HTTPException(400, "Content-Length must be a number of bytes")
+    if len(length) > 18 or int(length) > limit:
+        raise _too_large(limit)
+
+
+def _check_encoding(headers: Headers) -> None:
+    if headers.get("content-encoding", "identity").lower() != "identity":
+        raise UnsupportedMediaType("bodies are read as they are: send it without Content-Encoding", ())
+
+
+def _too_large(limit: int) -> HTTPException:
+    """Of the kind that FastAPI lets pass where it reads a body; any other would become its own 400."""
+    return HTTPException(413, f"the body is larger than the {limit:,} bytes that are taken here")
+
+
+def _digest(key: str) -> bytes:
+    """Keys are compared by digest, so that not even their length takes its time."""
+    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
+
+
+def _given_keys(headers: Headers) -> Iterator[str]:
+    yield from headers.getlist("x-api-key")
+    for value in headers.getlist("authorization"):
+        scheme, _, credentials = value.partition(" ")
+        if scheme.lower() == "bearer":
+            yield credentials.strip()
+
+
+def _host_name(host: str) -> str:
+    """The name in a `Host` header, lower case, without port and brackets; empty where it is malformed."""
+    match = re.fullmatch(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::\d{1,5})?", host.lower(), re.ASCII)
+    return (match[1] or match[2]).rstrip(".") if match else ""
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _place(origin: str) -> tuple[str, int] | None:
+    """Host and port of an origin; None for `null` and what else is none."""
+    try:
+        parts = urlsplit(origin.lower())
+        port = parts.port or _DEFAULT_PORTS.get(parts.scheme)
+    except ValueError:
+        return None
+    return (parts.hostname, port) if parts.hostname and port else None
+
+
+def _own_place(origin: str, host: str) -> tuple[str, int] | str:
+    """Where the request itself went, seen with the origin's scheme: a proxy may have taken TLS off."""
+    return _place(f"{origin.lower().partition(':')[0]}://{host}") or "nowhere"

@@ -1,0 +1,29 @@
+"""Query parameters that a route does not have, or has once and got twice, are refused: nothing is quietly left out.
+
+One dependency for every route; knows no parameter by name.
+"""
+
+from fastapi import Request
+from fastapi.dependencies.utils import get_flat_params
+from fastapi.params import Query
+
+from service.errors import Fault, InvalidRequest
+from service.http import problems
+
+
+async def require_known(request: Request) -> None:
+    """Raise `InvalidRequest` for query parameters that the route of this request does not declare, or that come twice.
+
+    No route takes a list in any other way than with commas.
+    """
+    if not request.query_params:
+        return
+    declared = get_flat_params(request.scope["route"].dependant)
+    known = sorted(field.alias for field in declared if isinstance(field.field_info, Query))
+    detail = f"there is no such parameter here; {'known are ' + ', '.join(known) if known else 'none is known'}"
+    names = [name for name, _ in request.query_params.multi_items()]
+    refused = {name: detail for name in names if name not in known}
+    refused |= {name: "once was expected, and it came more often" for name in known if names.count(name) > 1}
+    if refused:
+        faults = [Fault(f"query:{name}"[: problems.MAX_POINTER], why) for name, why in refused.items()]
+        raise InvalidRequest(f"{faults[0].pointer}: {faults[0].detail}", faults[: problems.MAX_FAULTS])

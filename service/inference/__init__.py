@@ -1,0 +1,1 @@
+"""Running models inside the API: compute threads, loaded models, and what a request sends in."""

@@ -1,0 +1,323 @@
+"""What a client sends to be encoded, decoded or reconstructed: a body's bytes to checked rows of numbers.
+
+JSON goes through orjson and is checked in bulk, never number by number; what stands in a binary header is believed
+only after it was compared with the bytes that came. Knows no models' names and draws no answers.
+"""
+
+import itertools
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Literal
+
+import numpy as np
+import orjson
+import pydantic
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field
+
+from registry import datasets as registered
+from registry.errors import DatasetNotFound
+from service.errors import DatasetNotPresent, Fault, InvalidRequest, UnsupportedMediaType
+from service.http import problems
+from service.http.representations import JSON, NPY, SAFETENSORS
+from service.state import AppState
+from sparse_coding import errors
+from sparse_coding.data import datasets, untrusted
+from sparse_coding.data.datasets import Dataset
+from sparse_coding.models.weights import TrainedModel
+from sparse_coding.specs.catalogue import CATALOGUE
+from sparse_coding.specs.fields import Name
+
+ACCEPTED: Final = (JSON.media_type, NPY.media_type, SAFETENSORS.media_type)
+MAX_INDICES: Final = 100_000
+"""Indices of dataset rows in one body; the limit of rows is lower and says its own number."""
+MAX_DIMENSIONS: Final = 4
+"""Of nested numbers: rows, channels, height, width."""
+MAX_NUMBERS: Final = 2**24
+"""Numbers of the widest layer in one request: 64 MiB of float32, however short the body was that asked for them."""
+
+MAX_LISTS: Final = 2**20
+"""Lists and objects in one JSON body. An empty list is two bytes on the wire and fifty in memory."""
+
+_NOT_FINITE: Final = re.compile(rb"\bNaN\b|\bInfinity\b")
+"""What other writers of JSON, Python's among them, make of numbers that JSON has no word for."""
+
+Index = Annotated[int, Field(strict=True, ge=0, le=2**53 - 1)]
+
+
+class DatasetRows(BaseModel):
+    """Rows of a dataset that is already here, so that nobody has to type 784 numbers."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    dataset: Name = Field(description="A dataset's name.")
+    split: Literal["train", "test"] = Field("test", description="Which of its splits.")
+    indices: tuple[Index, ...] = Field(min_length=1, max_length=MAX_INDICES, description="Rows of that split, from 0.")
+
+
+class NumberRows(BaseModel):
+    """Rows of the model's width in raw units ([0, 1] for images), flat or nested as images. Only described by this."""
+
+    model_config = ConfigDict(extra="forbid")
+    inputs: list[Annotated[list[Any], Field(max_length=MAX_NUMBERS)]] = Field(
+        min_length=1,
+        max_length=1_000_000,
+        description="[rows][n_inputs], or as images [rows][height][width], in colour [rows][height][width][3].",
+    )
+
+
+class CodeRows(BaseModel):
+    """Codes of the model's width. Only described by this."""
+
+    model_config = ConfigDict(extra="forbid")
+    codes: list[Annotated[list[float], Field(max_length=65_536)]] = Field(
+        min_length=1, max_length=1_000_000, description="[rows][n_latents]"
+    )
+
+
+class SparseRow(BaseModel):
+    """Some latents of one code and their activations; the others are 0."""
+
+    model_config = ConfigDict(extra="forbid")
+    indices: list[Annotated[int, Field(ge=0, le=65_535)]] = Field(
+        max_length=65_536, description="Latents, each at most once; an answer has them in ascending order."
+    )
+    values: list[float] = Field(max_length=65_536, description="One for each index.")
+
+
+class SparseRows(BaseModel):
+    """Codes by their active latents, as a sparse answer of encode has them. Only described by this."""
+
+    model_config = ConfigDict(extra="forbid")
+    rows: list[SparseRow] = Field(min_length=1, max_length=1_000_000)
+
+
+EXAMPLES: Final = {
+    "dataset": {
+        "summary": "Rows of a dataset that is already here",
+        "value": {"dataset": "digits", "split": "test", "indices": [0, 1, 2]},
+    }
+}
+CODE_EXAMPLES: Final = {
+    "rows": {
+        "summary": "Latent 3 alone, and two latents",
+        "value": {"rows": [{"indices": [3], "values": [1.0]}, {"indices": [5, 17], "values": [0.5, 1.0]}]},
+    }
+}
+"""Both work with the demo's model, and the latter with any of 18 latents."""
+
+
+@dataclass(frozen=True)
+class Body:
+    """A request body that has arrived whole; `media_type` is one of `ACCEPTED`."""
+
+    media_type: str
+    content: bytes
+
+
+def described(*schemas: type[BaseModel], tensor_name: str, examples: Mapping[str, Any]) -> dict[str, Any]:
+    """`openapi_extra` of a route that parses its body by itself; the examples work once the demo has been run."""
+    binary = {"type": "string", "format": "binary", "maxLength": 2**30}
+    documents = [schema.model_json_schema(ref_template="#/components/schemas/{model}") for schema in schemas]
+    one_of = [{name: value for name, value in document.items() if name != "$defs"} for document in documents]
+    content = {
+        JSON.media_type: {"schema": {"oneOf": one_of}, "examples": examples},
+        NPY.media_type: {"schema": {**binary, "description": "float32, float16, or uint8, which is divided by 255."}},
+        SAFETENSORS.media_type: {"schema": {**binary, "description": f"One tensor named `{tensor_name}`."}},
+    }
+    return {"requestBody": {"required": True, "content": content}}
+
+
+async def received(request: Request) -> Body:
+    """The body of a request. Raises `UnsupportedMediaType`, which names the types that are read."""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type not in ACCEPTED:
+        came = "a body without Content-Type" if not media_type else "a body of another type"
+        raise UnsupportedMediaType(f"expected one of {', '.join(ACCEPTED)}; {came} came", ACCEPTED)
+    return Body(media_type, await request.body())
+
+
+def document(body: Body, alternatives: Sequence[frozenset[str]]) -> dict[str, Any]:
+    """The JSON object in a body, whose names must be some of those of one of the `alternatives`."""
+    if (lists := body.content.count(b"[") + body.content.count(b"{")) > MAX_LISTS:
+        raise errors.TooManyRows(f"at most {MAX_LISTS} lists and objects fit into one JSON body; {lists} came")
+    try:
+        parsed = orjson.loads(body.content)
+    except orjson.JSONDecodeError as error:
+        if "is infinity" in str(error) or _NOT_FINITE.search(body.content):
+            raise errors.NotFinite("every number must be finite; NaN, an infinity or a larger number came") from error
+        raise RequestValidationError([{"type": "json_invalid", "loc": ("body",), "msg": "JSON"}]) from error
+    if not isinstance(parsed, dict):
+        raise InvalidRequest("the body must be a JSON object", [Fault("", "must be a JSON object")])
+    known = frozenset().union(*alternatives)
+    unknown = len(parsed.keys() - known)
+    if unknown:
+        raise InvalidRequest(f"the body may hold {_listed(known)}; it holds {unknown} other name(s)")
+    if not any(parsed and parsed.keys() <= names for names in alternatives):
+        raise InvalidRequest(f"the body must hold one of these: {' or '.join(map(_listed, alternatives))}")
+    return parsed
+
+
+def _listed(names: frozenset[str]) -> str:
+    return ", ".join(f"`{name}`" for name in sorted(names))
+
+
+def dataset_rows(parsed: Mapping[str, Any]) -> DatasetRows:
+    """The rows that a document names; a fault is answered as FastAPI answers its own."""
+    try:
+        return DatasetRows.model_validate(parsed)
+    except pydantic.ValidationError as error:
+        raise problems.unreadable(error) from error
+
+
+def numbers(nested: object) -> np.ndarray:
+    """Nested JSON lists as a float64 array of their shape, of at most `MAX_DIMENSIONS` dimensions.
+
+    Raises `RaggedRows`, `EmptyInput` and `NotNumbers`: a text, a boolean or null is no number.
+    """
+    shape: list[int] = []
+    level: list[Any] = [nested]
+    while (kinds := set(map(type, level))) == {list}:
+        lengths = set(map(len, level))
+        if len(lengths) > 1:
+            raise errors.RaggedRows(f"rows must all have one length; they have {min(lengths)} to {max(lengths)}")
+        shape.append(lengths.pop())
+        level = list(itertools.chain.from_iterable(level))
+        if not level:
+            raise errors.EmptyInput("at least one row of at least one number is needed; an empty list came")
+        if len(shape) > MAX_DIMENSIONS:
+            raise errors.RaggedRows(f"rows may be nested {MAX_DIMENSIONS} deep; these are deeper")
+    if list in kinds:
+        raise errors.RaggedRows("rows must be nested equally deep; numbers and lists stand side by side")
+    if not kinds <= {int, float}:
+        raise errors.NotNumbers(f"numbers were expected; {_kind(kinds - {int, float})} came")
+    return np.array(level, dtype=np.float64).reshape(shape)
+
+
+def _kind(kinds: set[type]) -> str:
+    names = {str: "text", dict: "an object", type(None): "null", bool: "a boolean"}
+    return " and ".join(sorted(names.get(kind, "something else") for kind in kinds))
+
+
+def tensor(body: Body, name: str) -> np.ndarray:
+    """The array in a binary body: the .npy file, or the safetensors file's only tensor, which must be called `name`."""
+    if body.media_type == NPY.media_type:
+        return untrusted.read_npy(body.content, max_elements=MAX_NUMBERS)
+    tensors = untrusted.read_safetensors(body.content)
+    if tensors.keys() != {name}:
+        raise InvalidRequest(f"the safetensors file must hold one tensor named `{name}`; it holds {len(tensors)}")
+    return tensors[name]
+
+
+def rows(app_state: AppState, model: TrainedModel, body: Body) -> np.ndarray:
+    """The rows that a body means for a model, float32 [B, n_inputs] in raw units and finite.
+
+    Rows of a dataset go through the model's resizing; rows in the body are of its width already.
+    Raises the workshop's `InvalidInput`, `InvalidFile`, `IndexOutOfRange` and `InputsOutOfRange`, and `InvalidRequest`.
+    """
+    if body.media_type != JSON.media_type:
+        return _fitting(app_state, model, tensor(body, "inputs"))
+    parsed = document(body, (frozenset({"inputs"}), frozenset(DatasetRows.model_fields)))
+    if "inputs" in parsed:
+        return _fitting(app_state, model, numbers(parsed["inputs"]))
+    wanted = dataset_rows(parsed)
+    check_count(app_state, model, len(wanted.indices))
+    return model.prepare(present_dataset(app_state, wanted.dataset).take(wanted.split, wanted.indices).rows)
+
+
+def _fitting(app_state: AppState, model: TrainedModel, sent: np.ndarray) -> np.ndarray:
+    check_count(app_state, model, len(sent))
+    shape = model.preprocessing.image_shape
+    if shape is not None and shape[0] > 1 and sent.shape[1:] == (*shape[1:], shape[0]):
+        sent = sent.transpose(0, 3, 1, 2)  # colour as it is answered and uploaded: [height][width][channels]
+    values = model.preprocessing.from_body(sent)
+    model.check_range(values)
+    return values
+
+
+def check_count(app_state: AppState, model: TrainedModel, count: int) -> None:
+    """Raises `TooManyRows` where so many rows would take more than `max_rows` or `MAX_NUMBERS` allow."""
+    widest = max(model.n_inputs, *model.spec.model.hidden, model.n_latents)
+    limit = max(1, min(app_state.settings.max_rows, MAX_NUMBERS // widest))
+    if count > limit:
+        raise errors.TooManyRows(f"at most {limit} rows fit into one request to this model; {count} came")
+
+
+def present_dataset(app_state: AppState, name: str) -> Dataset:
+    """The opened dataset of that name. Raises `DatasetNotFound`, and `DatasetNotPresent` for a built-in."""
+    try:
+        with app_state.database.read() as session:
+            digest = registered.get(session, name).digest
+    except DatasetNotFound:
+        if name in CATALOGUE:
+            raise DatasetNotPresent(
+                f"the built-in dataset {name} has not been brought in yet: start a run of kind import, or train on it"
+            ) from None
+        raise
+    return datasets.open(app_state.artifacts.path(digest))
+
+
+def codes(app_state: AppState, model: TrainedModel, body: Body) -> np.ndarray:
+    """The codes in a body, float32 [B, n_latents] and finite: dense, or as indices and values.
+
+    Raises the workshop's `InvalidInput`, `InvalidFile` and `IndexOutOfRange`, and `InvalidRequest`.
+    """
+    width = model.n_latents
+    if body.media_type != JSON.media_type:
+        dense = tensor(body, "codes")
+    else:
+        parsed = document(body, (frozenset({"codes"}), frozenset({"rows"})))
+        if "rows" in parsed:
+            sent = _some_list(parsed["rows"])
+            check_count(app_state, model, len(sent))
+            return _single(_scattered(sent, width))
+        dense = numbers(parsed["codes"])
+    check_count(app_state, model, len(dense))
+    if dense.ndim != 2 or dense.shape[1] != width:
+        came = f"{dense.shape[1]} numbers" if dense.ndim == 2 else f"{dense.ndim} dimensions"
+        raise errors.WrongWidth(f"codes of this model are rows of {width} numbers; {came} came")
+    return _single(dense)
+
+
+def _some_list(value: object) -> list[Any]:
+    if not isinstance(value, list) or not value:
+        raise InvalidRequest("rows must be a list of at least one row", [Fault("/rows", "must be a list, not empty")])
+    return value
+
+
+def _scattered(sent: Sequence[Any], width: int) -> np.ndarray:
+    """Rows of indices and values as dense codes, float64 [B, width]."""
+    dense = np.zeros((len(sent), width))
+    for number, row in enumerate(sent):
+        indices, values = _row(row, number)
+        if indices and not 0 <= min(indices) <= max(indices) < width:
+            raise errors.IndexOutOfRange(f"row {number}: latents of this model are numbered from 0 to {width - 1}")
+        dense[number, indices] = values
+    return dense
+
+
+def _row(row: object, number: int) -> tuple[list[int], list[float]]:
+    if not isinstance(row, dict) or row.keys() != {"indices", "values"}:
+        raise _bad_row(number, "must be an object with `indices` and `values`, and nothing else")
+    indices, values = row["indices"], row["values"]
+    if not isinstance(indices, list) or not isinstance(values, list) or len(indices) != len(values):
+        raise _bad_row(number, "`indices` and `values` must be lists of one length")
+    if not set(map(type, indices)) <= {int} or len(set(indices)) < len(indices):
+        raise _bad_row(number, "`indices` must be whole numbers, each at most once")
+    if not set(map(type, values)) <= {int, float}:
+        raise _bad_row(number, "`values` must be numbers")
+    return indices, values
+
+
+def _bad_row(number: int, detail: str) -> InvalidRequest:
+    return InvalidRequest(f"row {number}: {detail}", [Fault(f"/rows/{number}", detail)])
+
+
+def _single(dense: np.ndarray) -> np.ndarray:
+    """The same numbers as float32. Raises `NotFinite`, also for what only float64 can hold."""
+    with np.errstate(over="ignore"):
+        single = np.asarray(dense, np.float32)
+    if not np.isfinite(single).all():
+        raise errors.NotFinite("every number must be finite as a float32; a NaN, an infinity or a larger number came")
+    return single

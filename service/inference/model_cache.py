@@ -1,0 +1,52 @@
+"""Models that are in use, loaded once and kept in memory: a digest in, an autoencoder out.
+
+Bounded: the one unused for longest goes first. Knows no names, versions or HTTP; a digest names its bytes for ever,
+so nothing here can be out of date.
+"""
+
+import threading
+from collections import OrderedDict
+from concurrent.futures import Future
+
+from registry.stores.protocol import ArtifactStore
+from sparse_coding.models import devices, weights
+from sparse_coding.models.weights import TrainedModel
+
+
+class ModelCache:
+    """At most `capacity` models on `device` (cpu, cuda or auto); safe to ask from several threads.
+
+    Raises `SpecDoesNotFit` if CUDA is asked for and missing.
+    """
+
+    def __init__(self, artifacts: ArtifactStore, *, capacity: int, device: str = "cpu") -> None:
+        self._artifacts = artifacts
+        self._capacity = capacity
+        self._device = devices.device_for(device)
+        self._lock = threading.Lock()
+        self._loaded: OrderedDict[str, Future[TrainedModel]] = OrderedDict()
+
+    def get(self, digest: str) -> TrainedModel:
+        """The model whose weights file has this SHA-256. Whoever asks first loads it; the others wait for that.
+
+        Raises `ArtifactMissing` if the archive has no such file; the next request tries again.
+        """
+        with self._lock:
+            future = self._loaded.get(digest)
+            loads = future is None
+            if future is None:
+                future = self._loaded[digest] = Future()
+            self._loaded.move_to_end(digest)
+            while len(self._loaded) > self._capacity:
+                self._loaded.popitem(last=False)
+        if loads:
+            self._load(digest, future)
+        return future.result()
+
+    def _load(self, digest: str, future: "Future[TrainedModel]") -> None:
+        try:
+            future.set_result(weights.read(self._artifacts.path(digest), device=self._device))
+        except BaseException as error:
+            with self._lock:
+                self._loaded.pop(digest, None)
+            future.set_exception(error)

@@ -1,0 +1,1 @@
+"""Arrays to PNG: grids, pairs, strips, lettering."""

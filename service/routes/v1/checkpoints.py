@@ -1,0 +1,83 @@
+"""The checkpoints of a run over HTTP: which are kept, and each as a file. Knows no content of theirs."""
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from registry import checkpoints, runs
+from service.http import files, problems, representations
+from service.http.pages import MAX_PAGE, Limit, NextCursor
+from service.http.representations import SAFETENSORS
+from service.routes.v1.runs import Count, RunId
+from service.state import AppStateDep
+
+router = APIRouter(prefix="/api/v1", tags=["runs"])
+
+
+class CheckpointAnswer(BaseModel):
+    """A file from which the run would resume."""
+
+    model_config = ConfigDict(extra="forbid")
+    epoch: Count
+    digest: str = Field(max_length=64, description="SHA-256 of the file.")
+    bytes: Count
+    created_at: datetime
+
+
+class CheckpointPage(BaseModel):
+    """A run's checkpoints by ascending epoch."""
+
+    model_config = ConfigDict(extra="forbid")
+    items: list[CheckpointAnswer] = Field(max_length=MAX_PAGE)
+    next_cursor: NextCursor
+
+
+@router.get("/runs/{run_id}/checkpoints", summary="List a run's checkpoints", responses=problems.responses(404))
+def list_checkpoints(
+    app_state: AppStateDep,
+    run_id: RunId,
+    after: Annotated[int, Query(ge=-1, le=2**31 - 1, description="Only those after this epoch.")] = -1,
+    limit: Limit = 50,
+) -> CheckpointPage:
+    """Those that are kept, by ascending epoch."""
+    room = min(limit, MAX_PAGE)
+    with app_state.database.read() as session:
+        runs.get(session, run_id)
+        found = checkpoints.of_run(session, run_id, after, room + 1)
+    items = [
+        CheckpointAnswer(epoch=row.epoch, digest=row.sha256, bytes=row.bytes, created_at=row.created_at)
+        for row in found[:room]
+    ]
+    return CheckpointPage(items=items, next_cursor=str(items[-1].epoch) if len(found) > room else None)
+
+
+@router.get(
+    "/runs/{run_id}/checkpoints/{epoch}",
+    summary="Download a checkpoint",
+    response_class=Response,
+    responses={
+        200: {"content": {SAFETENSORS.media_type: {"schema": {"type": "string", "format": "binary"}}}},
+        **representations.UNCHANGED,
+        **problems.responses(404, 416),
+    },
+)
+def get_checkpoint(
+    request: Request,
+    app_state: AppStateDep,
+    run_id: RunId,
+    epoch: Annotated[int, Path(ge=0, le=2**31 - 1, description="Epochs done when it was written.")],
+) -> Response:
+    """The file from which a worker would resume: weights, the optimiser's moments and the epoch, as safetensors."""
+    with app_state.database.read() as session:
+        runs.get(session, run_id)
+        found = checkpoints.get(session, run_id, epoch)
+    return files.download(
+        request,
+        app_state.artifacts.path(found.sha256),
+        found.sha256,
+        SAFETENSORS,
+        name=f"{run_id}-{epoch}.safetensors",
+        pinned=True,
+    )

@@ -1,0 +1,148 @@
+"""Inputs to codes, and codes to outputs, over HTTP.
+
+Knows how codes are written; how bodies are read stands in `inputs`, and how a model computes in the workshop.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Final, Literal
+
+import numpy as np
+from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import BaseModel, Field
+
+from service.errors import InvalidRequest
+from service.http import problems, representations
+from service.http.representations import JSON, NPY, SAFETENSORS, Representation
+from service.inference import inputs
+from service.inference.inputs import Body, CodeRows, DatasetRows, NumberRows, SparseRow, SparseRows
+from service.routes.v1.models import Chosen, ChosenDep
+from service.state import AppState, AppStateDep
+from sparse_coding.errors import NotFinite
+
+router = APIRouter(prefix="/api/v1", tags=["encodings"])
+
+ARRAYS: Final = (JSON, NPY, SAFETENSORS)
+ACTIVE: Final = 0.1
+"""Above this a latent counts as active, as in the sparsity statistics, where a sparse answer is not told otherwise."""
+
+ArrayFormat = Annotated[
+    Literal["json", "npy", "safetensors"] | None,
+    Query(alias="format", description="Overrides `Accept`."),
+]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which latents of a code a sparse answer names."""
+
+    threshold: float
+    """Only latents strictly above it."""
+    top_k: int | None
+    """Of those, the largest so many; of equals the ones of lower index."""
+
+
+def selection(
+    sparse: Annotated[bool, Query(description="Answer with indices and values of the active latents only.")] = False,
+    threshold: Annotated[
+        float | None,
+        Query(
+            ge=0,
+            le=1e30,
+            allow_inf_nan=False,
+            description=f"With `sparse`: active is above this. Default {ACTIVE}; with `top_k` 0.",
+        ),
+    ] = None,
+    top_k: Annotated[
+        int | None, Query(ge=1, le=65_536, description="With `sparse`: at most so many latents a row, the largest.")
+    ] = None,
+) -> Selection | None:
+    """What the query says of a sparse answer; None for a dense one."""
+    if not sparse:
+        if threshold is not None or top_k is not None:
+            raise InvalidRequest("threshold and top_k belong to a sparse answer: add sparse=true")
+        return None
+    return Selection(threshold if threshold is not None else (0.0 if top_k else ACTIVE), top_k)
+
+
+SelectionDep = Annotated[Selection | None, Depends(selection)]
+
+
+class Codes(BaseModel):
+    """Codes of the rows that were sent, in their order: `codes`, or `rows` if a sparse answer was asked for."""
+
+    model: str = Field(description="The version that computed them.")
+    codes: list[list[float]] | None = Field(None, description="[rows][n_latents]")
+    rows: list[SparseRow] | None = Field(None, description="One for each row that was sent.")
+
+
+class Outputs(BaseModel):
+    """What codes decode to, in raw units: [0, 1] for images."""
+
+    model: str
+    outputs: list[list[float]] = Field(description="[rows][n_inputs]")
+
+
+@router.post(
+    "/models/{model}/encode",
+    summary="Encode inputs",
+    response_class=Response,
+    responses={200: representations.described(Codes, NPY, SAFETENSORS), **problems.responses(404, 406, 409, 503)},
+    openapi_extra=inputs.described(DatasetRows, NumberRows, tensor_name="inputs", examples=inputs.EXAMPLES),
+)
+async def encode(
+    request: Request, chosen: ChosenDep, app_state: AppStateDep, picked: SelectionDep, form: ArrayFormat = None
+) -> Response:
+    """The code of every row that is sent: numbers, a binary array, or rows of a dataset that is already here."""
+    dense_only = " of a sparse answer" if picked else ""
+    wanted = representations.choose(request, (JSON,) if picked else ARRAYS, form, why=dense_only)
+    body = await inputs.received(request)
+    content = await app_state.compute.run(request, _encode, app_state, chosen, body, picked, wanted)
+    return representations.computed(content, wanted)
+
+
+def _encode(app_state: AppState, chosen: Chosen, body: Body, picked: Selection | None, wanted: Representation) -> bytes:
+    model = app_state.models.get(chosen.version.digest)
+    codes = finite(model.encode(inputs.rows(app_state, model, body)), "codes")
+    app_state.measurements.rows.labels("encode").inc(len(codes))
+    if picked is not None:
+        return representations.json_bytes(
+            {"model": chosen.version.reference, "rows": [_sparse(code, picked) for code in codes]}
+        )
+    return representations.array_bytes(wanted, {"codes": codes}, {"model": chosen.version.reference})
+
+
+def _sparse(code: np.ndarray, picked: Selection) -> dict[str, np.ndarray]:
+    """Indices and values of one code's latents that were asked for, indices ascending."""
+    indices = np.flatnonzero(code > picked.threshold)
+    if picked.top_k is not None:
+        indices = np.sort(indices[np.argsort(-code[indices], kind="stable")[: picked.top_k]])
+    return {"indices": indices, "values": code[indices]}
+
+
+def finite(computed: np.ndarray, what: str) -> np.ndarray:
+    """What a model computed, if all of it is finite; JSON has no NaN. Raises `NotFinite`."""
+    if not np.isfinite(computed).all():
+        raise NotFinite(f"numbers so large that the {what} leave float32 were sent; smaller ones are expected")
+    return computed
+
+
+@router.post(
+    "/models/{model}/decode",
+    summary="Decode codes",
+    response_class=Response,
+    responses={200: representations.described(Outputs, NPY, SAFETENSORS), **problems.responses(404, 406, 503)},
+    openapi_extra=inputs.described(CodeRows, SparseRows, tensor_name="codes", examples=inputs.CODE_EXAMPLES),
+)
+async def decode(request: Request, chosen: ChosenDep, app_state: AppStateDep, form: ArrayFormat = None) -> Response:
+    """The output for every code that is sent, dense or as indices and values of its active latents."""
+    wanted = representations.choose(request, ARRAYS, form)
+    body = await inputs.received(request)
+    content = await app_state.compute.run(request, _decode, app_state, chosen, body, wanted)
+    return representations.computed(content, wanted)
+
+
+def _decode(app_state: AppState, chosen: Chosen, body: Body, wanted: Representation) -> bytes:
+    model = app_state.models.get(chosen.version.digest)
+    outputs = finite(model.decode(inputs.codes(app_state, model, body)), "outputs")
+    app_state.measurements.rows.labels("decode").inc(len(outputs))
+    return representations.array_bytes(wanted, {"outputs": outputs}, {"model": chosen.version.reference})

@@ -1,0 +1,72 @@
+"""Who works, over HTTP: each worker that was heard of lately, what it computes with and which run it has.
+
+Informational: leases decide whose a run is, and nothing here.
+"""
+
+from datetime import datetime
+from typing import Final, Literal
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
+
+from registry import workers
+from registry.database import tables
+from service.http import problems
+from service.http.pages import MAX_PAGE, Cursor, Limit, NextCursor
+from service.state import AppStateDep
+
+router = APIRouter(prefix="/api/v1", tags=["workers"])
+
+_EXAMPLE: Final[JsonDict] = {
+    "id": "tower-4711-0199aa00-0000-7000-8000-000000000000",
+    "host": "tower",
+    "pid": 4711,
+    "device": "cpu",
+    "device_name": "x86_64",
+    "threads": 8,
+    "release": "0.1.0",
+    "started_at": "2026-11-24T00:00:00Z",
+    "seen_at": "2026-11-24T08:00:00Z",
+    "run": None,
+}
+
+
+class WorkerAnswer(BaseModel):
+    """A worker as it last described itself."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_EXAMPLE]})
+    id: str = Field(max_length=400)
+    host: str = Field(max_length=300)
+    pid: int = Field(ge=0, le=2**53, description="Its process on that host, or in that container.")
+    device: str = Field(max_length=20, description="What it computes on: `cpu` or `cuda`.")
+    device_name: str | None = Field(max_length=300)
+    threads: int | None = Field(ge=0, le=2**53, description="CPU threads that a run has.")
+    release: str = Field(max_length=100, description="Of this software.")
+    started_at: datetime
+    seen_at: datetime = Field(description="When it was last heard of.")
+    run: str | None = Field(max_length=36, description="`id` of the run that it works on; null while it waits.")
+
+
+class WorkerPage(BaseModel):
+    """Workers, the one that started last first."""
+
+    model_config = ConfigDict(extra="forbid")
+    items: list[WorkerAnswer] = Field(max_length=MAX_PAGE)
+    next_cursor: NextCursor
+
+
+@router.get("/workers", summary="List the workers that are alive", responses=problems.responses(422))
+def list_workers(
+    app_state: AppStateDep, device: Literal["cpu", "cuda"] | None = None, limit: Limit = 50, cursor: Cursor = None
+) -> WorkerPage:
+    """Those that were heard of within the last minute; they report about every 15 seconds, whatever they do."""
+    with app_state.database.read() as session:
+        page = workers.page(session, device=device, limit=limit, cursor=cursor)
+        held = workers.runs_of(session, [row.id for row in page.items])
+    return WorkerPage(items=[_answer(row, held.get(row.id)) for row in page.items], next_cursor=page.next_cursor)
+
+
+def _answer(row: tables.Worker, run: str | None) -> WorkerAnswer:
+    facts = {name: getattr(row, name) for name in WorkerAnswer.model_fields if name != "run"}
+    return WorkerAnswer(**facts, run=run)

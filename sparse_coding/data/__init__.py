@@ -1,0 +1,1 @@
+"""Datasets: files, uploads, built-in sources, preprocessing and batches."""

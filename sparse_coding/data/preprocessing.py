@@ -1,0 +1,149 @@
+"""What is done to rows before the network sees them; it belongs to the model and is stored in its weights.
+
+Three kinds of rows: dataset rows as they are stored; raw rows of the model's width (uint8, or float32 in raw units:
+[0, 1] for images); scaled inputs, which the network sees. Knows neither networks nor files.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float32, Shaped, UInt8
+from PIL import Image
+from torch import Tensor
+
+from sparse_coding import errors
+from sparse_coding.data.batches import CHUNK_ROWS
+from sparse_coding.data.datasets import Dataset
+from sparse_coding.specs.feasibility import training_rows
+from sparse_coding.specs.training import DatasetChoice
+
+Raw = UInt8[np.ndarray, "n d"] | Float32[np.ndarray, "n d"]
+
+
+@dataclass(frozen=True, eq=False)
+class Preprocessing:
+    """Resizing of images, division of bytes by 255, and scaling per input."""
+
+    n_inputs: int
+    image_shape: tuple[int, int, int] | None
+    """[channels, height, width] after resizing; None for vectors."""
+    image_size: int | None
+    """Height and width that images are resized to; None keeps theirs."""
+    minimum: Float32[Tensor, " n_inputs"] | None = None
+    """Smallest value of each input over the training rows, in raw units; None without scaling."""
+    span: Float32[Tensor, " n_inputs"] | None = None
+    """Largest minus smallest value of each input; 1 where they are the same."""
+
+    @property
+    def scaling(self) -> Literal["none", "minmax"]:
+        return "none" if self.minimum is None else "minmax"
+
+    @property
+    def error_units(self) -> Literal["raw", "scaled"]:
+        """Errors are measured on what the network sees: after scaling, if there is one."""
+        return "raw" if self.scaling == "none" else "scaled"
+
+    def to(self, device: str | torch.device) -> "Preprocessing":
+        """The same, with its tensors on `device`."""
+        if self.minimum is None or self.span is None:
+            return self
+        moved = self.minimum.to(device), self.span.to(device)
+        return Preprocessing(self.n_inputs, self.image_shape, self.image_size, *moved)
+
+    def rows(self, stored: Shaped[np.ndarray, "n ..."]) -> Raw:
+        """Dataset rows, resized and flattened, in their stored type.
+
+        Images are resized by Pillow's bicubic filter on bytes, so that nothing leaves [0, 255]. Raises `WrongWidth`.
+        """
+        if self.image_size is not None and stored.ndim == 4:
+            stored = _resized(stored, self.image_size)
+        flat = stored.reshape(len(stored), -1)
+        self._check_width(flat.shape[1])
+        return flat
+
+    def from_body(self, sent: Shaped[np.ndarray, "..."]) -> Float32[np.ndarray, "n d"]:
+        """Rows that a client sent, already of the model's width, as float32 in raw units.
+
+        Flat, or as images: [n, height, width], with several channels [n, channels, height, width]. uint8 is
+        divided by 255.
+        Raises `UnsupportedDtype`, `EmptyInput`, `WrongWidth` and `NotFinite`.
+        """
+        if sent.dtype != np.uint8 and sent.dtype.kind != "f":
+            raise errors.UnsupportedDtype(f"Inputs are floating-point numbers or uint8; {sent.dtype} came.")
+        if sent.size == 0:
+            raise errors.EmptyInput("At least one row of at least one value was expected; none came.")
+        self._check_shape(sent.shape)
+        with np.errstate(over="ignore"):  # what does not fit is found below
+            values = sent.reshape(len(sent), -1).astype(np.float32)
+        if not np.isfinite(values).all():
+            raise errors.NotFinite("Every value must be a finite float32; a NaN or an infinity came.")
+        return values / np.float32(255) if sent.dtype == np.uint8 else values
+
+    def to_inputs(self, raw: Shaped[Tensor, "*networks n d"]) -> Float[Tensor, "*networks n d"]:
+        """Raw rows, uint8 or floating point, as the network sees them: bytes divided by 255, then scaled.
+
+        Values outside the range that the scaling was fitted on pass unclamped.
+        """
+        values = raw.to(torch.float32).div_(255) if raw.dtype is torch.uint8 else raw
+        if self.minimum is None or self.span is None:
+            return values
+        return (values - self.minimum).div_(self.span)
+
+    def undo(self, scaled: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
+        """What the network sees or says, back in raw units: [0, 1] for images."""
+        if self.minimum is None or self.span is None:
+            return scaled
+        return scaled * self.span + self.minimum
+
+    def document(self) -> dict[str, Any]:
+        """What is said of it in a file's metadata; minimum and span are tensors of that file."""
+        return {"image_size": self.image_size, "scaling": self.scaling}
+
+    def _check_width(self, width: int) -> None:
+        if width != self.n_inputs:
+            raise errors.WrongWidth(f"The model takes {self.n_inputs} values a row; {width} came.")
+
+    def _check_shape(self, shape: tuple[int, ...]) -> None:
+        allowed: list[tuple[int, ...]] = [(self.n_inputs,)]
+        if self.image_shape is not None:
+            allowed += [self.image_shape[1:]] if self.image_shape[0] == 1 else [self.image_shape]
+        if shape[1:] not in allowed:
+            wanted = " or ".join("rows x " + " x ".join(map(str, form)) for form in allowed)
+            raise errors.WrongWidth(f"The model takes {wanted}; {' x '.join(map(str, shape))} came.")
+
+
+def fit(choice: DatasetChoice, dataset: Dataset) -> Preprocessing:
+    """The preprocessing that a spec asks for, with its scaling fitted on the rows that will be learned from."""
+    shape = dataset.image_shape
+    if shape is not None and choice.image_size is not None:
+        shape = (shape[0], choice.image_size, choice.image_size)
+    width = dataset.n_inputs if shape is None else math.prod(shape)
+    unscaled = Preprocessing(width, shape, choice.image_size if shape is not None else None)
+    if choice.scaling == "none":
+        return unscaled
+    train = dataset.split("train").rows[: training_rows(choice, dataset.facts)]
+    minimum, span = _range(unscaled, (train[i : i + CHUNK_ROWS] for i in range(0, len(train), CHUNK_ROWS)))
+    return Preprocessing(width, shape, unscaled.image_size, minimum, span)
+
+
+def _range(unscaled: Preprocessing, pieces: Iterable[np.ndarray]) -> tuple[Tensor, Tensor]:
+    minimum = torch.full((unscaled.n_inputs,), math.inf)
+    maximum = torch.full((unscaled.n_inputs,), -math.inf)
+    for piece in pieces:
+        values = unscaled.to_inputs(torch.from_numpy(np.array(unscaled.rows(piece))))
+        minimum, maximum = torch.minimum(minimum, values.amin(0)), torch.maximum(maximum, values.amax(0))
+    span = maximum - minimum
+    return minimum, torch.where(span > 0, span, 1.0)
+
+
+def _resized(images: UInt8[np.ndarray, "n c h w"], size: int) -> UInt8[np.ndarray, "n c size size"]:
+    if images.shape[2:] == (size, size):
+        return images
+    result = np.empty((*images.shape[:2], size, size), np.uint8)
+    for source, target in zip(images.reshape(-1, *images.shape[2:]), result.reshape(-1, size, size), strict=True):
+        target[:] = Image.fromarray(source).resize((size, size), Image.Resampling.BICUBIC)
+    return result

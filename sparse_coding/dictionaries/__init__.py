@@ -1,0 +1,1 @@
+"""Dictionary learning, PCA and the comparison with a model."""

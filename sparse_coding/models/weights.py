@@ -1,0 +1,185 @@
+"""A finished model <-> one safetensors file that can be used without anything else.
+
+The metadata hold spec, shapes, preprocessing and formula ids. It knows no names, versions or registry.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from jaxtyping import Float32, Shaped
+from torch import Tensor
+
+from sparse_coding import errors
+from sparse_coding.data import tensor_files
+from sparse_coding.data.batches import CHUNK_ROWS
+from sparse_coding.data.preprocessing import Preprocessing
+from sparse_coding.models import autoencoder as networks
+from sparse_coding.models import objectives
+from sparse_coding.models.autoencoder import Autoencoder
+from sparse_coding.specs import feasibility
+from sparse_coding.specs import runs as run_specs
+from sparse_coding.specs.training import TrainSpec
+
+FORMAT: Final = "sae.model/1"
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedModel:
+    """A network with its preprocessing: numpy rows in, numpy rows out. Raw units are [0, 1] for images."""
+
+    autoencoder: Autoencoder
+    preprocessing: Preprocessing
+    spec: TrainSpec
+    formulas: Mapping[str, str]
+
+    @property
+    def n_inputs(self) -> int:
+        return self.autoencoder.n_inputs
+
+    @property
+    def n_latents(self) -> int:
+        return self.autoencoder.n_latents
+
+    @property
+    def _device(self) -> torch.device:
+        return next(self.autoencoder.parameters()).device
+
+    def prepare(self, stored: Shaped[np.ndarray, "B ..."]) -> Float32[np.ndarray, "B d"]:
+        """Dataset rows, resized and flattened, in raw units. Raises `WrongWidth`."""
+        rows = self.preprocessing.rows(stored)
+        return np.divide(rows, np.float32(255)) if rows.dtype == np.uint8 else np.array(rows)
+
+    def check_range(self, rows: Float32[np.ndarray, "B d"]) -> None:
+        """Raises `InputsOutOfRange` for rows in raw units that a sigmoid output could not reach."""
+        bounded = self.spec.model.output == "sigmoid" and self.preprocessing.scaling == "none"
+        if bounded and (rows.min() < 0 or rows.max() > 1):
+            raise errors.InputsOutOfRange(
+                f"The model takes inputs in [0, 1]; these span [{rows.min():g}, {rows.max():g}]."
+            )
+
+    def encode(self, rows: Float32[np.ndarray, "B d"]) -> Float32[np.ndarray, "B n"]:
+        """The codes of rows in raw units. Raises `WrongWidth`."""
+        _check_width(rows, self.n_inputs, "inputs")
+        return self._in_chunks(lambda chunk: self.autoencoder.encode(self.preprocessing.to_inputs(chunk)), rows)
+
+    @torch.inference_mode()
+    def encode_chunk(self, raw: Shaped[Tensor, "B d"]) -> Float32[np.ndarray, "B n"]:
+        """The codes of resized rows in their stored type (uint8, or float32 in raw units), all at once."""
+        codes = self.autoencoder.encode(self.preprocessing.to_inputs(raw.to(self._device)))
+        array: np.ndarray = codes.cpu().numpy()
+        return array
+
+    def decode(self, codes: Float32[np.ndarray, "B n"]) -> Float32[np.ndarray, "B d"]:
+        """What codes stand for, in raw units. Raises `WrongWidth`."""
+        _check_width(codes, self.n_latents, "latents")
+        return self._in_chunks(lambda chunk: self.preprocessing.undo(self.autoencoder.decode(chunk)), codes)
+
+    def reconstruct(
+        self, rows: Float32[np.ndarray, "B d"]
+    ) -> tuple[Float32[np.ndarray, "B d"], Float32[np.ndarray, " B"]]:
+        """Reconstructions in raw units, and each row's `mse.mean` in scaled units. Raises `WrongWidth`."""
+        _check_width(rows, self.n_inputs, "inputs")
+        both = self._in_chunks(self._reconstructed, rows)
+        return both[:, :-1], both[:, -1]
+
+    def _reconstructed(self, chunk: Tensor) -> Tensor:
+        x = self.preprocessing.to_inputs(chunk)
+        r, _ = self.autoencoder(x)
+        return torch.cat([self.preprocessing.undo(r), row_mse(r, x)[:, None]], dim=1)
+
+    @torch.inference_mode()
+    def _in_chunks(self, compute: Callable[[Tensor], Tensor], rows: np.ndarray) -> np.ndarray:
+        """`compute` on at most 1,024 rows at a time, so that memory does not grow with the hidden layers' width."""
+        chunks = torch.split(torch.from_numpy(np.array(rows)), CHUNK_ROWS)
+        array: np.ndarray = torch.cat([compute(chunk.to(self._device)).cpu() for chunk in chunks]).numpy()
+        return array
+
+
+def row_mse(r: Float32[Tensor, "B d"], x: Float32[Tensor, "#B d"]) -> Float32[Tensor, " B"]:
+    """Each row's `mse.mean`; sums are kept in float64."""
+    return (r - x).square().mean(1, dtype=torch.float64).float()
+
+
+def _check_width(rows: np.ndarray, width: int, what: str) -> None:
+    if rows.shape[1] != width:
+        raise errors.WrongWidth(f"The model has {width} {what}; rows of {rows.shape[1]} values came.")
+
+
+def write(path: Path, autoencoder: Autoencoder, asked: TrainSpec, preprocessing: Preprocessing) -> None:
+    """Write the model at `path`; the same model gives the same bytes in every process."""
+    document = {"format": FORMAT, **describe(asked, preprocessing)}
+    tensor_files.write(path, {**autoencoder.state_dict(), **scaling_tensors(preprocessing)}, document)
+
+
+def read(path: Path, device: str | torch.device = "cpu") -> TrainedModel:
+    """The model in a file. Raises `UnreadableFile`, and `UnsupportedFormat` for one of another kind or release."""
+    tensors, document = tensor_files.read(path, FORMAT)
+    asked = described_spec(document)
+    network, preprocessing = assemble(tensors, document, asked, device)
+    return TrainedModel(network, preprocessing, asked, objectives.objective_for(asked.sparsity).formulas)
+
+
+def describe(asked: TrainSpec, preprocessing: Preprocessing) -> dict[str, Any]:
+    """What a file says of the network in it, as JSON values."""
+    return {
+        "spec_version": run_specs.SPEC_VERSION,
+        "spec": run_specs.document(asked),
+        "n_inputs": preprocessing.n_inputs,
+        "image_shape": preprocessing.image_shape,
+        "preprocessing": preprocessing.document(),
+        "formulas": objectives.objective_for(asked.sparsity).formulas,
+    }
+
+
+def scaling_tensors(preprocessing: Preprocessing) -> dict[str, Tensor]:
+    """The tensors `scaling.minimum` and `scaling.span`, if the preprocessing scales."""
+    named = {"scaling.minimum": preprocessing.minimum, "scaling.span": preprocessing.span}
+    return {name: tensor for name, tensor in named.items() if tensor is not None}
+
+
+def described_spec(document: Mapping[str, Any]) -> TrainSpec:
+    """The spec in a file's metadata. Raises `UnsupportedFormat` for a later release's, `UnreadableFile` for none."""
+    version = document.get("spec_version")
+    if isinstance(version, int) and version > run_specs.SPEC_VERSION:
+        raise errors.UnsupportedFormat("The file was written by a later release.")
+    try:
+        asked = run_specs.parse(document["spec"], document["spec_version"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise errors.UnreadableFile("The file's metadata hold no spec that can be read.") from error
+    if not isinstance(asked, TrainSpec):
+        raise errors.UnreadableFile("The file's metadata hold a spec that trains nothing.")
+    return asked
+
+
+def assemble(
+    tensors: Mapping[str, Tensor], document: Mapping[str, Any], asked: TrainSpec, device: str | torch.device
+) -> tuple[Autoencoder, Preprocessing]:
+    """Network and preprocessing from a file's tensors and document. Raises `UnreadableFile` unless all fits."""
+    n_inputs, image_shape = _shape(document, asked)
+    network = networks.skeleton(asked.model, asked.sparsity, n_inputs)
+    scaling = torch.empty(n_inputs, device="meta") if asked.dataset.scaling == "minmax" else None
+    like = Preprocessing(n_inputs, image_shape, asked.dataset.image_size, scaling, scaling)
+    tensor_files.expect(tensors, {**network.state_dict(), **scaling_tensors(like)})
+    network.load_state_dict({name: tensors[name] for name in network.state_dict()}, assign=True)
+    scales = tensors.get("scaling.minimum"), tensors.get("scaling.span")
+    if document.get("preprocessing") != like.document() or (scales[1] is not None and not bool((scales[1] > 0).all())):
+        raise errors.UnreadableFile("The preprocessing in the file is not the one that its spec describes.")
+    return network.to(device), Preprocessing(n_inputs, image_shape, like.image_size, *scales).to(device)
+
+
+def _shape(document: Mapping[str, Any], asked: TrainSpec) -> tuple[int, tuple[int, int, int] | None]:
+    image_shape, n_inputs = document.get("image_shape"), document.get("n_inputs")
+    sizes = [n_inputs] if image_shape is None else image_shape
+    if not isinstance(sizes, list) or not all(type(size) is int and size > 0 for size in sizes):
+        raise errors.UnreadableFile("The file's metadata hold no shape of the inputs that can be read.")
+    width = math.prod(sizes)
+    if width != n_inputs or len(sizes) != (1 if image_shape is None else 3):
+        raise errors.UnreadableFile("The shapes of the inputs in the file's metadata do not fit each other.")
+    if feasibility.count_parameters(asked.model, width) > feasibility.MAX_PARAMETERS:
+        raise errors.UnreadableFile("The network in the file is larger than any that is trained here.")
+    return width, None if image_shape is None else (sizes[0], sizes[1], sizes[2])

@@ -1,0 +1,1 @@
+"""Training: loop, gradients, optimiser, sweeps, checkpoints."""

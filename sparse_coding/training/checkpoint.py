@@ -1,0 +1,91 @@
+"""The state of training <-> one safetensors file, written between two epochs.
+
+It holds weights, Adam's moments and the number of epochs and steps; the order of rows follows from the spec's seed
+and the epoch, so nothing else is needed to go on bit for bit. It does not know when to write one.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from torch import Tensor
+
+from sparse_coding import errors
+from sparse_coding.data import tensor_files
+from sparse_coding.data.preprocessing import Preprocessing
+from sparse_coding.models import weights
+from sparse_coding.specs import runs as run_specs
+from sparse_coding.specs.training import TrainSpec
+from sparse_coding.training import loop
+from sparse_coding.training.adam import Adam
+from sparse_coding.training.loop import TrainingState
+
+FORMAT: Final = "sae.checkpoint/1"
+_LEARNED_FROM: Final = ("dataset", "model", "sparsity", "training")
+"""Parts of a spec that decide what is learned; name, device and priority do not."""
+
+
+def write(path: Path, state: TrainingState, asked: TrainSpec, preprocessing: Preprocessing) -> None:
+    """Write the state at `path`, whole or not at all.
+
+    Raises `ValueError` for a state that was left inside an epoch: it could not be continued.
+    """
+    require_whole(state)
+    document = {
+        "format": FORMAT,
+        **weights.describe(asked, preprocessing),
+        "epoch": state.epoch,
+        "steps": state.optimizer.steps,
+    }
+    network = state.autoencoder.state_dict()
+    tensor_files.write(
+        path, {**network, **weights.scaling_tensors(preprocessing), **moments_of(state.optimizer)}, document
+    )
+
+
+def read(path: Path, asked: TrainSpec, device: str | torch.device) -> TrainingState:
+    """The state in a file, on `device`. Raises `CheckpointMismatch` if it belongs to another spec.
+
+    Raises `UnreadableFile`, and `UnsupportedFormat` for a file of another kind or of a later release.
+    """
+    tensors, document = tensor_files.read(path, FORMAT)
+    stored = run_specs.document(weights.described_spec(document))
+    if any(stored[part] != run_specs.document(asked)[part] for part in _LEARNED_FROM):
+        raise errors.CheckpointMismatch("The checkpoint was written for another spec than the one to go on with.")
+    moments = {name: tensors.pop(name) for name in list(tensors) if name.startswith("adam.")}
+    network, _ = weights.assemble(tensors, document, asked, device)
+    state = TrainingState(network, loop.optimizer_for(network, asked.training), count_in(document, "epoch"))
+    restore(state.optimizer, moments, count_in(document, "steps"))
+    return state
+
+
+def require_whole(state: TrainingState) -> None:
+    """Raises `ValueError` for a state that was left inside an epoch."""
+    if state.rows:
+        raise ValueError(f"the state was left inside epoch {state.epoch + 1}: nothing can go on from there")
+
+
+def moments_of(optimizer: Adam) -> dict[str, Tensor]:
+    """Adam's running means by name."""
+    return _named("exp_avg", optimizer.exp_avg) | _named("exp_avg_sq", optimizer.exp_avg_sq)
+
+
+def restore(optimizer: Adam, moments: Mapping[str, Tensor], steps: int) -> None:
+    """Give Adam its running means and its number of steps back. Raises `UnreadableFile` for others."""
+    tensor_files.expect(moments, moments_of(optimizer))
+    exp_avg = {name: moments[f"adam.exp_avg.{name}"] for name in optimizer.exp_avg}
+    exp_avg_sq = {name: moments[f"adam.exp_avg_sq.{name}"] for name in optimizer.exp_avg_sq}
+    optimizer.restore(exp_avg, exp_avg_sq, steps)
+
+
+def _named(moment: str, means: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {f"adam.{moment}.{name}": mean for name, mean in means.items()}
+
+
+def count_in(document: Mapping[str, Any], name: str) -> int:
+    """A number in a file's document. Raises `UnreadableFile` where there is none."""
+    count = document.get(name)
+    if type(count) is not int or count < 0:
+        raise errors.UnreadableFile(f"The file's metadata hold no number of {name}.")
+    return count

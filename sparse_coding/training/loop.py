@@ -1,0 +1,240 @@
+"""Training as an iterator: state in, small records out at places where nothing is in flight.
+
+The rows lie in the device's memory, an epoch is a shuffled index, and no number is read inside the loop. It knows
+no clock, no files and no queue; stopping is leaving the loop.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import torch
+from jaxtyping import Shaped
+from torch import Tensor
+
+from sparse_coding import errors
+from sparse_coding.analysis import evaluation
+from sparse_coding.analysis.evaluation import HeldOutRows
+from sparse_coding.data import batches
+from sparse_coding.data.datasets import Dataset
+from sparse_coding.data.preprocessing import Preprocessing
+from sparse_coding.models import autoencoder as networks
+from sparse_coding.models import objectives
+from sparse_coding.models.autoencoder import Autoencoder
+from sparse_coding.specs.feasibility import training_rows
+from sparse_coding.specs.training import Training, TrainSpec
+from sparse_coding.training.adam import Adam
+from sparse_coding.training.gradients import BatchGradient
+
+PULSE_STEPS: Final = 8
+"""Steps between two places to stop: some 10 ms of the tutorial's network, seconds of the largest one."""
+
+
+@dataclass(eq=False)
+class TrainingState:
+    """All that changes while training; a checkpoint is this, written down between two epochs."""
+
+    autoencoder: Autoencoder
+    """One network, or several of the same shapes that are stacked."""
+    optimizer: Adam
+    epoch: int = 0
+    """Epochs that are done."""
+    rows: int = 0
+    """Rows of the next epoch that were learned from already; 0 between two epochs."""
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingData:
+    """Rows in the device's memory as they are stored after resizing: uint8 or float32."""
+
+    train: Shaped[Tensor, "n d"]
+    test: HeldOutRows
+    preprocessing: Preprocessing
+    """On the same device."""
+    validation: HeldOutRows | None = None
+    """The rows kept for choosing, if the spec keeps any."""
+
+
+@dataclass(frozen=True)
+class Pulse:
+    """A place to stop inside an epoch: `rows` of `epoch`, counted from 1, are behind."""
+
+    epoch: int
+    rows: int
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """One epoch's figures: three means over its batches, each batch weighing the same, and the held-out split's."""
+
+    epoch: int
+    loss: float
+    """reconstruction + weight * sparsity."""
+    reconstruction: float
+    """`mse.mean`."""
+    sparsity: float
+    """The penalty, without its weight."""
+    test_mse: float
+    explained_variance: float | None
+    l0: float
+    dead_latents: int
+
+
+def load(dataset: Dataset, preprocessing: Preprocessing, asked: TrainSpec, device: torch.device | str) -> TrainingData:
+    """Both splits, resized, in the memory of `device`; of the training rows those that the spec asks for.
+
+    Raises `InputsOutOfRange` where a sigmoid output could not reach the rows, `SpecDoesNotFit` for too few rows.
+    """
+    count = training_rows(asked.dataset, dataset.facts)
+    if count < asked.training.batch_size:
+        raise errors.SpecDoesNotFit(f"A batch of {asked.training.batch_size} was asked of {count} training rows.")
+    stored = dataset.split("train").rows[: asked.dataset.train_limit]
+    slices = [stored[count:]] if count < len(stored) else []
+    splits = [stored[:count], dataset.split("test").rows, *slices]
+    train, test, *kept = [_on_device(preprocessing.rows(rows), device) for rows in splits]
+    if asked.model.output == "sigmoid" and preprocessing.scaling == "none":
+        for rows in (train, test, *kept):
+            _check_range(rows)
+    placed = preprocessing.to(device)
+    held_out, *validation = [evaluation.hold_out(train, rows, placed) for rows in (test, *kept)]
+    return TrainingData(train, held_out, placed, *validation)
+
+
+def _on_device(rows: np.ndarray, device: torch.device | str) -> Tensor:
+    return torch.from_numpy(np.array(rows)).to(device)  # a copy, because a mapped file is read-only
+
+
+def _check_range(rows: Shaped[Tensor, "n d"]) -> None:
+    low, high = float(rows.min()), float(rows.max())
+    if rows.dtype is not torch.uint8 and (low < 0 or high > 1):
+        raise errors.InputsOutOfRange(
+            f"A sigmoid output needs inputs in [0, 1]; these rows span [{low:g}, {high:g}]. "
+            'Ask for "output": "identity" or "scaling": "minmax".'
+        )
+
+
+def start(asked: TrainSpec, n_inputs: int, device: torch.device | str) -> TrainingState:
+    """A new network of `n_inputs` with torch's default initialisation under the spec's seed, and a fresh Adam."""
+    network = networks.build(asked.model, asked.sparsity, n_inputs, asked.training.seed).to(device)
+    return TrainingState(network, optimizer_for(network, asked.training))
+
+
+def optimizer_for(network: Autoencoder, asked: Training) -> Adam:
+    """A fresh Adam for a network, or for several that are stacked."""
+    return Adam(dict(network.named_parameters()), asked.learning_rate)
+
+
+def epochs(state: TrainingState, data: TrainingData, asked: TrainSpec) -> Iterator[Pulse | EpochRecord]:
+    """Train on, from `state.epoch` to the spec's last epoch: a `Pulse` every few steps, a record after each epoch.
+
+    Between a record and the next step the state may be written down; at a pulse it may only be thrown away.
+    Raises `TrainingDiverged` after an epoch in which a number stopped being finite.
+    """
+    if state.rows:
+        raise ValueError(f"the state was left inside epoch {state.epoch + 1}: start from a checkpoint")
+    while state.epoch < asked.training.epochs:
+        for event in epoch(state, data, [asked]):
+            if isinstance(event, errors.TrainingDiverged):
+                raise event
+            yield event
+
+
+def epoch(
+    state: TrainingState, data: TrainingData, asked: Sequence[TrainSpec]
+) -> Iterator[Pulse | EpochRecord | errors.TrainingDiverged]:
+    """One epoch of one network, or of as many stacked ones as there are specs; last, each one's record, in their order.
+
+    Stacked networks may differ in seed, weight and rho, and in nothing else. In the place of a record stands the error
+    of a network whose numbers stopped being finite: it does not touch the others.
+    """
+    stacked = state.autoencoder.stacked
+    gradient = BatchGradient(state.autoencoder, _objective(state.autoencoder, asked))
+    sums = torch.zeros(2, *([len(asked)] if stacked else []), dtype=torch.float64, device=data.train.device)
+    yield from _one_pass(state, data, _shuffled(state, data, asked, stacked), gradient, sums)
+    steps = math.ceil(len(data.train) / asked[0].training.batch_size)
+    means = (sums / steps).view(2, len(asked)).T.tolist()
+    for network, one, (reconstruction, sparsity) in zip(members(state), asked, means, strict=True):
+        yield _record(network, state.epoch, data, one, reconstruction, sparsity)
+
+
+def members(state: TrainingState) -> list[Autoencoder]:
+    """The single networks of a state, sharing its memory."""
+    return networks.unstacked(state.autoencoder) if state.autoencoder.stacked else [state.autoencoder]
+
+
+def _objective(network: Autoencoder, asked: Sequence[TrainSpec]) -> objectives.Objective:
+    if network.stacked:
+        return objectives.stacked([one.sparsity for one in asked], next(network.parameters()))
+    return objectives.objective_for(asked[0].sparsity)
+
+
+def _shuffled(state: TrainingState, data: TrainingData, asked: Sequence[TrainSpec], stacked: bool) -> Iterator[Tensor]:
+    """The batches of the next epoch: rows [B, d], or [networks, B, d] with an order for each network."""
+    orders = [batches.order(len(data.train), one.training.seed, state.epoch) for one in asked]
+    size = asked[0].training.batch_size
+    if stacked:
+        return batches.shuffled_together(data.train, torch.stack(orders), size)
+    return batches.shuffled(data.train, orders[0], size)
+
+
+def _one_pass(
+    state: TrainingState, data: TrainingData, shuffled: Iterator[Tensor], gradient: BatchGradient, sums: Tensor
+) -> Iterator[Pulse]:
+    """One epoch; adds every batch's reconstruction error and penalty to the two `sums`."""
+    reconstruction_sum, penalty_sum = sums.unbind()
+    for step, rows in enumerate(shuffled, 1):
+        state.rows += rows.shape[-2]
+        reconstruction, penalty = gradient(data.preprocessing.to_inputs(rows))
+        state.optimizer.step()
+        reconstruction_sum.add_(reconstruction)
+        penalty_sum.add_(penalty)
+        if step % PULSE_STEPS == 0:
+            yield Pulse(state.epoch + 1, state.rows)
+    state.epoch, state.rows = state.epoch + 1, 0
+
+
+def _record(
+    network: Autoencoder, epoch: int, data: TrainingData, asked: TrainSpec, reconstruction: float, sparsity: float
+) -> EpochRecord | errors.TrainingDiverged:
+    held_out = evaluation.evaluate(network, data.preprocessing, data.test)
+    loss = reconstruction + objectives.weight_of(asked.sparsity) * sparsity
+    whole = bool(torch.stack([weight.isfinite().all() for weight in network.parameters()]).all())
+    if not whole or not math.isfinite(loss) or not math.isfinite(held_out.mse):
+        return errors.TrainingDiverged(
+            f"The loss was no longer a finite number in epoch {epoch}: a smaller learning_rate may help."
+        )
+    return EpochRecord(
+        epoch=epoch,
+        loss=loss,
+        reconstruction=reconstruction,
+        sparsity=sparsity,
+        test_mse=held_out.mse,
+        explained_variance=held_out.explained_variance,
+        l0=held_out.l0,
+        dead_latents=held_out.dead_latents,
+    )
+
+
+def summary(network: Autoencoder, data: TrainingData, asked: TrainSpec) -> dict[str, Any]:
+    """A finished network's figures on the held-out split as JSON values, and whether it collapsed, in words.
+
+    `validation` has those that a choice among several networks may look at; None where no rows were kept for it.
+    """
+    held_out = evaluation.evaluate(network, data.preprocessing, data.test)
+    formulas = objectives.objective_for(asked.sparsity).formulas | evaluation.FORMULAS
+    figures = evaluation.summary(held_out, data.test)
+    return figures | {
+        "error_units": data.preprocessing.error_units,
+        "formulas": formulas,
+        "validation": _validation(network, data),
+    }
+
+
+def _validation(network: Autoencoder, data: TrainingData) -> dict[str, Any] | None:
+    if data.validation is None:
+        return None
+    measured = evaluation.evaluate(network, data.preprocessing, data.validation)
+    figures = {"mse": measured.mse, "explained_variance": measured.explained_variance, "l0": measured.l0}
+    return figures | {"num_samples": measured.rows}

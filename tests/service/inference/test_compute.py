@@ -1,0 +1,203 @@
+"""The compute thread: one at a time, bounded, and nothing for clients that have gone."""
+
+import asyncio
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import torch
+from fastapi import Request
+from starlette.requests import ClientDisconnect
+from starlette.types import Message
+
+from service.errors import Overloaded
+from service.inference.compute import Compute
+
+
+class Client:
+    """A client that stays until it is told to go."""
+
+    def __init__(self) -> None:
+        self.gone = asyncio.Event()
+        self.request = Request({"type": "http", "method": "GET", "path": "/", "headers": []}, self.receive)
+
+    async def receive(self) -> Message:
+        await self.gone.wait()
+        return {"type": "http.disconnect"}
+
+
+class Door:
+    """Work that says when it has begun, and ends when it is let out."""
+
+    def __init__(self) -> None:
+        self.begun, self.open = threading.Event(), threading.Event()
+
+    def __call__(self) -> str:
+        self.begun.set()
+        assert self.open.wait(30)
+        return threading.current_thread().name
+
+
+@pytest.fixture
+def compute() -> Iterator[Compute]:
+    thread = Compute(threads=1, max_waiting=2)
+    yield thread
+    thread.close()
+
+
+def test_work_runs_in_the_one_thread_without_gradients(compute: Compute) -> None:
+    def look() -> tuple[str, bool, int]:
+        return threading.current_thread().name, torch.is_inference_mode_enabled(), torch.get_num_threads()
+
+    async def main() -> list[tuple[str, bool, int]]:
+        return [await compute.run(Client().request, look) for _ in range(2)]
+
+    first, second = asyncio.run(main())
+    assert first == second
+    assert first[0] != threading.current_thread().name
+    assert first[1:] == (True, 1)
+
+
+def test_what_the_work_raises_reaches_the_caller(compute: Compute) -> None:
+    def fail(text: str, *, more: str) -> None:
+        raise ValueError(text + more)
+
+    with pytest.raises(ValueError, match="no and no"):
+        asyncio.run(compute.run(Client().request, fail, "no ", more="and no"))
+
+
+def test_a_full_queue_refuses_at_once_and_takes_work_again_later(compute: Compute) -> None:
+    async def main() -> None:
+        door = Door()
+        running = asyncio.ensure_future(compute.run(Client().request, door))
+        waiting = asyncio.ensure_future(compute.run(Client().request, str))
+        await asyncio.to_thread(door.begun.wait, 30)
+        with pytest.raises(Overloaded) as refused:
+            await compute.run(Client().request, str)
+        assert refused.value.retry_after >= 1
+        door.open.set()
+        await asyncio.gather(running, waiting)
+        assert await compute.run(Client().request, int) == 0
+
+    asyncio.run(main())
+
+
+def test_work_of_a_client_that_has_gone_never_begins(compute: Compute) -> None:
+    async def main() -> None:
+        door, client, done = Door(), Client(), []
+        running = asyncio.ensure_future(compute.run(Client().request, door))
+        await asyncio.to_thread(door.begun.wait, 30)
+        abandoned = asyncio.ensure_future(compute.run(client.request, done.append, "abandoned"))
+        await asyncio.sleep(0)
+        client.gone.set()
+        with pytest.raises(ClientDisconnect):
+            await abandoned
+        following = asyncio.ensure_future(compute.run(Client().request, done.append, "following"))
+        door.open.set()
+        await asyncio.gather(running, following)
+        assert done == ["following"]
+
+    asyncio.run(main())
+
+
+def test_a_client_that_goes_while_its_work_runs_does_not_stop_the_thread(compute: Compute) -> None:
+    async def main() -> None:
+        door, client = Door(), Client()
+        running = asyncio.ensure_future(compute.run(client.request, door))
+        await asyncio.to_thread(door.begun.wait, 30)
+        client.gone.set()
+        with pytest.raises(ClientDisconnect):
+            await running
+        door.open.set()
+        assert await compute.run(Client().request, int) == 0
+
+    asyncio.run(main())
+
+
+def test_closing_waits_for_what_runs_and_drops_what_waits() -> None:
+    async def main() -> list[str]:
+        thread, door, done = Compute(threads=None, max_waiting=2), Door(), []
+        running = asyncio.ensure_future(thread.run(Client().request, door))
+        waiting = asyncio.ensure_future(thread.run(Client().request, done.append, "waited"))
+        await asyncio.to_thread(door.begun.wait, 30)
+        closing = asyncio.ensure_future(asyncio.to_thread(thread.close))
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        assert not closing.done()
+        door.open.set()
+        await asyncio.gather(running, closing)
+        return done
+
+    assert asyncio.run(main()) == []
+
+
+# --- over HTTP -------------------------------------------------------------------------------------------------------
+
+ENCODE = "/api/v1/models/kl/encode"
+BODY = {"dataset": "digits", "split": "test", "indices": [0]}
+
+
+@contextmanager
+def occupied(compute: Compute, slots: int) -> Iterator[None]:
+    """The compute thread held up by as many pieces of work, until the block ends."""
+    door = Door()
+
+    def work() -> None:
+        async def wait() -> None:
+            await compute.run(Client().request, door)
+
+        asyncio.run(wait())
+
+    with ThreadPoolExecutor(slots) as callers:
+        waiting = [callers.submit(work) for _ in range(slots)]
+        try:
+            assert door.begun.wait(30)
+            deadline = time.monotonic() + 30
+            while compute.waiting < slots and time.monotonic() < deadline:
+                time.sleep(0.005)
+            yield
+        finally:
+            door.open.set()
+        for work_done in waiting:
+            work_done.result()
+
+
+def test_a_full_queue_is_a_503_that_says_when_to_come_back_while_health_stays_fast(gallery: Any) -> None:
+    with occupied(gallery.app_state.compute, 4):
+        refused = gallery.http.post(ENCODE, json=BODY)
+        assert (refused.status_code, refused.json()["code"]) == (503, "OVERLOADED")
+        assert int(refused.headers["retry-after"]) >= 1
+        assert gallery.http.get("/livez").status_code == 200
+        assert gallery.http.get("/api/v1/models/kl").status_code == 200
+    assert gallery.http.post(ENCODE, json=BODY).status_code == 200
+
+
+def counted(gallery: Any, line: str) -> float:
+    """A number in /metrics whose line begins and goes on like this."""
+    name, _, label = line.partition(" ")
+    lines = gallery.http.get("/metrics").text.splitlines()
+    return sum(float(found.split()[-1]) for found in lines if found.startswith(name) and label in found)
+
+
+def test_a_request_whose_client_has_gone_is_never_computed(gallery: Any) -> None:
+    went, rows = 'http_server_request_duration_seconds_count{ status_code="499"', "sae_rows_total encode"
+    before = counted(gallery, went), counted(gallery, rows)
+    text = json.dumps(BODY)
+    url = gallery.http.base_url
+    head = f"POST {ENCODE} HTTP/1.1\r\nHost: {url.host}:{url.port}\r\nContent-Type: application/json\r\n"
+    with occupied(gallery.app_state.compute, 1):
+        with socket.create_connection((url.host, url.port)) as connection:
+            connection.sendall(f"{head}Content-Length: {len(text)}\r\n\r\n{text}".encode())
+            deadline = time.monotonic() + 30
+            while gallery.app_state.compute.waiting < 2 and time.monotonic() < deadline:
+                time.sleep(0.005)
+        while counted(gallery, went) == before[0] and time.monotonic() < deadline:
+            time.sleep(0.005)
+    assert gallery.http.post(ENCODE, json=BODY).status_code == 200
+    assert counted(gallery, rows) == before[1] + 1, "only the row of the client that stayed"

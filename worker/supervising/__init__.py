@@ -1,0 +1,1 @@
+"""The supervisor: leases, attempts and outcomes in the registry. Imports no torch."""

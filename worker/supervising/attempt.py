@@ -1,0 +1,327 @@
+"""One attempt at one run: from the claim to its outcome in the registry.
+
+It follows the trainer, which has torch, and writes to the registry, which the trainer does not know. It has no torch.
+"""
+
+import math
+import queue
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, cast
+
+import structlog
+from sqlalchemy.orm import Session
+
+from registry import checkpoints, collection, datasets, errors, models, run_blobs, runs
+from registry.database.sessions import Database
+from registry.database.tables import Run
+from registry.metrics import MetricRecord
+from registry.stores.protocol import ArtifactStore, Stored
+from sparse_coding.specs import runs as run_specs
+from sparse_coding.specs.runs import AnySpec
+from worker import exits, messages
+from worker.settings import WorkerSettings
+from worker.supervising import preparation, publication
+from worker.supervising.devices import Devices
+from worker.supervising.drain import Drain
+from worker.supervising.lease import Lease, LeaseLost
+from worker.supervising.ledger import Ledger
+from worker.supervising.trainer_process import Ended, Garbled, Heard, TrainerProcess
+
+TICK_SECONDS: Final = 0.2
+"""How long a silent trainer keeps the supervisor from looking at everything else."""
+
+EXIT_SECONDS: Final = 10.0
+"""How long a trainer may take to end after its last message."""
+
+CANCEL_SECONDS: Final = 1.0
+"""How long a trainer may take to stop by itself when nothing that it could still say is wanted."""
+
+_URGENCY: Final[Mapping[messages.Wish, int]] = {"pause": 0, "release": 1, "cancel": 2}
+
+Ending = messages.Result | messages.Stopped | messages.Error
+
+
+class FileChanged(Exception):
+    """A file is not, or no longer, what the trainer said it had written."""
+
+
+@dataclass(frozen=True)
+class WorkerContext:
+    """What every attempt of a worker shares."""
+
+    settings: WorkerSettings
+    threads: int
+    database: Database
+    lease_database: Database
+    artifacts: ArtifactStore
+    devices: Devices
+    drain: Drain
+
+
+class Attempt:
+    """The state of one run in this worker's hands."""
+
+    def __init__(self, context: WorkerContext, run: Run, claimed_at: float) -> None:
+        self._context, self._run = context, run
+        self._folder: Path = context.settings.work_dir / f"{run.id}-{run.fence}"
+        self._lease = Lease(
+            context.lease_database,
+            run.id,
+            run.fence,
+            claimed_at=claimed_at,
+            lease_seconds=context.settings.lease_seconds,
+            renew_seconds=context.settings.renew_seconds,
+            on_lost=self.kill,
+        )
+        self._ledger = Ledger(context.database, self._lease, run.id, run.fence)
+        self._inbox: queue.SimpleQueue[Heard] = queue.SimpleQueue()
+        self._trainer: TrainerProcess | None = None
+        self._returncode: int | None = None
+        self._ending: Ending | None = None
+        self._asked: AnySpec | None = None
+        self._dataset_digest: str | None = None
+        self._outputs: list[run_blobs.Output] = []
+        self._wish: messages.Wish | None = None
+        self._heard_at = self._polled_at = time.monotonic()
+        self._kill_at = math.inf
+        self._log = structlog.get_logger().bind(run=run.id, attempt=run.attempt)
+
+    def carry_out(self) -> None:
+        """See the run through to an outcome, or give it up untouched if it is not ours any more."""
+        self._log.info("run_claimed", kind=self._run.kind, fence=self._run.fence)
+        try:
+            with self._lease:  # renewed until the outcome is written
+                self._work()
+                self._settle()
+        except (errors.Fenced, LeaseLost) as lost:
+            self._log.warning("run_given_up", reason=str(lost))
+        finally:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def kill(self) -> None:
+        """End the trainer at once; callable from any thread and from a signal handler."""
+        if self._trainer is not None:
+            self._trainer.kill()
+
+    def _work(self) -> None:
+        """Run the trainer to its end; whatever goes wrong with it or around it becomes the run's ending."""
+        try:
+            self._start()
+            while self._returncode is None:
+                self._listen()
+                self._look_around()
+        except (errors.Fenced, LeaseLost):
+            raise
+        except Exception as error:
+            self._ledger.wish()  # raises Fenced: what goes wrong with a run that others have is no error
+            self._end_with(self._explained(error))
+        finally:
+            if self._trainer is not None:
+                self._trainer.close()
+
+    def _start(self) -> None:
+        context = self._context
+        asked = preparation.parsed(self._run)
+        inputs = self._ledger.insist(lambda session: preparation.inputs(session, context.artifacts, self._run))
+        self._asked, self._dataset_digest = asked, inputs.dataset_digest
+        self._folder.mkdir(parents=True)
+        self._trainer = TrainerProcess(self._inbox, threads=context.threads)
+        self._trainer.send(
+            messages.Start(
+                run_id=self._run.id,
+                fence=self._run.fence,
+                spec=run_specs.document(asked),
+                inputs=inputs.paths,
+                folder=self._folder,
+                sources=context.settings.sources_dir,
+                device=context.devices.for_run(preparation.device(asked)),
+                threads=context.threads,
+                checkpoint_seconds=context.settings.checkpoint_seconds,
+                seconds_before=inputs.seconds_before,
+            )
+        )
+
+    def _listen(self) -> None:
+        try:
+            heard = self._inbox.get(timeout=TICK_SECONDS)
+        except queue.Empty:
+            return
+        self._heard_at = time.monotonic()
+        match heard:
+            case messages.Hello():
+                self._on_hello(heard)
+            case messages.Dataset():
+                self._on_dataset(heard)
+            case messages.Progress():
+                self._on_progress(heard)
+            case messages.Metrics():
+                self._on_metrics(heard)
+            case messages.Checkpoint():
+                self._on_checkpoint(heard)
+            case messages.Result():
+                self._on_result(heard)
+            case messages.Stopped() | messages.Error():
+                self._end_with(heard)
+            case Garbled():
+                self._on_garbled(heard)
+            case Ended():
+                self._returncode = heard.returncode
+
+    def _on_hello(self, hello: messages.Hello) -> None:
+        run, environment = self._run, hello.model_dump(exclude={"type", "protocol"})
+        self._ledger.note(lambda session: runs.describe(session, run.id, run.fence, environment))
+        self._log.info("trainer_ready", **environment)
+
+    def _on_dataset(self, made: messages.Dataset) -> None:
+        stored = self._adopt(made)
+        facts = datasets.Facts(**vars(made.facts), classes=made.classes)
+
+        def enter(session: Session) -> None:
+            datasets.enter(session, name=made.name, stored=stored, facts=facts, builtin=True)
+            run_blobs.attach_dataset(session, self._run.id, self._run.fence, stored.sha256)
+
+        kept = {"dataset": made.name, "sha256": stored.sha256, "bytes": stored.bytes}
+        self._ledger.note(enter, then=lambda: self._log.info("dataset_kept", **kept))
+        self._dataset_digest = stored.sha256
+
+    def _on_progress(self, progress: messages.Progress) -> None:
+        self._ledger.note_progress(progress.model_dump(exclude={"type"}))
+
+    def _on_metrics(self, metrics: messages.Metrics) -> None:
+        self._ledger.note_metrics(MetricRecord(metrics.member, metrics.epoch, dict(metrics.record)))
+
+    def _on_checkpoint(self, checkpoint: messages.Checkpoint) -> None:
+        stored = self._adopt(checkpoint)
+        run, keep_last = self._run, self._context.settings.keep_last
+
+        def commit(session: Session) -> None:
+            checkpoints.add(session, run.id, run.fence, epoch=checkpoint.epoch, stored=stored)
+            collection.prune(session, run.id, keep_last)
+
+        told = {"epoch": checkpoint.epoch, "bytes": stored.bytes}
+        self._log.info("checkpoint_stored", **told)
+        self._ledger.note(commit, then=lambda: self._log.info("checkpoint_kept", **told))
+
+    def _on_result(self, result: messages.Result) -> None:
+        self._outputs = [run_blobs.Output(file.role, file.member, self._adopt(file)) for file in result.outputs]
+        self._end_with(result)
+
+    def _on_garbled(self, line: Garbled) -> None:
+        self._end_with(messages.Error(code=exits.CRASHED, detail="The training process said what nobody understands."))
+        self._log.error("trainer_garbled", reason=line.reason)
+        self.kill()
+
+    def _end_with(self, ending: Ending) -> None:
+        """The first ending counts; what comes after it only has to end soon."""
+        self._ending = self._ending or ending
+        self._kill_at = min(self._kill_at, time.monotonic() + EXIT_SECONDS)
+
+    def _look_around(self) -> None:
+        """Everything that does not come from the trainer."""
+        self._lease.check()
+        self._ledger.flush()
+        self._look_for_wishes()
+        now = time.monotonic()
+        if now - self._heard_at > self._context.settings.stall_seconds:
+            self._end_with(messages.Error(code="STALLED", detail="The training made no progress.", may_pass=True))
+            self.kill()
+        if now > self._kill_at or self._context.drain.asked > 1:
+            self.kill()
+
+    def _look_for_wishes(self) -> None:
+        if self._context.drain.asked:
+            self._ask_to_stop("release")
+        now = time.monotonic()
+        if now - self._polled_at >= self._context.settings.poll_seconds:
+            self._polled_at = now
+            wish = self._ledger.wish() or self._lease.wish
+            if wish is not None:
+                self._ask_to_stop(cast(messages.Wish, wish))  # the table's CHECK allows no other
+
+    def _ask_to_stop(self, wish: messages.Wish) -> None:
+        """Pass a wish on, unless one that is at least as urgent was passed on before.
+
+        A pause has time until the epoch is done, for nothing of it shall be lost; a worker that leaves gives what
+        its own grace allows; who cancels waits for nobody.
+        """
+        if self._trainer is None or (self._wish is not None and _URGENCY[wish] <= _URGENCY[self._wish]):
+            return
+        self._wish = wish
+        patience = {"cancel": CANCEL_SECONDS, "release": self._context.settings.grace_seconds, "pause": math.inf}[wish]
+        self._kill_at = min(self._kill_at, time.monotonic() + patience)
+        self._trainer.send(messages.Stop(wish=wish))
+        self._log.info("trainer_asked_to_stop", wish=wish)
+
+    def _adopt(self, file: messages.File) -> Stored:
+        """Take a finished file over into the store. Raises FileChanged if it is not the one that was reported."""
+        stored = self._context.artifacts.put(self._folder / file.path)
+        if stored != Stored(file.sha256, file.bytes):
+            raise FileChanged
+        return stored
+
+    def _explained(self, error: Exception) -> messages.Error:
+        """An error on this side of the pipe, as the run's owner may read it."""
+        if isinstance(error, errors.RegistryError):
+            return messages.Error(code=error.code, detail=str(error), may_pass=error.may_pass)
+        if isinstance(error, preparation.SpecNotUnderstood):
+            return messages.Error(code="SPEC_NOT_UNDERSTOOD", detail=str(error), may_pass=error.may_pass)
+        self._log.exception("attempt_failed")
+        if isinstance(error, OSError | FileChanged):
+            return exits.storage(error)
+        return messages.Error(code="INTERNAL_ERROR", detail="The worker failed unexpectedly; its log says where.")
+
+    def _settle(self) -> None:
+        """Write the outcome, after everything that is not written yet."""
+        try:
+            run = self._ledger.insist(self._outcome())
+        except (errors.Fenced, LeaseLost):
+            raise
+        except Exception as error:  # the registry refused it, or something that was noted; nothing of it was written
+            self._ledger.forget()
+            self._ending, self._wish = self._explained(error), None
+            run = self._ledger.insist(self._outcome())
+        self._log.info("run_ended", state=run.state, error=run.error_code)
+
+    def _outcome(self) -> Callable[[Session], Run]:
+        run_id, fence = self._run.id, self._run.fence
+        ending = self._ending
+        if isinstance(ending, messages.Result):
+            result, outputs, publications = ending.summary, self._outputs, self._publications(ending)
+            return lambda session: runs.succeed(
+                session, run_id, fence, result=result, outputs=outputs, publish=publications
+            )
+        if self._wish == "cancel" or (self._wish == "pause" and isinstance(ending, messages.Stopped)):
+            return lambda session: runs.acknowledge_stop(session, run_id, fence)
+        if ending is None and self._wish != "release":  # a trainer that holds up a worker's end is killed by us
+            assert self._returncode is not None
+            ending = exits.verdict(self._returncode)
+        if isinstance(ending, messages.Error):
+            error = ending
+            return lambda session: runs.fail(
+                session, run_id, fence, code=error.code, detail=error.detail, may_pass=error.may_pass
+            )
+        return lambda session: runs.release(session, run_id, fence)
+
+    def _publications(self, result: messages.Result) -> list[models.Publication]:
+        """What the run publishes: a model for each weights file. Only training makes such files."""
+        digest = self._dataset_digest
+        assert self._asked is not None
+        made = {output.member: output.stored for output in self._outputs if output.role == "weights"}
+        return [
+            models.Publication(
+                name=str(learned.spec.name),
+                member=learned.number,
+                spec=run_specs.document(learned.spec),
+                spec_version=run_specs.SPEC_VERSION,
+                result=learned.result,
+                weights=made[learned.number],
+                dataset_name=learned.spec.dataset.name,
+                dataset_digest=str(digest),
+            )
+            for learned in publication.learned(self._asked, result.summary)
+            if learned.number in made
+        ]

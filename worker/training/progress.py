@@ -1,0 +1,86 @@
+"""The course of a run that learns: what it says of its progress, when it keeps a checkpoint, when it stops on request.
+
+The same for one network and for many. It keeps the time, so that the workshop need not; it knows no tensors.
+"""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from worker import messages
+from worker.training import materials
+from worker.training.pipe import Pipe
+
+SAY_SECONDS: Final = 0.5
+"""Least time between two messages of progress."""
+
+
+class Course:
+    """From the first row of this attempt to the last. Epochs are counted when they are finished, rows in all epochs."""
+
+    def __init__(self, start: messages.Start, pipe: Pipe, *, epochs: int, epoch: int, rows: int, all_rows: int) -> None:
+        self._start, self._pipe = start, pipe
+        self._epochs, self._first_rows, self._all_rows = epochs, rows, all_rows
+        self._began = self._lap_began = self._kept_at = time.monotonic()
+        self._kept_epoch = epoch
+        self._said_at = 0.0
+        self.seconds = start.seconds_before
+        """What all finished epochs took, those of earlier attempts included."""
+
+    def lap(self) -> float:
+        """Seconds since the end of the last epoch, or since the beginning."""
+        now = time.monotonic()
+        seconds, self._lap_began = now - self._lap_began, now
+        self.seconds += seconds
+        return seconds
+
+    def rows_per_second(self, rows: int) -> float:
+        """The pace of this attempt, at a time when `rows` are learned from."""
+        return (rows - self._first_rows) / max(time.monotonic() - self._began, 1e-9)
+
+    def tell(self, epoch: int, rows: int) -> None:
+        """Say how far the run is, if nothing was said of it for a while."""
+        if time.monotonic() - self._said_at < SAY_SECONDS:
+            return
+        self._said_at = time.monotonic()
+        speed = self.rows_per_second(rows)
+        eta = (self._all_rows - rows) / speed if speed else None
+        self._pipe.say(
+            messages.Progress(
+                phase="training", epoch=epoch, epochs=self._epochs, rows_per_second=speed, eta_seconds=eta
+            )
+        )
+
+    def tell_end(self, rows: int) -> None:
+        """Say that all is learned, and only figures and files are left to do."""
+        speed, epochs = self.rows_per_second(rows), self._epochs
+        self._pipe.say(
+            messages.Progress(phase="finishing", epoch=epochs, epochs=epochs, rows_per_second=speed, eta_seconds=0)
+        )
+
+    def keep_if_due(self, epoch: int, write: Callable[[Path], None]) -> None:
+        """Between two epochs: have a checkpoint written if one is wanted, or the last one is old."""
+        due = time.monotonic() - self._kept_at >= self._start.checkpoint_seconds
+        if (self._pipe.checkpoint_wanted or due) and epoch < self._epochs:
+            self._keep(epoch, write)
+
+    def stopped(self, epoch: int, write: Callable[[Path], None], *, between_epochs: bool) -> messages.Stopped | None:
+        """The end that was asked for, if this is a place for it.
+
+        A cancelled run stops at any pulse: what it learned since its last checkpoint is not wanted. The others have
+        to go on where they stopped, and that is only possible between two epochs. After the last one it is too late.
+        """
+        wish = self._pipe.wish
+        if wish is None or epoch == self._epochs or (wish != "cancel" and not between_epochs):
+            return None
+        if wish != "cancel" and epoch > self._kept_epoch:
+            self._keep(epoch, write)
+        return messages.Stopped(wish=wish)
+
+    def _keep(self, epoch: int, write: Callable[[Path], None]) -> None:
+        path = self._start.folder / f"checkpoint-{epoch}.safetensors"
+        write(path)
+        self._pipe.say(messages.Checkpoint(epoch=epoch, **materials.file(path)))
+        self._pipe.checkpoint_wanted = False
+        self._kept_at, self._kept_epoch = time.monotonic(), epoch
