@@ -6,13 +6,13 @@ from importlib import metadata
 from typing import Any, Final
 
 import anyio
-from fastapi import Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi.routing import APIRoute
 
 from registry.database import schema, sessions
 from registry.stores.directory import DirectoryStore
 from service.followers import Followers
-from service.http import documentation, parameters, problems, reception
+from service.http import documentation, parameters, paths, problems, reception
 from service.http.access import Access
 from service.http.guard import Guard
 from service.http.metrics import Measurements
@@ -96,8 +96,10 @@ def create_app(settings: ServiceSettings) -> Application:
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
     )
     app.state.needs_key = settings.api_key is not None
+    v1 = APIRouter(prefix=paths.V1, dependencies=[Depends(parameters.require_known)])
     for router in ROUTERS:
-        app.include_router(router, dependencies=[Depends(parameters.require_known)])
+        v1.include_router(router)
+    app.include_router(v1)
     app.include_router(health.router)
     documentation.install(app)
     problems.install(app)

@@ -13,14 +13,14 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 
-from service.http import problems
+from service.http import paths, problems
 from service.http.guard import OPEN_PATHS
 
 TITLE: Final = "Sparse coding service"
 SUMMARY: Final = "Train sparse autoencoders, and get codes, reconstructions, sparsity and feature images back."
-DESCRIPTION: Final = """\
-A run trains an autoencoder on a dataset and publishes it as the next version of a model. `POST /api/v1/runs` with
-`{"dataset": {"name": "digits", "image_size": 28}}` starts one; every other setting has a default. A `{model}` is
+DESCRIPTION: Final = f"""\
+A run trains an autoencoder on a dataset and publishes it as the next version of a model. `POST {paths.V1}/runs` with
+`{{"dataset": {{"name": "digits", "image_size": 28}}}}` starts one; every other setting has a default. A `{{model}}` is
 a name (its latest version), `name@3` (a version) or `name@alias`.
 
 Errors are problem documents (RFC 9457) with a stable `code`. The examples work as they stand once `make demo` has

@@ -3,12 +3,16 @@
 One dependency for every route; knows no parameter by name.
 """
 
-from fastapi import Request
+from typing import Annotated
+
+from fastapi import Path, Request
 from fastapi.dependencies.utils import get_flat_params
 from fastapi.params import Query
 
 from service.errors import Fault, InvalidRequest
 from service.http import problems
+
+RunId = Annotated[str, Path(max_length=64, description="The run's `id`.")]
 
 
 async def require_known(request: Request) -> None:

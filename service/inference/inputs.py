@@ -22,7 +22,7 @@ from registry.errors import DatasetNotFound
 from service.errors import DatasetNotPresent, Fault, InvalidRequest, UnsupportedMediaType
 from service.http import problems
 from service.http.representations import JSON, NPY, SAFETENSORS
-from service.state import AppState
+from service.storage import Storage
 from sparse_coding import errors
 from sparse_coding.data import datasets, untrusted
 from sparse_coding.data.datasets import Dataset
@@ -210,7 +210,7 @@ def tensor(body: Body, name: str) -> np.ndarray:
     return tensors[name]
 
 
-def rows(app_state: AppState, model: TrainedModel, body: Body) -> np.ndarray:
+def rows(app_state: Storage, model: TrainedModel, body: Body) -> np.ndarray:
     """The rows that a body means for a model, float32 [B, n_inputs] in raw units and finite.
 
     Rows of a dataset go through the model's resizing; rows in the body are of its width already.
@@ -226,7 +226,7 @@ def rows(app_state: AppState, model: TrainedModel, body: Body) -> np.ndarray:
     return model.prepare(present_dataset(app_state, wanted.dataset).take(wanted.split, wanted.indices).rows)
 
 
-def _fitting(app_state: AppState, model: TrainedModel, sent: np.ndarray) -> np.ndarray:
+def _fitting(app_state: Storage, model: TrainedModel, sent: np.ndarray) -> np.ndarray:
     check_count(app_state, model, len(sent))
     shape = model.preprocessing.image_shape
     if shape is not None and shape[0] > 1 and sent.shape[1:] == (*shape[1:], shape[0]):
@@ -236,7 +236,7 @@ def _fitting(app_state: AppState, model: TrainedModel, sent: np.ndarray) -> np.n
     return values
 
 
-def check_count(app_state: AppState, model: TrainedModel, count: int) -> None:
+def check_count(app_state: Storage, model: TrainedModel, count: int) -> None:
     """Raises `TooManyRows` where so many rows would take more than `max_rows` or `MAX_NUMBERS` allow."""
     widest = max(model.n_inputs, *model.spec.model.hidden, model.n_latents)
     limit = max(1, min(app_state.settings.max_rows, MAX_NUMBERS // widest))
@@ -244,7 +244,7 @@ def check_count(app_state: AppState, model: TrainedModel, count: int) -> None:
         raise errors.TooManyRows(f"at most {limit} rows fit into one request to this model; {count} came")
 
 
-def present_dataset(app_state: AppState, name: str) -> Dataset:
+def present_dataset(app_state: Storage, name: str) -> Dataset:
     """The opened dataset of that name. Raises `DatasetNotFound`, and `DatasetNotPresent` for a built-in."""
     try:
         with app_state.database.read() as session:
@@ -258,7 +258,7 @@ def present_dataset(app_state: AppState, name: str) -> Dataset:
     return datasets.open(app_state.artifacts.path(digest))
 
 
-def codes(app_state: AppState, model: TrainedModel, body: Body) -> np.ndarray:
+def codes(app_state: Storage, model: TrainedModel, body: Body) -> np.ndarray:
     """The codes in a body, float32 [B, n_latents] and finite: dense, or as indices and values.
 
     Raises the workshop's `InvalidInput`, `InvalidFile` and `IndexOutOfRange`, and `InvalidRequest`.

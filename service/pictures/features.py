@@ -12,9 +12,8 @@ from fastapi import Query
 from pydantic import Field
 
 from service.http import representations
-from service.inference import inputs
+from service.inference import checks, inputs
 from service.pictures import png
-from service.routes.v1 import encodings
 from service.state import AppState
 from sparse_coding.analysis import feature_images
 from sparse_coding.errors import TooManyRows
@@ -57,7 +56,7 @@ def check_tiles(app_state: AppState, model: TrainedModel, count: int) -> None:
 def images(model: TrainedModel, p95: np.ndarray, look: Look, shown: Sequence[int]) -> np.ndarray:
     """Feature images, float32 [m, channels, height, width]; `p95` has every latent's own amplitude, or NaN."""
     found = feature_images.decoded(model, shown, mode=look.mode, amplitude=look.amplitude, p95=p95)
-    return encodings.finite(found, "pictures")
+    return checks.finite(found, "pictures")
 
 
 def tiles(look: Look, pictures: np.ndarray) -> np.ndarray:

@@ -12,18 +12,18 @@ from fastapi import APIRouter, Query, Request, Response
 from torch import Tensor
 
 from registry import run_blobs, runs
+from service.answers import run_results
 from service.errors import MethodNotFound
 from service.http import problems, representations
+from service.http.parameters import RunId
 from service.http.representations import PNG
 from service.inference import inputs
 from service.pictures import png
-from service.routes.v1 import results
-from service.routes.v1.runs import RunId
 from service.state import AppState, AppStateDep
 from sparse_coding.dictionaries import atom_files
 from sparse_coding.errors import NotAnImage
 
-router = APIRouter(prefix="/api/v1", tags=["results"])
+router = APIRouter(tags=["results"])
 
 OWN: Final = "model"
 """The method that is the model itself."""
@@ -133,7 +133,7 @@ def _matched(app_state: AppState, run_id: str, method: str, limit: int) -> bytes
 def _left(app_state: AppState, run_id: str) -> _Left:
     """What a finished baselines run left."""
     with app_state.database.read() as session:
-        results.succeeded(runs.get(session, run_id), "baselines")
+        run_results.succeeded(runs.get(session, run_id), "baselines")
         digest = run_blobs.output(session, run_id, "atoms")
     return _Left(*atom_files.read(app_state.artifacts.path(digest)))
 

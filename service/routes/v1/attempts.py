@@ -9,12 +9,13 @@ from pydantic.config import JsonDict
 
 from registry import attempts, runs
 from registry.database import tables
+from service.answers.fields import Count, RunError
 from service.http import problems
 from service.http.pages import MAX_PAGE, Limit, NextCursor
-from service.routes.v1.runs import Count, RunError, RunId
+from service.http.parameters import RunId
 from service.state import AppStateDep
 
-router = APIRouter(prefix="/api/v1", tags=["runs"])
+router = APIRouter(tags=["runs"])
 
 _EXAMPLE: Final[JsonDict] = {
     "attempt": 2,

@@ -7,13 +7,14 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from registry import checkpoints, runs
+from service.answers.fields import Count
 from service.http import files, problems, representations
 from service.http.pages import MAX_PAGE, Limit, NextCursor
+from service.http.parameters import RunId
 from service.http.representations import SAFETENSORS
-from service.routes.v1.runs import Count, RunId
 from service.state import AppStateDep
 
-router = APIRouter(prefix="/api/v1", tags=["runs"])
+router = APIRouter(tags=["runs"])
 
 
 class CheckpointAnswer(BaseModel):

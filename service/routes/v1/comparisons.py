@@ -20,11 +20,11 @@ from service.charts import comparison as comparison_chart
 from service.charts import style
 from service.http import problems, representations
 from service.http.representations import JSON, ChartForm, Representation
-from service.routes.v1 import matches, models
-from service.routes.v1.models import Chosen
+from service.references import Chosen, several
+from service.routes.v1 import matches
 from service.state import AppState, AppStateDep
 
-router = APIRouter(prefix="/api/v1", tags=["comparisons"])
+router = APIRouter(tags=["comparisons"])
 
 OFFERS: Final = (JSON, *style.FORMS)
 LEAST: Final = 2
@@ -97,7 +97,7 @@ def two_to_eight(
     ],
 ) -> tuple[Chosen, ...]:
     """The models that a request names."""
-    return models.several(app_state, references, least=LEAST, most=MOST)
+    return several(app_state, references, least=LEAST, most=MOST)
 
 
 @router.get(

@@ -21,7 +21,7 @@ from registry.database import tables
 from registry.errors import DatasetExists, DatasetNotFound
 from service import space
 from service.errors import Fault, InvalidRequest, NameReserved
-from service.http import deletions, problems, reception, representations
+from service.http import deletions, paths, problems, reception, representations
 from service.http.pages import MAX_PAGE, Cursor, Limit, NextCursor
 from service.http.representations import JSON, PNG, PictureForm, Representation
 from service.inference import inputs
@@ -32,7 +32,7 @@ from sparse_coding.errors import NotAnImage
 from sparse_coding.specs.catalogue import CATALOGUE, BuiltIn
 from sparse_coding.specs.fields import NAME_PATTERN
 
-router = APIRouter(prefix="/api/v1", tags=["datasets"])
+router = APIRouter(tags=["datasets"])
 
 Name = Annotated[str, Path(max_length=63, pattern=NAME_PATTERN, description="The dataset's name.", examples=["digits"])]
 NewName = Annotated[
@@ -186,7 +186,7 @@ async def upload_dataset(
         order = _Order(name, tuple(files), folder, test_fraction, seed)
         entered = await app_state.compute.run(request, _take_in, app_state, order)
     response.status_code = 201 if entered.created else 200
-    response.headers["Location"] = f"{router.prefix}/datasets/{name}"
+    response.headers["Location"] = f"{paths.V1}/datasets/{name}"
     return _answer(entered.dataset)
 
 

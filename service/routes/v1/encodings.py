@@ -13,13 +13,12 @@ from pydantic import BaseModel, Field
 from service.errors import InvalidRequest
 from service.http import problems, representations
 from service.http.representations import JSON, NPY, SAFETENSORS, Representation
-from service.inference import inputs
+from service.inference import checks, inputs
 from service.inference.inputs import Body, CodeRows, DatasetRows, NumberRows, SparseRow, SparseRows
-from service.routes.v1.models import Chosen, ChosenDep
+from service.references import Chosen, ChosenDep
 from service.state import AppState, AppStateDep
-from sparse_coding.errors import NotFinite
 
-router = APIRouter(prefix="/api/v1", tags=["encodings"])
+router = APIRouter(tags=["encodings"])
 
 ARRAYS: Final = (JSON, NPY, SAFETENSORS)
 ACTIVE: Final = 0.1
@@ -102,7 +101,7 @@ async def encode(
 
 def _encode(app_state: AppState, chosen: Chosen, body: Body, picked: Selection | None, wanted: Representation) -> bytes:
     model = app_state.models.get(chosen.version.digest)
-    codes = finite(model.encode(inputs.rows(app_state, model, body)), "codes")
+    codes = checks.finite(model.encode(inputs.rows(app_state, model, body)), "codes")
     app_state.measurements.rows.labels("encode").inc(len(codes))
     if picked is not None:
         return representations.json_bytes(
@@ -117,13 +116,6 @@ def _sparse(code: np.ndarray, picked: Selection) -> dict[str, np.ndarray]:
     if picked.top_k is not None:
         indices = np.sort(indices[np.argsort(-code[indices], kind="stable")[: picked.top_k]])
     return {"indices": indices, "values": code[indices]}
-
-
-def finite(computed: np.ndarray, what: str) -> np.ndarray:
-    """What a model computed, if all of it is finite; JSON has no NaN. Raises `NotFinite`."""
-    if not np.isfinite(computed).all():
-        raise NotFinite(f"numbers so large that the {what} leave float32 were sent; smaller ones are expected")
-    return computed
 
 
 @router.post(
@@ -143,6 +135,6 @@ async def decode(request: Request, chosen: ChosenDep, app_state: AppStateDep, fo
 
 def _decode(app_state: AppState, chosen: Chosen, body: Body, wanted: Representation) -> bytes:
     model = app_state.models.get(chosen.version.digest)
-    outputs = finite(model.decode(inputs.codes(app_state, model, body)), "outputs")
+    outputs = checks.finite(model.decode(inputs.codes(app_state, model, body)), "outputs")
     app_state.measurements.rows.labels("decode").inc(len(outputs))
     return representations.array_bytes(wanted, {"outputs": outputs}, {"model": chosen.version.reference})

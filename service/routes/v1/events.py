@@ -18,12 +18,13 @@ from starlette.types import Receive, Scope, Send
 from registry import events, runs
 from registry.database import tables
 from registry.errors import DatabaseUnavailable, RegistryError
+from service.answers.fields import Count
 from service.errors import Fault, InvalidRequest
 from service.followers import Followers
 from service.http import problems, representations
 from service.http.pages import NextCursor
+from service.http.parameters import RunId
 from service.http.representations import JSON, Representation
-from service.routes.v1.runs import Count, RunId
 from service.state import AppState, AppStateDep
 
 MAX_EVENTS: Final = 1000
@@ -32,7 +33,7 @@ PING_SECONDS: Final = 15.0
 """A stream that has nothing to tell for so long says so in a comment, which keeps connections alive."""
 SSE: Final = Representation("sse", "text/event-stream")
 
-router = APIRouter(prefix="/api/v1", tags=["runs"])
+router = APIRouter(tags=["runs"])
 
 Number = Annotated[int, Field(ge=0, le=2**53)]
 

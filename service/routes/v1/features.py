@@ -20,16 +20,16 @@ from service.errors import LatentNotFound
 from service.http import problems, representations
 from service.http.pages import MAX_PAGE, Cursor, Limit, NextCursor
 from service.http.representations import JSON, PNG, PictureForm, Representation
+from service.inference import checks
 from service.pictures import features as feature_pictures
 from service.pictures import png
 from service.pictures.features import Amplitude, AmplitudeQuery, Look, Mode, ModeQuery
-from service.routes.v1 import reconstructions
-from service.routes.v1.models import Chosen, ChosenDep
+from service.references import Chosen, ChosenDep
 from service.state import AppState, AppStateDep
 from sparse_coding.analysis import feature_images, sparsity
 from sparse_coding.models.weights import TrainedModel
 
-router = APIRouter(prefix="/api/v1", tags=["features"])
+router = APIRouter(tags=["features"])
 
 OFFERS: Final = (JSON, PNG)
 SPLIT: Final = "test"
@@ -182,7 +182,7 @@ async def get_feature(
 def _list(app_state: AppState, chosen: Chosen, look: Look, page: _Page, wanted: Representation) -> bytes:
     model = app_state.models.get(chosen.version.digest)
     if wanted == PNG:
-        reconstructions.image_shape(model)
+        checks.image_shape(model)
     statistics = statistics_of(app_state, chosen, model)
     shown, following = _turn(statistics, chosen.version.digest, page)
     if wanted == PNG:
@@ -213,7 +213,7 @@ def _get(app_state: AppState, chosen: Chosen, look: Look, latent: int, top: int,
     if latent >= model.n_latents:
         raise LatentNotFound(f"latents of this model are numbered from 0 to {model.n_latents - 1}")
     if wanted == PNG:
-        reconstructions.image_shape(model)
+        checks.image_shape(model)
     statistics = statistics_of(app_state, chosen, model)
     if wanted == PNG:
         return _one(chosen, model, statistics, look, latent)

@@ -18,15 +18,15 @@ from service.analyses import cache, feature_quality
 from service.errors import InvalidRequest
 from service.http import problems, representations
 from service.http.representations import JSON, PNG, PictureForm, Representation
+from service.inference import checks
 from service.pictures import features as feature_pictures
 from service.pictures import png
-from service.routes.v1 import encodings, models, reconstructions
-from service.routes.v1.models import Chosen
+from service.references import Chosen, several
 from service.state import AppState, AppStateDep
 from sparse_coding.analysis import feature_images
 from sparse_coding.models.weights import TrainedModel
 
-router = APIRouter(prefix="/api/v1", tags=["comparisons"])
+router = APIRouter(tags=["comparisons"])
 
 OFFERS: Final = (JSON, PNG)
 MAX_ATOMS: Final = 4096
@@ -78,7 +78,7 @@ def two(
     ],
 ) -> tuple[Chosen, ...]:
     """The two models that a request names."""
-    return models.several(app_state, references, least=2, most=2)
+    return several(app_state, references, least=2, most=2)
 
 
 @router.get(
@@ -229,14 +229,14 @@ def _picture(app_state: AppState, first: ModelVersion, second: ModelVersion, lim
 
 
 def _require_one_shape(both: Sequence[TrainedModel]) -> None:
-    shapes = [reconstructions.image_shape(model) for model in both]
+    shapes = [checks.image_shape(model) for model in both]
     if shapes[0] != shapes[1]:
         wanted = " and ".join(" x ".join(map(str, shape)) for shape in shapes)
         raise InvalidRequest(f"models: pictures above each other need images of one shape; these are {wanted}")
 
 
 def _images(model: TrainedModel, latents: Sequence[int]) -> np.ndarray:
-    return encodings.finite(feature_images.decoded(model, latents, mode="difference"), "pictures")
+    return checks.finite(feature_images.decoded(model, latents, mode="difference"), "pictures")
 
 
 def _text(references: list[str], found: dict[str, Any], pairs: Sequence[dict[str, Any]]) -> dict[str, str]:

@@ -12,12 +12,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from registry import metrics, runs
 from registry.database import tables
+from service.answers.fields import Count
 from service.charts import member_curves as member_curves_chart
 from service.charts import style
 from service.http import problems, representations
 from service.http.pages import NextCursor
+from service.http.parameters import RunId
 from service.http.representations import CSV, JSON, TableForm
-from service.routes.v1.runs import Count, RunId
 from service.state import AppState, AppStateDep
 from sparse_coding.specs import runs as run_specs
 from sparse_coding.specs.sweep import MAX_MEMBERS, SweepSpec
@@ -25,7 +26,7 @@ from sparse_coding.specs.sweep import MAX_MEMBERS, SweepSpec
 MAX_RECORDS: Final = 10_000
 """Epochs in one answer."""
 
-router = APIRouter(prefix="/api/v1", tags=["runs"])
+router = APIRouter(tags=["runs"])
 
 
 class EpochRecord(BaseModel):

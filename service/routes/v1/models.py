@@ -3,34 +3,22 @@
 Knows how a reference is resolved and pinned; never loads a tensor.
 """
 
-import re
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from registry import models
-from registry.database.tables import ModelVersion
-from service.errors import Fault, InvalidRequest
+from service.errors import InvalidRequest
 from service.http import deletions, files, problems, representations
 from service.http.pages import Cursor, Limit, NextCursor
 from service.http.representations import SAFETENSORS
-from service.state import AppState, AppStateDep
+from service.references import ChosenDep, is_pinned
+from service.state import AppStateDep
 
-router = APIRouter(prefix="/api/v1", tags=["models"])
+router = APIRouter(tags=["models"])
 
-_PINNED: Final = re.compile(r"[^@]+@[1-9][0-9]*")
-
-ModelPath = Annotated[
-    str,
-    Path(
-        max_length=128,
-        description="`name` (its latest version), `name@3` (a version) or `name@production` (an alias).",
-        examples=["digits-kl"],
-    ),
-]
 NamePath = Annotated[str, Path(max_length=63, description="A model's name, without version.", examples=["digits-kl"])]
 AliasPath = Annotated[
     str, Path(max_length=31, description="Lower-case letters, digits and hyphens.", examples=["production"])
@@ -65,41 +53,6 @@ class AliasTarget(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     version: int = Field(ge=1, le=2**31 - 1, strict=True, description="A version of this model.", examples=[1])
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """The version that a request means, and whether its URL names it for ever."""
-
-    version: ModelVersion
-    pinned: bool
-
-
-def chosen(model: ModelPath, app_state: AppStateDep) -> Chosen:
-    """What `{model}` in a path means at this moment."""
-    with app_state.database.read() as session:
-        return Chosen(models.resolve(session, model), pinned=_PINNED.fullmatch(model) is not None)
-
-
-ChosenDep = Annotated[Chosen, Depends(chosen)]
-
-
-def several(app_state: AppState, references: str, *, least: int, most: int) -> tuple[Chosen, ...]:
-    """What references separated by commas mean at this moment: `least` to `most` versions, each named once."""
-    named = [reference.strip() for reference in references.split(",")]
-    if not least <= len(named) <= most:
-        wanted = f"{least} to {most}" if least < most else f"exactly {least}"
-        raise _refused(f"expected {wanted} models, separated by commas; {len(named)} came")
-    found = tuple(chosen(reference, app_state) for reference in named)
-    versions = [each.version.reference for each in found]
-    for version in versions:
-        if versions.count(version) > 1:
-            raise _refused(f"every model is named once; {version} came {versions.count(version)} times")
-    return found
-
-
-def _refused(detail: str) -> InvalidRequest:
-    return InvalidRequest(f"models: {detail}", [Fault("query:models", detail)])
 
 
 @router.get("/models", summary="List models", responses=problems.responses(404))
@@ -142,7 +95,7 @@ def delete_model(
     response: Response,
 ) -> None:
     """Delete one version. It must be named by its number, and no alias may point to it (409)."""
-    if not _PINNED.fullmatch(model):
+    if not is_pinned(model):
         raise InvalidRequest("a version is deleted by its number: expected `name@3`, got no number")
     name, _, version = model.partition("@")
     with app_state.database.write() as session:

@@ -21,7 +21,7 @@ from service.charts import probe as probe_chart
 from service.charts import style
 from service.http import problems, representations
 from service.http.representations import JSON, ChartForm, Representation
-from service.routes.v1.models import Chosen, ChosenDep
+from service.references import Chosen, ChosenDep
 from service.state import AppState, AppStateDep
 from sparse_coding.analysis import sparsity
 from sparse_coding.data.datasets import Dataset
@@ -29,7 +29,7 @@ from sparse_coding.errors import NoLabels
 from sparse_coding.models.weights import TrainedModel
 from sparse_coding.specs import feasibility
 
-router = APIRouter(prefix="/api/v1", tags=["probes"])
+router = APIRouter(tags=["probes"])
 
 OFFERS: Final = (JSON, *style.FORMS)
 MAX_VALUES: Final = 2**24

@@ -11,16 +11,14 @@ from pydantic import BaseModel, Field
 
 from service.http import problems, representations
 from service.http.representations import JSON, NPY, PNG, SAFETENSORS, Representation
-from service.inference import inputs
+from service.inference import checks, inputs
 from service.inference.inputs import Body, DatasetRows, NumberRows
 from service.pictures import png
-from service.routes.v1 import encodings
-from service.routes.v1.models import Chosen, ChosenDep
+from service.references import Chosen, ChosenDep
 from service.state import AppState, AppStateDep
-from sparse_coding.errors import NotAnImage, TooManyRows
-from sparse_coding.models.weights import TrainedModel
+from sparse_coding.errors import TooManyRows
 
-router = APIRouter(prefix="/api/v1", tags=["reconstructions"])
+router = APIRouter(tags=["reconstructions"])
 
 OFFERS: Final = (JSON, PNG, NPY, SAFETENSORS)
 COLUMNS: Final = 10
@@ -63,28 +61,18 @@ async def reconstruct(
 
 def _reconstruct(app_state: AppState, chosen: Chosen, body: Body, wanted: Representation) -> bytes:
     model = app_state.models.get(chosen.version.digest)
-    shape = image_shape(model) if wanted == PNG else None
+    shape = checks.image_shape(model) if wanted == PNG else None
     rows = inputs.rows(app_state, model, body)
     if shape is not None and len(rows) > app_state.settings.max_images:
         raise TooManyRows(f"at most {app_state.settings.max_images} pairs fit into one picture; {len(rows)} rows came")
     outputs, errors = model.reconstruct(rows)
-    encodings.finite(errors, "reconstructions")
+    checks.finite(errors, "reconstructions")
     app_state.measurements.rows.labels("reconstruct").inc(len(rows))
     if shape is not None:
-        return _pairs(
-            rows.reshape(-1, *shape), encodings.finite(outputs, "reconstructions").reshape(-1, *shape), errors
-        )
+        return _pairs(rows.reshape(-1, *shape), checks.finite(outputs, "reconstructions").reshape(-1, *shape), errors)
     arrays = {"reconstructions": outputs, "mse": errors}
     beside = {"model": chosen.version.reference, "error_units": model.preprocessing.error_units}
     return representations.array_bytes(wanted, arrays, beside)
-
-
-def image_shape(model: TrainedModel) -> tuple[int, int, int]:
-    """[channels, height, width] of what the model takes. Raises `NotAnImage` for a model of vectors."""
-    shape = model.preprocessing.image_shape
-    if shape is None:
-        raise NotAnImage("pictures need a model of images; this one was trained on vectors")
-    return shape
 
 
 def _pairs(originals: np.ndarray, outputs: np.ndarray, errors: np.ndarray) -> bytes:

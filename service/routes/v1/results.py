@@ -12,17 +12,16 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field, RootModel
 
 from registry import models, runs
-from registry.database import tables
+from service.answers.run_results import succeeded
 from service.charts import baselines as baselines_chart
 from service.charts import style
 from service.charts import sweep as sweep_chart
-from service.errors import NoResults, RunNotSucceeded
 from service.http import problems, representations
+from service.http.parameters import RunId
 from service.http.representations import CSV, JSON, TableForm
-from service.routes.v1.runs import RunId
 from service.state import AppState, AppStateDep
 
-router = APIRouter(prefix="/api/v1", tags=["results"])
+router = APIRouter(tags=["results"])
 
 OFFERS: Final = (JSON, CSV, *style.FORMS)
 
@@ -155,20 +154,6 @@ async def get_results(
         chart = sweep_chart.chart if results["kind"] == "sweep" else baselines_chart.chart
         content = await app_state.compute.run(request, lambda: style.render(chart(results), chosen))
     return representations.fixed(request, content, chosen, pinned=False)
-
-
-def succeeded(run: tables.Run, *kinds: str) -> Mapping[str, Any]:
-    """The result of a run that is of one of these kinds and has succeeded. Raises `NoResults`, `RunNotSucceeded`."""
-    if run.kind not in kinds:
-        raise NoResults(
-            f"these results are of runs of the kind {' or '.join(kinds)}; this one is of the kind {run.kind}"
-        )
-    if run.state != "succeeded":
-        ended = run.state in ("failed", "cancelled")
-        hope = "it has no results" if ended else "results are there once it has succeeded"
-        raise RunNotSucceeded(f"the run is {run.state}: {hope}")
-    assert run.result is not None  # as the table's CHECK has it
-    return run.result
 
 
 def _results(app_state: AppState, run_id: str) -> dict[str, Any]:

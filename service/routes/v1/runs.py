@@ -9,17 +9,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Body, Header, Path, Query, Response
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import APIRouter, Body, Header, Query, Response
+from pydantic import Field
 from sqlalchemy.orm import Session
 
 from registry import datasets, models, runs
 from registry.database import tables
 from registry.errors import DatasetNotFound, InvalidRequest
 from service import space
+from service.answers.fields import Answer, Count, RunError
 from service.errors import Fault, SpecRefused, UnknownDataset
-from service.http import deletions, problems
+from service.http import deletions, paths, problems
 from service.http.pages import MAX_PAGE, Cursor, Limit, NextCursor
+from service.http.parameters import RunId
 from service.state import AppState, AppStateDep
 from sparse_coding.specs import catalogue, feasibility
 from sparse_coding.specs import runs as run_specs
@@ -28,12 +30,10 @@ from sparse_coding.specs.runs import AnySpec, ImportSpec, RunSpec
 from sparse_coding.specs.sweep import SweepSpec
 from sparse_coding.specs.training import TrainSpec
 
-router = APIRouter(prefix="/api/v1", tags=["runs"])
+router = APIRouter(tags=["runs"])
 
-RunId = Annotated[str, Path(max_length=64, description="The run's `id`.")]
 State = Literal["queued", "running", "paused", "succeeded", "failed", "cancelled"]
 Kind = Literal["train", "import", "sweep", "baselines"]
-Count = Annotated[int, Field(ge=0, le=2**53)]
 
 EXAMPLES: Final = {
     "tutorial": {
@@ -74,11 +74,7 @@ EXAMPLES: Final = {
 }
 
 
-class _Answer(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class Progress(_Answer):
+class Progress(Answer):
     """How far a run is."""
 
     epoch: Count = Field(description="Epochs done.")
@@ -87,14 +83,7 @@ class Progress(_Answer):
     eta_seconds: float | None = Field(None, description="Seconds to the end, as far as can be told.")
 
 
-class RunError(_Answer):
-    """Why a run failed."""
-
-    code: str = Field(max_length=100, description="For programs: stable.")
-    detail: str = Field(max_length=10_000, description="For humans: what happened, and what can be done.")
-
-
-class RunAnswer(_Answer):
+class RunAnswer(Answer):
     """A run as it is now."""
 
     id: str = Field(max_length=36)
@@ -114,14 +103,14 @@ class RunAnswer(_Answer):
     model: str | None = Field(max_length=80, description="`name@version` that it published.")
 
 
-class RunPage(_Answer):
+class RunPage(Answer):
     """Runs, newest first."""
 
     items: list[RunAnswer] = Field(max_length=MAX_PAGE)
     next_cursor: NextCursor
 
 
-class CancelWish(_Answer):
+class CancelWish(Answer):
     """How to cancel."""
 
     force: bool = Field(False, description="Do not wait for the worker: take the run from it now.")
@@ -159,7 +148,7 @@ def create_run(
     with app_state.database.write() as session:
         repeated = runs.repeated(session, key, digest) if key else None
         enqueued = repeated or _enqueue(app_state, session, asked, key, digest)
-    response.headers["Location"] = f"{router.prefix}/runs/{enqueued.run.id}"
+    response.headers["Location"] = f"{paths.V1}/runs/{enqueued.run.id}"
     response.headers["Retry-After"] = "1"
     if enqueued.replayed:
         response.headers["Idempotency-Replayed"] = "true"
@@ -328,7 +317,7 @@ def _shape(stored: Sequence[int] | None) -> tuple[int, int, int] | None:
 
 
 def _unknown(pointer: str, why: str) -> UnknownDataset:
-    detail = f"{why}: built in are {', '.join(catalogue.CATALOGUE)}; others are uploaded to /api/v1/datasets/NAME"
+    detail = f"{why}: built in are {', '.join(catalogue.CATALOGUE)}; others are uploaded to {paths.V1}/datasets/NAME"
     return UnknownDataset(f"{pointer}: {detail}", [Fault(pointer, detail)])
 
 

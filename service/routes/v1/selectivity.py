@@ -19,11 +19,12 @@ from service.charts import selectivity as selectivity_chart
 from service.charts import style
 from service.http import problems, representations
 from service.http.representations import JSON, PNG, ChartForm, PictureForm, Representation
+from service.inference import checks
 from service.pictures import features as feature_pictures
 from service.pictures import lettering, png
 from service.pictures.features import Amplitude, AmplitudeQuery, Look, Mode, ModeQuery
-from service.routes.v1 import features, reconstructions
-from service.routes.v1.models import Chosen, ChosenDep
+from service.references import Chosen, ChosenDep
+from service.routes.v1 import features
 from service.routes.v1.sparsity import Latents
 from service.state import AppState, AppStateDep
 from sparse_coding.analysis import selectivity, sparsity
@@ -31,7 +32,7 @@ from sparse_coding.analysis.selectivity import Selectivity
 from sparse_coding.errors import NoLabels, TooManyRows
 from sparse_coding.models.weights import TrainedModel
 
-router = APIRouter(prefix="/api/v1", tags=["selectivity"])
+router = APIRouter(tags=["selectivity"])
 
 OFFERS: Final = (JSON, *style.FORMS)
 PICTURES: Final = (PNG, JSON)
@@ -253,7 +254,7 @@ def _measured(app_state: AppState, chosen: Chosen, model: TrainedModel, split: S
 def _features(app_state: AppState, chosen: Chosen, split: SplitName, choice: _Choice, wanted: Representation) -> bytes:
     model = app_state.models.get(chosen.version.digest)
     if wanted == PNG:
-        reconstructions.image_shape(model)
+        checks.image_shape(model)
     measured = _measured(app_state, chosen, model, split)
     lines = measured.lines(choice)
     if wanted == PNG:

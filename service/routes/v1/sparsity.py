@@ -13,12 +13,12 @@ from service.analyses import cache
 from service.charts import style
 from service.http import problems, representations
 from service.http.representations import JSON, ChartForm, Representation
-from service.routes.v1.models import Chosen, ChosenDep
+from service.references import Chosen, ChosenDep
 from service.state import AppState, AppStateDep
 from sparse_coding.analysis import sparsity
 from sparse_coding.models.weights import TrainedModel
 
-router = APIRouter(prefix="/api/v1", tags=["sparsity"])
+router = APIRouter(tags=["sparsity"])
 
 OFFERS: Final = (JSON, *style.FORMS)
 MAX_SAMPLES: Final = 1_000_000

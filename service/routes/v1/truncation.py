@@ -19,18 +19,17 @@ from service.charts import truncation as truncation_chart
 from service.errors import Fault, InvalidRequest
 from service.http import problems, representations
 from service.http.representations import JSON, PNG, ChartForm, PictureForm, Representation
-from service.inference import inputs
+from service.inference import checks, inputs
 from service.inference.inputs import Body, DatasetRows, NumberRows
 from service.pictures import features as feature_pictures
 from service.pictures import lettering, png
-from service.routes.v1 import encodings, reconstructions
-from service.routes.v1.models import Chosen, ChosenDep
+from service.references import Chosen, ChosenDep
 from service.state import AppState, AppStateDep
 from sparse_coding.analysis import truncation
 from sparse_coding.errors import TooManyRows
 from sparse_coding.models.weights import TrainedModel
 
-router = APIRouter(prefix="/api/v1", tags=["truncation"])
+router = APIRouter(tags=["truncation"])
 
 OFFERS: Final = (JSON, *style.FORMS)
 PICTURES: Final = (PNG, JSON)
@@ -260,8 +259,8 @@ def _sent(app_state: AppState, model: TrainedModel, body: Body, most: int) -> np
 
 
 def _measured(model: TrainedModel, rows: np.ndarray) -> bytes:
-    curves = encodings.finite(truncation.curves(model, rows), "errors")
-    importance = encodings.finite(truncation.importance(model, rows), "errors")
+    curves = checks.finite(truncation.curves(model, rows), "errors")
+    importance = checks.finite(truncation.importance(model, rows), "errors")
     found = truncation.Truncation(curves, importance)
     return representations.json_bytes({**found.document(), "error_units": model.preprocessing.error_units})
 
@@ -296,9 +295,9 @@ def _strip(
 ) -> bytes:
     counts = _counts(model, steps)
     if wanted == PNG:
-        reconstructions.image_shape(model)
+        checks.image_shape(model)
         feature_pictures.check_tiles(app_state, model, len(rows) * (len(counts) + 3))
-    curves = encodings.finite(truncation.curves(model, rows), "errors")
+    curves = checks.finite(truncation.curves(model, rows), "errors")
     enough = truncation.sufficient(curves).tolist()
     lines = [
         _Line(sorted({*counts, number, model.n_latents}), number, curve)
@@ -332,11 +331,11 @@ def _counts(model: TrainedModel, steps: str | None) -> list[int]:
 def _picture(chosen: Chosen, model: TrainedModel, rows: np.ndarray, lines: list[_Line]) -> bytes:
     """Each line: the original, then what comes back of so many of its latents; shorter lines end in blank tiles."""
     columns = 1 + max(len(line.kept) for line in lines)
-    shape = reconstructions.image_shape(model)
+    shape = checks.image_shape(model)
     tiles = np.full((len(lines) * columns, *shape), png.PAPER, np.uint8)
     for place, (row, line) in enumerate(zip(rows, lines, strict=True)):
         shown = np.concatenate([row[None], truncation.strip(model, row[None], line.kept)[0]])
-        found = png.unit(encodings.finite(shown, "pictures").reshape(-1, *shape))
+        found = png.unit(checks.finite(shown, "pictures").reshape(-1, *shape))
         tiles[columns * place : columns * place + len(found)] = found
     marked = [columns * place + 1 + line.kept.index(line.sufficient) for place, line in enumerate(lines)]
     scale, gap, above = png.whole_factor(tiles[0, 0]), feature_pictures.GAP, lettering.LINE

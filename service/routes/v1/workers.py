@@ -16,7 +16,7 @@ from service.http import problems
 from service.http.pages import MAX_PAGE, Cursor, Limit, NextCursor
 from service.state import AppStateDep
 
-router = APIRouter(prefix="/api/v1", tags=["workers"])
+router = APIRouter(tags=["workers"])
 
 _EXAMPLE: Final[JsonDict] = {
     "id": "tower-4711-0199aa00-0000-7000-8000-000000000000",
