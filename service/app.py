@@ -124,19 +124,19 @@ async def _opened(app: FastAPI, settings: ServiceSettings, measurements: Measure
         settings.artifacts_dir.mkdir(parents=True, exist_ok=True)
         artifacts = DirectoryStore(settings.artifacts_dir)
         models = ModelCache(artifacts, capacity=settings.model_cache_size, device=settings.inference_device)
-        compute, analyses = (
+        interactive, batch = (
             Compute(threads=settings.inference_threads, max_waiting=settings.max_waiting) for _ in range(2)
         )
         followers = await stack.enter_async_context(Followers(database, most=settings.max_streams))
         app.state.opened = AppState(
-            settings, database, artifacts, uploads, models, compute, analyses, measurements, followers
+            settings, database, artifacts, uploads, models, interactive, batch, measurements, followers
         )
         try:
             yield {"followers": followers}
         finally:
             with anyio.move_on_after(settings.shutdown_seconds):
-                for lane in (compute, analyses):
-                    await anyio.to_thread.run_sync(lane.close, abandon_on_cancel=True)
+                for thread in (interactive, batch):
+                    await anyio.to_thread.run_sync(thread.close, abandon_on_cancel=True)
 
 
 def _operation_id(route: APIRoute) -> str:

@@ -17,10 +17,10 @@ class AppState(Storage):
     """Everything that a request may need and that outlives it."""
 
     models: ModelCache
-    compute: Compute
-    """For short computations."""
-    analyses: Compute
-    """For computations that may take long, so that short ones do not wait for them."""
+    interactive: Compute
+    """The thread for what takes a moment."""
+    batch: Compute
+    """The thread for what may take many seconds, so that it delays no interactive request."""
     measurements: Measurements
     followers: Followers
 

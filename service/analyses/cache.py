@@ -52,9 +52,9 @@ async def answer(
         return function(*args, **kwargs)
 
     try:
-        return await app_state.compute.run(request, lambda: _looked_up(work))
+        return await app_state.interactive.run(request, lambda: _looked_up(work))
     except _NotKept:
-        return await app_state.analyses.run(request, work)
+        return await app_state.batch.run(request, work)
 
 
 def _looked_up(work: Callable[[], T]) -> T:

@@ -14,7 +14,7 @@ from pydantic import Field
 from service.http import representations
 from service.inference import checks, inputs
 from service.pictures import png
-from service.state import AppState
+from service.storage import Storage
 from sparse_coding.analysis import feature_images
 from sparse_coding.errors import TooManyRows
 from sparse_coding.models.weights import TrainedModel
@@ -46,9 +46,9 @@ class Look:
     amplitude: Amplitude
 
 
-def check_tiles(app_state: AppState, model: TrainedModel, count: int) -> None:
+def check_tiles(storage: Storage, model: TrainedModel, count: int) -> None:
     """Raises `TooManyRows` where so many pictures of a model are more than one answer may hold."""
-    most = min(app_state.settings.max_images, max(1, inputs.MAX_NUMBERS // model.preprocessing.n_inputs))
+    most = min(storage.settings.max_images, max(1, inputs.MAX_NUMBERS // model.preprocessing.n_inputs))
     if count > most:
         raise TooManyRows(f"at most {most} pictures of this model fit into one answer; {count} were asked for")
 

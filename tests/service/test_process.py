@@ -158,7 +158,7 @@ def test_a_computation_that_does_not_end_holds_up_its_end_only_for_the_time_that
     async def open_and_close() -> float:
         async with application.router.lifespan_context(application):
             request = Request({"type": "http"}, receive=asyncio.Event().wait)  # type: ignore[arg-type]
-            running = asyncio.create_task(application.state.opened.compute.run(request, compute))
+            running = asyncio.create_task(application.state.opened.interactive.run(request, compute))
             await asyncio.to_thread(begun.wait, PATIENCE)
             closing = time.monotonic()
         waited = time.monotonic() - closing

@@ -84,7 +84,7 @@ async def get_atoms(
 
     Each tile is symmetric about mid grey, which is 0. Dead latents have been left out of the model's.
     """
-    content = await app_state.compute.run(request, _grid, app_state, run_id, method, limit)
+    content = await app_state.interactive.run(request, _grid, app_state, run_id, method, limit)
     return representations.fixed(request, content, PNG, pinned=True)
 
 
@@ -102,7 +102,7 @@ async def get_pairs(
 
     A match is by |cosine|; an atom that points the other way is drawn with its sign turned, and named in `turned`.
     """
-    content = await app_state.compute.run(request, _matched, app_state, run_id, method, limit)
+    content = await app_state.interactive.run(request, _matched, app_state, run_id, method, limit)
     return representations.fixed(request, content, PNG, pinned=True)
 
 

@@ -184,7 +184,7 @@ async def upload_dataset(
     with reception.folder(app_state.uploads) as folder:
         files = await reception.receive(request, folder)
         order = _Order(name, tuple(files), folder, test_fraction, seed)
-        entered = await app_state.compute.run(request, _take_in, app_state, order)
+        entered = await app_state.interactive.run(request, _take_in, app_state, order)
     response.status_code = 201 if entered.created else 200
     response.headers["Location"] = f"{paths.V1}/datasets/{name}"
     return _answer(entered.dataset)
@@ -221,7 +221,7 @@ async def list_images(
     wanted = [int(index) for index in indices.split(",")]
     if len(wanted) > app_state.settings.max_images:
         raise _bad_indices(f"at most {app_state.settings.max_images} pictures are given at once, got {len(wanted)}")
-    content = await app_state.compute.run(request, _pictures, app_state, name, split, wanted, chosen)
+    content = await app_state.interactive.run(request, _pictures, app_state, name, split, wanted, chosen)
     return representations.fixed(request, content, chosen, pinned=False)
 
 

@@ -95,7 +95,7 @@ async def encode(
     dense_only = " of a sparse answer" if picked else ""
     wanted = representations.choose(request, (JSON,) if picked else ARRAYS, form, why=dense_only)
     body = await inputs.received(request)
-    content = await app_state.compute.run(request, _encode, app_state, chosen, body, picked, wanted)
+    content = await app_state.interactive.run(request, _encode, app_state, chosen, body, picked, wanted)
     return representations.computed(content, wanted)
 
 
@@ -129,7 +129,7 @@ async def decode(request: Request, chosen: ChosenDep, app_state: AppStateDep, fo
     """The output for every code that is sent, dense or as indices and values of its active latents."""
     wanted = representations.choose(request, ARRAYS, form)
     body = await inputs.received(request)
-    content = await app_state.compute.run(request, _decode, app_state, chosen, body, wanted)
+    content = await app_state.interactive.run(request, _decode, app_state, chosen, body, wanted)
     return representations.computed(content, wanted)
 
 

@@ -85,7 +85,7 @@ async def list_metrics(
     elif chosen == CSV:
         content = representations.csv_bytes(records, empty=("epoch",))
     else:
-        content = await app_state.compute.run(request, lambda: style.render(_drawn(run, records), chosen))
+        content = await app_state.interactive.run(request, lambda: style.render(_drawn(run, records), chosen))
     return representations.fixed(request, content, chosen, pinned=False)
 
 

@@ -55,7 +55,7 @@ async def reconstruct(
     """Encode and decode every row. As PNG: each image above its reconstruction, drawn from 0 (black) to 1 (white)."""
     wanted = representations.choose(request, OFFERS, form)
     body = await inputs.received(request)
-    content = await app_state.compute.run(request, _reconstruct, app_state, chosen, body, wanted)
+    content = await app_state.interactive.run(request, _reconstruct, app_state, chosen, body, wanted)
     return representations.computed(content, wanted)
 
 

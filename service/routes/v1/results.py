@@ -152,7 +152,7 @@ async def get_results(
         content = representations.csv_bytes(_rows(results))
     else:
         chart = sweep_chart.chart if results["kind"] == "sweep" else baselines_chart.chart
-        content = await app_state.compute.run(request, lambda: style.render(chart(results), chosen))
+        content = await app_state.interactive.run(request, lambda: style.render(chart(results), chosen))
     return representations.fixed(request, content, chosen, pinned=False)
 
 

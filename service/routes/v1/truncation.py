@@ -178,7 +178,7 @@ async def truncate(request: Request, chosen: ChosenDep, app_state: AppStateDep, 
     """The same for rows that are sent, or named by their indices."""
     wanted = representations.choose(request, OFFERS, form)
     body = await inputs.received(request)
-    content = await app_state.compute.run(request, _of_body, app_state, chosen, body, wanted)
+    content = await app_state.interactive.run(request, _of_body, app_state, chosen, body, wanted)
     return representations.computed(content, wanted)
 
 
@@ -207,7 +207,7 @@ async def get_strip(
     text chunk `latents_kept` names the numbers too.
     """
     wanted = representations.choose(request, PICTURES, form)
-    content = await app_state.compute.run(request, _strip_of_split, app_state, chosen, split, index, steps, wanted)
+    content = await app_state.interactive.run(request, _strip_of_split, app_state, chosen, split, index, steps, wanted)
     return representations.fixed(request, content, wanted, pinned=chosen.pinned)
 
 
@@ -227,7 +227,7 @@ async def draw_strip(
     """The same for rows that are sent, or named by their indices: a line for each."""
     wanted = representations.choose(request, PICTURES, form)
     body = await inputs.received(request)
-    content = await app_state.compute.run(request, _strip_of_body, app_state, chosen, body, steps, wanted)
+    content = await app_state.interactive.run(request, _strip_of_body, app_state, chosen, body, steps, wanted)
     return representations.computed(content, wanted)
 
 

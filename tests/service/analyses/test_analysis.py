@@ -75,7 +75,7 @@ def test_what_is_kept_is_answered_while_something_slow_is_computed(gallery: Any)
     path = "/api/v1/models/kl/probe"
     first = gallery.http.get(path).raise_for_status()
     go_on = threading.Event()
-    slow = gallery.app_state.analyses._submit(lambda: go_on.wait(60))
+    slow = gallery.app_state.batch._submit(lambda: go_on.wait(60))
     try:
         again = gallery.http.get(path).raise_for_status()
         codes = {"dataset": "digits", "split": "test", "indices": [0]}

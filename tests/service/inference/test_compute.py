@@ -169,7 +169,7 @@ def occupied(compute: Compute, slots: int) -> Iterator[None]:
 
 
 def test_a_full_queue_is_a_503_that_says_when_to_come_back_while_health_stays_fast(gallery: Any) -> None:
-    with occupied(gallery.app_state.compute, 4):
+    with occupied(gallery.app_state.interactive, 4):
         refused = gallery.http.post(ENCODE, json=BODY)
         assert (refused.status_code, refused.json()["code"]) == (503, "OVERLOADED")
         assert int(refused.headers["retry-after"]) >= 1
@@ -191,11 +191,11 @@ def test_a_request_whose_client_has_gone_is_never_computed(gallery: Any) -> None
     text = json.dumps(BODY)
     url = gallery.http.base_url
     head = f"POST {ENCODE} HTTP/1.1\r\nHost: {url.host}:{url.port}\r\nContent-Type: application/json\r\n"
-    with occupied(gallery.app_state.compute, 1):
+    with occupied(gallery.app_state.interactive, 1):
         with socket.create_connection((url.host, url.port)) as connection:
             connection.sendall(f"{head}Content-Length: {len(text)}\r\n\r\n{text}".encode())
             deadline = time.monotonic() + 30
-            while gallery.app_state.compute.waiting < 2 and time.monotonic() < deadline:
+            while gallery.app_state.interactive.waiting < 2 and time.monotonic() < deadline:
                 time.sleep(0.005)
         while counted(gallery, went) == before[0] and time.monotonic() < deadline:
             time.sleep(0.005)
