@@ -28,14 +28,17 @@ Ask = Callable[..., TrainSpec]
 
 SCRIPT = """
 import hashlib, pathlib, sys
-from sparse_coding import datasets, preprocessing, spec, training, weights
+from sparse_coding.data import datasets, preprocessing
+from sparse_coding.models import weights
+from sparse_coding.specs import runs as run_specs
+from sparse_coding.training import loop
 folder = pathlib.Path(sys.argv[1])
-asked = spec.parse({"dataset": {"name": "digits"}, "training": {"epochs": 1}, "model": {"hidden": [9], "n_latents": 5}})
+asked = run_specs.parse({"dataset": {"name": "digits"}, "training": {"epochs": 1}, "model": {"hidden": [9], "n_latents": 5}})
 dataset = datasets.open(folder / "rows")
 fitted = preprocessing.fit(asked.dataset, dataset)
-data = training.load(dataset, fitted, asked, "cpu")
-state = training.start(asked, fitted.n_inputs, "cpu")
-list(training.epochs(state, data, asked))
+data = loop.load(dataset, fitted, asked, "cpu")
+state = loop.start(asked, fitted.n_inputs, "cpu")
+list(loop.epochs(state, data, asked))
 weights.write(folder / "w", state.autoencoder, asked, fitted)
 print(hashlib.sha256((folder / "w").read_bytes()).hexdigest())
 """
