@@ -18,7 +18,17 @@ RegistryError
 """
 
 import re
-from typing import ClassVar
+from typing import ClassVar, Final
+
+_WORD_START: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
+
+def code_of(error: type[Exception]) -> str:
+    """The name of an error class in UPPER_SNAKE: `TopKTooLarge` is `TOP_K_TOO_LARGE`, `HTTPError` is `HTTP_ERROR`.
+
+    The core library, which imports nothing from here, has the same rule; a test compares the two.
+    """
+    return _WORD_START.sub("_", error.__name__).upper()
 
 
 class RegistryError(Exception):
@@ -29,7 +39,7 @@ class RegistryError(Exception):
     @property
     def code(self) -> str:
         """The class name in UPPER_SNAKE: stable, for programs."""
-        return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(self).__name__).upper()
+        return code_of(type(self))
 
 
 class NotFound(RegistryError):

@@ -1,4 +1,4 @@
-"""`python -m service`: the API as one process. Settings come from the environment; knows nothing of routes."""
+"""`python -m service`: the API server as one process, with settings from the environment."""
 
 import contextlib
 import logging
@@ -24,7 +24,7 @@ or leave SAE_HOST at 127.0.0.1."""
 
 
 class Server(uvicorn.Server):
-    """Says where to look, once it answers, and sends those away who would stay for ever."""
+    """Prints its address once it listens, and ends streams at shutdown."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Bind and listen."""
@@ -36,14 +36,14 @@ class Server(uvicorn.Server):
             sys.stdout.flush()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Streams end now; other requests are given their time."""
+        """Streams end at once; other requests have `shutdown_seconds` to finish."""
         if (followers := self.lifespan.state.get("followers")) is not None:
             followers.close()
         await super().shutdown(sockets)
 
 
 def main() -> int:
-    """Serve until a signal ends it; 1 where it cannot, with the remedy."""
+    """Serve until a signal ends it. Exit status 1 and a message where it cannot start."""
     try:
         settings = ServiceSettings()
     except pydantic.ValidationError as error:
@@ -63,7 +63,7 @@ def main() -> int:
 def _serve(settings: ServiceSettings) -> int:
     server = Server(
         uvicorn.Config(
-            "service.app:from_environment",  # named, so that what is refused is refused before torch is loaded
+            "service.app:from_environment",  # a name, so that invalid settings end the process before torch is imported
             factory=True,
             host=settings.host,
             port=settings.port,
@@ -76,7 +76,7 @@ def _serve(settings: ServiceSettings) -> int:
             timeout_graceful_shutdown=settings.shutdown_seconds,
         )
     )
-    # The server passes on the signal that ended it, after everything is closed: to end well, not by the signal.
+    # uvicorn raises the signal that ended it again, after everything is closed: the exit status is 0 nevertheless.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with contextlib.suppress(KeyboardInterrupt, SystemExit):
         server.run()
@@ -84,7 +84,7 @@ def _serve(settings: ServiceSettings) -> int:
 
 
 def _settings_faults(error: pydantic.ValidationError) -> str:
-    """Which settings have no sense, without their values, which may be secret."""
+    """Which settings are invalid, without their values, which may be secret."""
     faults = error.errors(include_input=False, include_url=False)
     named = ((f"SAE_{'_'.join(str(step) for step in fault['loc'][:1]).upper()}", fault) for fault in faults)
     return "\n".join(
@@ -96,7 +96,7 @@ def _settings_faults(error: pydantic.ValidationError) -> str:
 
 
 def _end(status: int) -> NoReturn:
-    """Leave at once: Python itself would wait for a computation that nobody waits for any more."""
+    """Exit at once: Python itself would wait for computations whose clients are gone."""
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()

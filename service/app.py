@@ -1,4 +1,4 @@
-"""The application put together: app_state opened, routes included, the guard around everything. Knows no request."""
+"""The application: its state opened, its routes included, its middleware around them."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -6,13 +6,13 @@ from importlib import metadata
 from typing import Any, Final
 
 import anyio
-from fastapi import APIRouter, Depends, FastAPI
-from fastapi.routing import APIRoute
+from fastapi import Depends, FastAPI
+from fastapi.routing import APIRoute, iter_route_contexts
 
 from registry.database import schema, sessions
 from registry.stores.directory import DirectoryStore
 from service.followers import Followers
-from service.http import documentation, parameters, paths, problems, reception
+from service.http import body_limits, documentation, parameters, problems, reception
 from service.http.access import Access
 from service.http.guard import Guard
 from service.http.metrics import Measurements
@@ -67,19 +67,19 @@ ROUTERS: Final = (
 
 
 class Application(FastAPI):
-    """FastAPI, whose description of the routes is completed by ours."""
+    """FastAPI, with a completed OpenAPI document."""
 
     def openapi(self) -> dict[str, Any]:
-        """The description, made once."""
+        """The OpenAPI document, made once."""
         if self.openapi_schema is None:
             self.openapi_schema = documentation.complete(super().openapi(), needs_key=self.state.needs_key)
         return self.openapi_schema
 
 
 def create_app(settings: ServiceSettings) -> Application:
-    """An application for these settings; it opens the app_state when it starts.
+    """An application for these settings; it opens its state when it starts.
 
-    At its start it raises `SchemaError` if the database's schema is not this release's.
+    At startup it raises `SchemaError` if the database's schema is not this release's.
     """
     measurements = Measurements(metadata.version("sparse-coding-service"))
     app = Application(
@@ -92,18 +92,17 @@ def create_app(settings: ServiceSettings) -> Application:
         lifespan=lambda app: _opened(app, settings, measurements),
         generate_unique_id_function=_operation_id,
         redirect_slashes=False,
-        openapi_url=None,  # served by `documentation`, as is the page that explores it
+        openapi_url=None,  # served by `documentation`, as is the API explorer
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
     )
     app.state.needs_key = settings.api_key is not None
-    v1 = APIRouter(prefix=paths.V1, dependencies=[Depends(parameters.require_known)])
     for router in ROUTERS:
-        v1.include_router(router)
-    app.include_router(v1)
+        app.include_router(router, dependencies=[Depends(parameters.require_known)])
     app.include_router(health.router)
     documentation.install(app)
     problems.install(app)
-    app.add_middleware(Guard, settings=settings)
+    limits = tuple(body_limits.collect(iter_route_contexts(app.routes), settings))
+    app.add_middleware(Guard, settings=settings, body_limits=limits)
     app.add_middleware(Access, measurements=measurements)
     return app
 
@@ -115,7 +114,7 @@ def from_environment() -> Application:
 
 @asynccontextmanager
 async def _opened(app: FastAPI, settings: ServiceSettings, measurements: Measurements) -> AsyncIterator[dict[str, Any]]:
-    """The app_state, opened for as long as the application runs; the server gets what it has to close first."""
+    """The state, open as long as the application runs; the server gets the streams, which it has to end first."""
     async with AsyncExitStack() as stack:
         database = sessions.open(settings)
         stack.callback(database.dispose)
@@ -140,5 +139,5 @@ async def _opened(app: FastAPI, settings: ServiceSettings, measurements: Measure
 
 
 def _operation_id(route: APIRoute) -> str:
-    """Names in OpenAPI, and so of generated clients, are those of the functions: verb_noun."""
+    """Operation ids in OpenAPI, and so the names in generated clients, are those of the functions: verb_noun."""
     return route.name

@@ -1,42 +1,43 @@
-"""Errors of the front door itself: what a request asked that the door, and no room below it, refuses.
+"""Errors of the API server: requests that it refuses although no library below it does.
 
 ServiceError
 +- Misdirected            the request names a host that is not served here
-+- ForeignOrigin          a page of another site asks for a change
++- ForeignOrigin          a page of another origin asks for a change
 +- KeyRequired            the API key is missing or wrong
-+- NotAcceptable          none of the representations that there are is accepted
-+- UnsupportedMediaType   a body of a type that is not read here
-+- InvalidRequest         a body, parameter or combination that makes no sense
++- NotAcceptable          none of the available representations is accepted
++- UnsupportedMediaType   a body of a type that is not supported
++- InvalidRequest         a body, parameter or combination that is not valid
 |  +- SpecRefused         a spec that does not fit its dataset
-|  +- UnknownDataset      a spec that names a dataset that is not here
-+- DatasetNotPresent      a built-in dataset that no run has brought in yet
+|  +- UnknownDataset      a spec that names a dataset that does not exist
++- DatasetNotPresent      a built-in dataset that no run has imported yet
 +- LatentNotFound         a latent that a model does not have
 +- NoResults              a run of a kind that has no table of results
-+- RunNotSucceeded        a run whose results are asked for before, or without, its success
++- RunNotSucceeded        a run whose results are requested before, or without, its success
 +- MethodNotFound         a method that a baselines run did not compare, or that has no atoms
 +- NameReserved           a name that belongs to a built-in dataset
-+- Overloaded             the compute thread's queue is full, or too many streams are open
-+- StorageFull            the limit of stored bytes is reached, or the disk takes no more
++- Overloaded             the queue of computations is full, or too many streams are open
++- StorageFull            the limit of stored bytes is reached, or the disk is full
 +- NotReady               a part without which the service cannot work is missing
 
-Their HTTP statuses stand in `problems`, with those of all other errors.
+Their HTTP statuses stand in `http.problems`, with those of all other errors.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from registry.errors import code_of
+
 
 class ServiceError(Exception):
-    """What the front door refuses; `str(error)` says what was expected and what came."""
+    """A refused request; `str(error)` says what was expected and what came."""
 
     may_pass: ClassVar[bool] = False
 
     @property
     def code(self) -> str:
         """The class name in UPPER_SNAKE: stable, for programs."""
-        return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(self).__name__).upper()
+        return code_of(type(self))
 
 
 class Misdirected(ServiceError):
@@ -44,7 +45,7 @@ class Misdirected(ServiceError):
 
 
 class ForeignOrigin(ServiceError):
-    """A method that changes something, sent from a page of another site."""
+    """A method that changes something, sent from a page of another origin."""
 
 
 class KeyRequired(ServiceError):
@@ -52,7 +53,7 @@ class KeyRequired(ServiceError):
 
 
 class NotAcceptable(ServiceError):
-    """No representation that there is (`available`, media types) is one that was asked for."""
+    """None of the `available` representations (media types) is acceptable to the client."""
 
     def __init__(self, detail: str, available: Sequence[str]) -> None:
         super().__init__(detail)
@@ -76,7 +77,7 @@ class Fault:
 
 
 class InvalidRequest(ServiceError):
-    """A request that cannot be understood as it stands; `faults` name the places, at most a few."""
+    """A request that is not valid; `faults` name the places, at most a few."""
 
     def __init__(self, detail: str, faults: Sequence[Fault] = ()) -> None:
         super().__init__(detail)
@@ -92,7 +93,7 @@ class UnknownDataset(InvalidRequest):
 
 
 class DatasetNotPresent(ServiceError):
-    """A built-in dataset whose rows are asked for before any run has brought it in."""
+    """A built-in dataset whose rows are requested before any run has imported it."""
 
 
 class LatentNotFound(ServiceError):
@@ -116,7 +117,7 @@ class NameReserved(ServiceError):
 
 
 class Overloaded(ServiceError):
-    """So much work is waiting that more would only wait longer; `retry_after` is in whole seconds."""
+    """A bounded queue is full; `retry_after` is in whole seconds."""
 
     may_pass: ClassVar[bool] = True
 
@@ -126,7 +127,7 @@ class Overloaded(ServiceError):
 
 
 class StorageFull(ServiceError):
-    """The limit of stored bytes is reached, or the disk takes no more."""
+    """The limit of stored bytes is reached, or the disk is full."""
 
 
 class NotReady(ServiceError):

@@ -1,6 +1,6 @@
-"""Those who follow runs over open connections: how many there may be, and what wakes them. Knows no event's content.
+"""Streams of events over open connections: how many may be open, and what wakes them. Knows no event's content.
 
-One look at the database serves all of them: a follower to whose run nothing happens costs neither a thread nor a query.
+One query serves all of them: a stream of a run to which nothing happens costs neither a thread nor a query of its own.
 """
 
 import asyncio
@@ -18,81 +18,81 @@ from registry.errors import DatabaseUnavailable
 from service.errors import Overloaded
 
 POLL_SECONDS: Final = 0.5
-"""How often the runs that are followed are looked at."""
+"""Interval between two queries for new events of all followed runs."""
 
 RETRY_SECONDS: Final = 10
-"""What a client is told to wait where too many follow already; streams last long."""
+"""`Retry-After` where too many streams are open; streams last long."""
 
 _log = structlog.get_logger("service.followers")
 
 
 class Followers:
-    """A context in which followers are woken; `most` of them may be there at a time. All methods are the loop's own."""
+    """A context in which at most `most` streams are woken. Its methods are called in the event loop only."""
 
     def __init__(self, database: Database, *, most: int, poll_seconds: float = POLL_SECONDS) -> None:
         self._database, self._most, self._poll_seconds = database, most, poll_seconds
-        self._present = 0
+        self._count = 0
         self._waiting: dict[asyncio.Future[None], tuple[str, int]] = {}
-        self._watch: asyncio.Task[None] | None = None
+        self._polling: asyncio.Task[None] | None = None
         self.threads = CapacityLimiter(2)
-        """For reading events: those who follow shall not take the threads of those who ask."""
+        """Threads that read events for streams, so that streams leave the other threads to requests."""
         self.closed = False
-        """Whether everyone has to leave."""
+        """Whether all streams must end."""
 
     async def __aenter__(self) -> Self:
-        self._watch = asyncio.create_task(self._look_again_and_again(), name="followers")
+        self._polling = asyncio.create_task(self._poll(), name="followers")
         return self
 
     async def __aexit__(self, *_error: object) -> None:
         self.close()
-        assert self._watch is not None
-        self._watch.cancel()
+        assert self._polling is not None
+        self._polling.cancel()
         with contextlib.suppress(asyncio.CancelledError):
-            await self._watch
+            await self._polling
 
     @property
     def present(self) -> int:
-        """How many follow."""
-        return self._present
+        """The number of open streams."""
+        return self._count
 
     def enter(self) -> None:
-        """One more follows, until it calls `leave`. Raises Overloaded."""
-        if self._present >= self._most:
+        """Count one more stream, until `leave` is called. Raises Overloaded."""
+        if self._count >= self._most:
             raise Overloaded(
-                f"{self._present} streams of events are open already, as many as may; ask for pages of events instead, "
+                f"{self._count} streams of events are open, which is the limit; request pages of events instead, "
                 f"or try again in {RETRY_SECONDS} s",
                 retry_after=RETRY_SECONDS,
             )
-        self._present += 1
+        self._count += 1
 
     def leave(self) -> None:
-        """One less follows."""
-        self._present -= 1
+        """Count one stream less."""
+        self._count -= 1
 
     def close(self) -> None:
-        """Wake everyone, to leave at once: a server that shuts down waits for them."""
+        """Wake all streams, so that they end at once: a server that shuts down waits for them."""
         self.closed = True
         self._wake({})
 
     async def news(self, run_id: str, after: int, seconds: float) -> bool:
-        """Wait until the run has an event after the number `after`, or is gone, or all is closed.
+        """Wait until the run has an event after the number `after`, is deleted, or all streams must end.
 
-        False after so many seconds without any of it.
+        False if none of it happens within so many seconds.
         """
         if self.closed:
             return True
-        heard: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting[heard] = (run_id, after)
+        woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting[woken] = (run_id, after)
         try:
             async with asyncio.timeout(seconds):
-                await heard
+                await woken
         except TimeoutError:
             return False
         finally:
-            del self._waiting[heard]
+            del self._waiting[woken]
         return True
 
-    async def _look_again_and_again(self) -> None:
+    async def _poll(self) -> None:
         while True:
             await asyncio.sleep(self._poll_seconds)
             if not self._waiting:
@@ -102,8 +102,8 @@ class Followers:
                 numbers = await anyio.to_thread.run_sync(self._numbers, followed, limiter=self.threads)
             except DatabaseUnavailable as away:
                 _log.warning("database_away", reason=away.said)
-            except Exception:  # or nobody would be woken any more; the log must say it
-                _log.exception("look_failed")
+            except Exception:  # a task that died would wake nobody any more
+                _log.exception("poll_failed")
             else:
                 self._wake(dict.fromkeys(followed, -1) | numbers)
 
@@ -112,9 +112,8 @@ class Followers:
             return events.numbers(session, run_ids)
 
     def _wake(self, numbers: dict[str, int]) -> None:
-        """Wake those whose run is further than what they know, or gone (-1); of runs that nobody looked at only when
-        all is closed."""
-        for heard, (run_id, after) in self._waiting.items():
+        """Wake the streams whose run has newer events or is deleted (-1); all of them once `closed`."""
+        for woken, (run_id, after) in self._waiting.items():
             number = numbers.get(run_id, 0)
-            if not heard.done() and (self.closed or number < 0 or number > after):
-                heard.set_result(None)
+            if not woken.done() and (self.closed or number < 0 or number > after):
+                woken.set_result(None)

@@ -1,6 +1,6 @@
-"""What the front door is told by its environment (prefix `SAE_`): where it listens, who may come in, and its limits.
+"""Settings of the API server, from its environment (prefix `SAE_`): address, access and limits.
 
-Knows nothing of requests. Every limit has a documented bound of its own, so that a typing error fails at start-up.
+Every limit has a documented bound of its own, so that a typing error fails at startup.
 """
 
 import ipaddress
@@ -12,37 +12,37 @@ from pydantic_settings import NoDecode
 from registry.settings import RegistrySettings
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
-"""Names under which a service that only listens on this machine is served."""
+"""Host names under which a service that listens on the loopback address is served."""
 
 
 class ServiceSettings(RegistrySettings):
-    """Settings of the API process; those of the archive are inherited."""
+    """Settings of the API process; those of the registry are inherited."""
 
     host: str = Field("127.0.0.1", max_length=255, description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65_535, description="Port to listen on; 0 takes a free one.")
     api_key: SecretStr | None = Field(
-        None, min_length=16, max_length=512, description="Wanted from every client but health checks, where set."
+        None, min_length=16, max_length=512, description="Where set, required from every client but health checks."
     )
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="More names under which the service may be called, separated by commas."
+        (), description="Further host names of the service, separated by commas."
     )
     inference_device: Literal["cpu", "cuda"] = Field(
-        "cpu", description="Where models that are served compute; `SAE_DEVICE` is the worker's."
+        "cpu", description="Device of inference in the API server; `SAE_DEVICE` is the worker's."
     )
     inference_threads: int | None = Field(
-        None, ge=1, le=1024, description="Threads of one computation in the API; all cores where missing."
+        None, ge=1, le=1024, description="Threads of one computation in the API server; all cores by default."
     )
     max_body_bytes: int = Field(16 * 2**20, ge=1024, le=2**30, description="Largest request body with rows.")
-    max_upload_bytes: int = Field(2 * 2**30, ge=1024, le=2**40, description="Largest upload, and what it unpacks to.")
-    max_rows: int = Field(4096, ge=1, le=1_000_000, description="Rows of one encode, decode or reconstruct.")
-    max_images: int = Field(400, ge=1, le=10_000, description="Pictures of one answer.")
-    max_queued_runs: int = Field(1000, ge=1, le=1_000_000, description="Runs that may wait or be paused at a time.")
-    max_stored_bytes: int = Field(50 * 2**30, ge=2**20, le=2**50, description="Bytes of artifacts kept in all.")
-    max_waiting: int = Field(32, ge=1, le=10_000, description="Computations that may wait for the compute thread.")
+    max_upload_bytes: int = Field(2 * 2**30, ge=1024, le=2**40, description="Largest upload, packed and unpacked.")
+    max_rows: int = Field(4096, ge=1, le=1_000_000, description="Rows of one encode, decode or reconstruct request.")
+    max_images: int = Field(400, ge=1, le=10_000, description="Images of one response.")
+    max_queued_runs: int = Field(1000, ge=1, le=1_000_000, description="Runs that may be queued or paused at a time.")
+    max_stored_bytes: int = Field(50 * 2**30, ge=2**20, le=2**50, description="Bytes of all stored artifacts.")
+    max_waiting: int = Field(32, ge=1, le=10_000, description="Computations that may wait for a compute thread.")
     max_streams: int = Field(100, ge=1, le=10_000, description="Streams of events that may be open at a time.")
     model_cache_size: int = Field(8, ge=1, le=1000, description="Models kept loaded.")
     shutdown_seconds: int = Field(
-        10, ge=1, le=3600, description="What requests, then computations, are given at shutdown."
+        10, ge=1, le=3600, description="Seconds that requests, then computations, have to finish at shutdown."
     )
 
     @field_validator("allowed_hosts", mode="before")
@@ -54,7 +54,7 @@ class ServiceSettings(RegistrySettings):
 
     @property
     def listens_beyond_this_machine(self) -> bool:
-        """Whether other machines may reach the service; a name other than `localhost` is taken to mean so."""
+        """Whether other machines may reach the service; true for every name other than `localhost`."""
         return not is_loopback(self.host)
 
 

@@ -1,24 +1,20 @@
-"""Whether there is room for more bytes in the archive. Knows no noun."""
-
-import errno
-from typing import Final
+"""Checks of the storage limit and of a full disk."""
 
 from sqlalchemy.orm import Session
 
 from registry import artifacts
 from service.errors import StorageFull
-
-_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+from sparse_coding.errors import DISK_FULL
 
 
 def require(session: Session, limit: int, more: int = 0) -> None:
-    """Raises `StorageFull` where what is kept, and `more` bytes, are not below `limit` together."""
+    """Raises `StorageFull` where the stored bytes, and `more` bytes, are not below `limit` together."""
     if artifacts.bytes_in_use(session) + more >= limit:
-        raise StorageFull(f"the {limit:,} bytes that may be stored are used up: delete runs, models or datasets")
+        raise StorageFull(f"the limit of {limit:,} stored bytes is reached: delete runs, models or datasets")
 
 
 def shortage(error: OSError) -> StorageFull | None:
-    """What a client hears of a disk that takes no more; None for any other error of the system."""
-    if error.errno not in _FULL:
+    """The error that a client gets where a disk is full; None for any other error of the system."""
+    if error.errno not in DISK_FULL:
         return None
-    return StorageFull("the disk of the service takes no more: what was sent was not kept; its operator must make room")
+    return StorageFull("the disk of the service is full; nothing was stored. Its operator must free space")

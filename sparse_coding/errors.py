@@ -30,8 +30,14 @@ A message is a sentence for the person who asked: what was expected and what cam
 than a few characters of what the client sent. Raised without a message, an error says its docstring.
 """
 
+import errno
 import re
-from typing import ClassVar
+from typing import ClassVar, Final
+
+DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""Numbers of an OSError that mean a full disk, a used-up quota, or a limit on the size of files."""
+
+_WORD_START: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 class SparseCodingError(Exception):
@@ -43,7 +49,7 @@ class SparseCodingError(Exception):
     @property
     def code(self) -> str:
         """The class's name as clients see it: `DatasetUnavailable` is DATASET_UNAVAILABLE."""
-        return re.sub(r"(?<!^)(?=[A-Z])", "_", type(self).__name__).upper()
+        return _WORD_START.sub("_", type(self).__name__).upper()
 
     def __str__(self) -> str:
         return super().__str__() or type(self).__doc__ or type(self).__name__

@@ -4,18 +4,14 @@ Knows only numbers. A trainer that ended well has sent its last message (`result
 that decides.
 """
 
-import errno
 import signal
-from typing import Final
 
+from sparse_coding.errors import DISK_FULL
 from worker import messages
 
 OUT_OF_MEMORY_OR_KILLED = "OUT_OF_MEMORY_OR_KILLED"
 CRASHED = "CRASHED"
 STORAGE_FAILED = "STORAGE_FAILED"
-
-FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-"""Errors of a disk that takes no more: it is full, a quota is used up, or a limit on the size of files is reached."""
 
 
 def verdict(returncode: int) -> messages.Error:
@@ -29,7 +25,7 @@ def verdict(returncode: int) -> messages.Error:
 
 def storage(error: Exception) -> messages.Error:
     """The failure that a file stands for that could not be written or taken over; it may pass when room is made."""
-    full = isinstance(error, OSError) and error.errno in FULL
+    full = isinstance(error, OSError) and error.errno in DISK_FULL
     why = "the disk of the data folder is full, or a limit on its files is reached" if full else "the log says why"
     detail = f"A file could not be kept: {why}. The checkpoints before it are whole."
     return messages.Error(code=STORAGE_FAILED, detail=detail, may_pass=True)

@@ -1,7 +1,7 @@
-"""The outermost layer: every request gets an id and the safe headers, is measured and logged in one line.
+"""The outermost layer: every request gets an id and security headers, is measured, and is logged in one line.
 
-What no handler below has answered ends here as a 500 without details, and HEAD is answered by whatever answers GET.
-Knows no route beyond its template; never logs a query, a header or a body, which may hold secrets.
+An exception that no handler has turned into a response becomes a 500 without details, and HEAD is served by the
+handler of GET. Never logs a query, a header or a body, which may hold secrets.
 """
 
 import re
@@ -18,8 +18,8 @@ from service.http import problems
 from service.http.metrics import Measurements
 
 _WELL_FORMED: Final = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
-_CLIENT_WENT: Final = 499
-"""What nginx made the customary status for a client that closed its connection; never sent, only logged."""
+_CLIENT_CLOSED: Final = 499
+"""nginx's status for a client that closed its connection; never sent, only logged."""
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 SAFE_HEADERS: Final = {
@@ -30,7 +30,7 @@ SAFE_HEADERS: Final = {
         "default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'"
     ),
 }
-"""Set where a route has not set its own. Styles are allowed, because an SVG chart opened by itself carries some."""
+"""Set where a route has not set its own. Inline styles are allowed, because an SVG chart contains some."""
 
 
 class Access:
@@ -50,15 +50,15 @@ class Access:
         inner["state"] = {**scope.get("state", {}), "request_id": exchange.request_id}
         with structlog.contextvars.bound_contextvars(request_id=exchange.request_id):
             try:
-                await self._answer(exchange, inner, receive)
+                await self._respond(exchange, inner, receive)
             finally:
                 self._record(exchange, inner)
 
-    async def _answer(self, exchange: "_Exchange", scope: Scope, receive: Receive) -> None:
+    async def _respond(self, exchange: "_Exchange", scope: Scope, receive: Receive) -> None:
         try:
             await self._app(scope, receive, exchange.send)
         except ClientDisconnect:
-            exchange.status = _CLIENT_WENT
+            exchange.status = _CLIENT_CLOSED
         except Exception:
             self._log.exception("unhandled")
             if exchange.started:
@@ -76,7 +76,7 @@ class Access:
 
 
 class _Exchange:
-    """One request and what has been answered to it so far."""
+    """One request, and what has been sent of its response."""
 
     def __init__(self, scope: Scope, send: Send) -> None:
         given = Headers(scope=scope).get("x-request-id", "")
@@ -92,14 +92,17 @@ class _Exchange:
         if message["type"] == "http.response.start":
             self.started = True
             self.status = message["status"]
-            self._dress(message)
+            self._set_headers(message)
         elif self.method == "HEAD":
             if self._ended:
                 return
-            message, self._ended = {**message, "body": b"", "more_body": False}, True  # what streams is not waited for
+            message, self._ended = (
+                {**message, "body": b"", "more_body": False},
+                True,
+            )  # a stream is cut
         await self._send(message)
 
-    def _dress(self, message: Any) -> None:
+    def _set_headers(self, message: Any) -> None:
         message.setdefault("headers", [])
         headers = MutableHeaders(scope=message)
         headers["X-Request-ID"] = self.request_id

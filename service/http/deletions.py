@@ -1,4 +1,4 @@
-"""What a deletion says of the room that it makes. Knows no noun."""
+"""The response of a deletion, with the number of bytes that it frees."""
 
 from typing import Any, Final
 
@@ -8,18 +8,18 @@ HEADER: Final = "Freed-Bytes"
 
 DOCUMENTED: Final[dict[int | str, dict[str, Any]]] = {
     204: {
-        "description": "It is gone.",
+        "description": "Deleted.",
         "headers": {
             HEADER: {
-                "description": "Bytes that nothing needs any more; their files are removed some time later.",
+                "description": "Bytes that are no longer referenced; the garbage collection deletes their files later.",
                 "schema": {"type": "integer", "minimum": 0},
             }
         },
     }
 }
-"""The answer of every route that says it."""
+"""What routes that set the header document."""
 
 
-def say(response: Response, size: int) -> None:
-    """Tell the client how many bytes nothing needs any more."""
+def set_freed_bytes(response: Response, size: int) -> None:
+    """Tell the client how many bytes are no longer referenced."""
     response.headers[HEADER] = str(size)

@@ -27,20 +27,11 @@ Errors are problem documents (RFC 9457) with a stable `code`. The examples work 
 been run on the same data folder.
 """
 TAGS: Final = [
-    {"name": "runs", "description": "Pieces of work that are queued: training a model, importing a dataset."},
-    {"name": "workers", "description": "Who works, on what, and since when."},
-    {"name": "results", "description": "Tables of sweeps and of baselines, and pictures of what was learned."},
-    {"name": "datasets", "description": "Built-in and uploaded rows to learn from; a dataset never changes."},
-    {"name": "models", "description": "What runs have published: named models, their versions and aliases."},
-    {"name": "encodings", "description": "Inputs to codes, and codes to outputs."},
-    {"name": "reconstructions", "description": "Inputs through the whole autoencoder and back."},
-    {"name": "sparsity", "description": "How many latents are active, and how often each one is."},
-    {"name": "features", "description": "What single latents look like, and which inputs activate them."},
-    {"name": "selectivity", "description": "To which classes the latents answer."},
-    {"name": "truncation", "description": "How many latents of a code are needed, and what each is worth."},
-    {"name": "probes", "description": "What a linear classifier reads from the codes, beside inputs and PCA."},
-    {"name": "comparisons", "description": "Several models side by side, and their features matched."},
-    {"name": "health", "description": "For orchestrators and for Prometheus."},
+    {"name": "runs", "description": "Create, control and follow runs: training, sweeps, baselines, dataset imports."},
+    {"name": "models", "description": "Published models: versions, aliases, weights, encoding and reconstruction."},
+    {"name": "datasets", "description": "Built-in and uploaded datasets. A dataset never changes."},
+    {"name": "analyses", "description": "What a model learned: sparsity, features, selectivity, truncation, probes."},
+    {"name": "operations", "description": "Health checks, Prometheus metrics and the training workers."},
 ]
 
 _BOUNDS: Final[Mapping[str, Mapping[str, int]]] = {

@@ -1,7 +1,4 @@
-"""Artifacts as downloads: with their digest, asked for in parts, and not sent to those who have them.
-
-Knows a path and a digest; not what the file holds.
-"""
+"""Artifacts as downloads: with their digest, range requests, and 304 for a client that has the file."""
 
 import base64
 from pathlib import Path
@@ -16,21 +13,22 @@ from service.http.representations import Representation
 
 
 class _File(FileResponse):
-    """A file whose refusals are problems like all others; Starlette answers them itself, in plain text."""
+    """A file response whose errors are problem documents; Starlette would send them as plain text."""
 
     @classmethod
     def _parse_range_header(cls, http_range: str, file_size: int) -> list[tuple[int, int]]:
         try:
             return super()._parse_range_header(http_range, file_size)
         except MalformedRangeHeader:
-            return []  # what cannot be read is ignored (RFC 9110, 14.2)
+            return []  # an invalid Range header is ignored (RFC 9110, 14.2)
         except RangeNotSatisfiable as error:
             sizes = {"Content-Range": f"bytes */{file_size}"}
-            raise HTTPException(416, f"the file has {file_size:,} bytes; none of that part", sizes) from error
+            detail = f"the file has {file_size:,} bytes, none of them in the requested range"
+            raise HTTPException(416, detail, sizes) from error
 
 
 def download(request: Request, path: Path, sha256: str, form: Representation, *, name: str, pinned: bool) -> Response:
-    """The file at `path`, to be kept as `name`; `pinned` says that the URL names this content for ever."""
+    """The file at `path`, to be saved as `name`; `pinned` says that the URL names this content for ever."""
     headers = representations.fixed_headers(f'"{sha256}"', pinned=pinned)
     if representations.has_already(request, headers["ETag"]):
         return Response(status_code=304, headers=headers)

@@ -1,15 +1,15 @@
-"""Who may come in: the served hosts, the own pages, holders of the key, and bodies up to their limit. On every path.
+"""Checks of every request before routing: host, origin, API key and size of the body.
 
-Knows no route, only under which paths bodies may be large. A service on the loopback address is no safer than the
-pages that a browser on the same machine has open, hence the checks of `Host` (DNS rebinding) and `Origin`.
-FastAPI's own body limit is not used: it sees a body only where a route reads one, and answers in plain text.
+Knows no route: which bodies may be large is handed in. A service on the loopback address is no safer than the pages
+that a browser on the same machine has open, hence the checks of `Host` (DNS rebinding) and `Origin`. FastAPI's own
+body limit is not used: it sees a body only where a route reads one, and answers in plain text.
 """
 
 import hashlib
 import hmac
 import ipaddress
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -19,24 +19,22 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.errors import ForeignOrigin, KeyRequired, Misdirected, ServiceError, UnsupportedMediaType
 from service.http import problems
+from service.http.body_limits import MAX_JSON_BYTES, BodyLimit
 from service.settings import LOOPBACK_NAMES, ServiceSettings, is_loopback
 
 OPEN_PATHS: Final = frozenset({"/livez", "/readyz"})
-"""Answered without a key, so that an orchestrator needs none."""
+"""Served without a key, so that an orchestrator needs none."""
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-_UPLOAD: Final = re.compile(r"/api/v1/datasets/[^/]+")
-_ROWS: Final = "/api/v1/models/"
-"""Below this path bodies hold rows of numbers; elsewhere they are a page of JSON, parsed in the event loop."""
-_MAX_TALK: Final = 2**20
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
 class Guard:
-    """ASGI middleware that lets through only what the settings allow."""
+    """ASGI middleware that passes on only the requests that the settings allow."""
 
-    def __init__(self, app: ASGIApp, *, settings: ServiceSettings) -> None:
+    def __init__(self, app: ASGIApp, *, settings: ServiceSettings, body_limits: Sequence[BodyLimit]) -> None:
         self._app = app
-        self._settings = settings
+        self._body_limits = body_limits
+        self._default_limit = min(MAX_JSON_BYTES, settings.max_body_bytes)
         self._key = _digest(settings.api_key.get_secret_value()) if settings.api_key else None
         own = {settings.host.lower()} if is_loopback(settings.host) else {settings.host.lower(), "*address*"}
         self._hosts = LOOPBACK_NAMES | own | set(settings.allowed_hosts)
@@ -47,9 +45,9 @@ class Guard:
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
         else:
-            await self._admit(scope, receive, send)
+            await self._check(scope, receive, send)
 
-    async def _admit(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _check(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
         limit = self._body_limit(scope)
         try:
@@ -64,18 +62,17 @@ class Guard:
         await self._app(scope, _Bounded(receive, limit).receive, send)
 
     def _body_limit(self, scope: Scope) -> int:
-        if scope["method"] == "POST" and _UPLOAD.fullmatch(scope["path"]):
-            return self._settings.max_upload_bytes
-        if scope["path"].startswith(_ROWS):
-            return self._settings.max_body_bytes
-        return min(_MAX_TALK, self._settings.max_body_bytes)
+        for limit in self._body_limits:
+            if scope["method"] in limit.methods and limit.path.match(scope["path"]):
+                return limit.bytes
+        return self._default_limit
 
     def _check_host(self, headers: Headers) -> None:
         hosts = headers.getlist("host")
         if len(hosts) != 1 or not self._serves(_host_name(hosts[0])):
             raise Misdirected(
-                "this service does not answer to the Host of the request; "
-                "other names than this machine's own loopback are listed in SAE_ALLOWED_HOSTS"
+                "the service is not configured for the Host of this request; "
+                "names other than those of the loopback address must be listed in SAE_ALLOWED_HOSTS"
             )
 
     def _serves(self, name: str) -> bool:
@@ -87,15 +84,15 @@ class Guard:
     def _check_origin(self, method: str, headers: Headers) -> None:
         if method in _SAFE_METHODS:
             return
-        foreign = any(_place(origin) != _own_place(origin, headers["host"]) for origin in headers.getlist("origin"))
+        foreign = any(_address(origin) != _own_address(origin, headers["host"]) for origin in headers.getlist("origin"))
         if foreign or headers.get("sec-fetch-site", "").lower() == "cross-site":
-            raise ForeignOrigin("requests that change something are not taken from pages of other sites")
+            raise ForeignOrigin("requests that change something are refused from pages of other origins")
 
     def _check_key(self, path: str, headers: Headers) -> None:
         if self._key is None or path in OPEN_PATHS:
             return
         if not any(hmac.compare_digest(_digest(given), self._key) for given in _given_keys(headers)):
-            raise KeyRequired("this service wants its API key, as `Authorization: Bearer KEY` or `X-API-Key: KEY`")
+            raise KeyRequired("this service requires its API key, as `Authorization: Bearer KEY` or `X-API-Key: KEY`")
 
 
 class _Bounded:
@@ -126,16 +123,16 @@ def _check_length(headers: Headers, limit: int) -> None:
 
 def _check_encoding(headers: Headers) -> None:
     if headers.get("content-encoding", "identity").lower() != "identity":
-        raise UnsupportedMediaType("bodies are read as they are: send it without Content-Encoding", ())
+        raise UnsupportedMediaType("compressed bodies are not supported: send the body without Content-Encoding", ())
 
 
 def _too_large(limit: int) -> HTTPException:
-    """Of the kind that FastAPI lets pass where it reads a body; any other would become its own 400."""
-    return HTTPException(413, f"the body is larger than the {limit:,} bytes that are taken here")
+    """An HTTPException, which FastAPI passes on where it reads a body; any other error would become its own 400."""
+    return HTTPException(413, f"the body is larger than the limit of {limit:,} bytes")
 
 
 def _digest(key: str) -> bytes:
-    """Keys are compared by digest, so that not even their length takes its time."""
+    """Keys are compared by digest, so that the time of a comparison does not depend on their length."""
     return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
 
 
@@ -161,8 +158,8 @@ def _is_address(name: str) -> bool:
     return True
 
 
-def _place(origin: str) -> tuple[str, int] | None:
-    """Host and port of an origin; None for `null` and what else is none."""
+def _address(origin: str) -> tuple[str, int] | None:
+    """Host and port of an origin; None for `null` and whatever is not an origin."""
     try:
         parts = urlsplit(origin.lower())
         port = parts.port or _DEFAULT_PORTS.get(parts.scheme)
@@ -171,6 +168,6 @@ def _place(origin: str) -> tuple[str, int] | None:
     return (parts.hostname, port) if parts.hostname and port else None
 
 
-def _own_place(origin: str, host: str) -> tuple[str, int] | str:
-    """Where the request itself went, seen with the origin's scheme: a proxy may have taken TLS off."""
-    return _place(f"{origin.lower().partition(':')[0]}://{host}") or "nowhere"
+def _own_address(origin: str, host: str) -> tuple[str, int] | str:
+    """Host and port of the request itself, with the origin's scheme: a proxy may have terminated TLS."""
+    return _address(f"{origin.lower().partition(':')[0]}://{host}") or "unknown"

@@ -1,6 +1,6 @@
-"""Log lines of the API process: one JSON object a line, or coloured text at a terminal. Knows no request.
+"""Log lines of the API process: one JSON object a line, or coloured text at a terminal.
 
-The server's own lines (uvicorn, through the standard library) and ours leave by the same door.
+The lines of uvicorn, which come through the standard library, and ours are formatted and written alike.
 """
 
 import logging
@@ -32,12 +32,12 @@ def configure(stream: TextIO = sys.stderr) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.INFO)
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # it says which database it met, at every look at the schema
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it logs the kind of database at every check of the schema
     logging.captureWarnings(True)
 
 
 def _ending(stream: TextIO) -> list[Processor]:
-    """The last steps: what makes text of an event."""
+    """The last processors: from an event to text."""
     remove = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     if stream.isatty():
         return [remove, structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]

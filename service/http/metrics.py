@@ -1,4 +1,4 @@
-"""The numbers that Prometheus collects, in a registry of their own. Knows neither routes nor the database."""
+"""Prometheus metrics of one application, in a registry of their own."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -12,7 +12,7 @@ _BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2
 
 
 class Measurements:
-    """Counters of one service; several services in one process do not share them."""
+    """Metrics of one service; several services in one process do not share them."""
 
     def __init__(self, version: str) -> None:
         self.registry = CollectorRegistry()
@@ -24,14 +24,14 @@ class Measurements:
             buckets=_BUCKETS,
         )
         self.rows = Counter(
-            "sae_rows", "Rows that went through a model, by operation.", ("operation",), registry=self.registry
+            "sae_rows", "Rows processed by models, by operation.", ("operation",), registry=self.registry
         )
         self.runs = Gauge("sae_runs", "Runs by state.", ("state",), registry=self.registry)
-        build = Gauge("sae_build_info", "The release that runs, as a label.", ("version",), registry=self.registry)
+        build = Gauge("sae_build_info", "The running release, as a label.", ("version",), registry=self.registry)
         build.labels(version).set(1)
 
     def exposition(self, runs_by_state: Mapping[str, int]) -> bytes:
-        """Everything in Prometheus' text format; `runs_by_state` is read from the database by the caller."""
+        """All metrics in Prometheus' text format; `runs_by_state` is read from the database by the caller."""
         for state, count in runs_by_state.items():
             self.runs.labels(state).set(count)
         return generate_latest(self.registry)

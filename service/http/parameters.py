@@ -1,7 +1,4 @@
-"""Query parameters that a route does not have, or has once and got twice, are refused: nothing is quietly left out.
-
-One dependency for every route; knows no parameter by name.
-"""
+"""Parameters of several routes, and the check that refuses unknown and repeated query parameters."""
 
 from typing import Annotated
 
@@ -18,16 +15,16 @@ RunId = Annotated[str, Path(max_length=64, description="The run's `id`.")]
 async def require_known(request: Request) -> None:
     """Raise `InvalidRequest` for query parameters that the route of this request does not declare, or that come twice.
 
-    No route takes a list in any other way than with commas.
+    Lists are separated by commas, never given by repetition.
     """
     if not request.query_params:
         return
     declared = get_flat_params(request.scope["route"].dependant)
     known = sorted(field.alias for field in declared if isinstance(field.field_info, Query))
-    detail = f"there is no such parameter here; {'known are ' + ', '.join(known) if known else 'none is known'}"
+    detail = f"unknown parameter; {'known are ' + ', '.join(known) if known else 'this path takes none'}"
     names = [name for name, _ in request.query_params.multi_items()]
     refused = {name: detail for name in names if name not in known}
-    refused |= {name: "once was expected, and it came more often" for name in known if names.count(name) > 1}
+    refused |= {name: "expected once, got it more than once" for name in known if names.count(name) > 1}
     if refused:
         faults = [Fault(f"query:{name}"[: problems.MAX_POINTER], why) for name, why in refused.items()]
         raise InvalidRequest(f"{faults[0].pointer}: {faults[0].detail}", faults[: problems.MAX_FAULTS])

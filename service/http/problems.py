@@ -1,6 +1,6 @@
-"""The one table from errors to HTTP: class -> status, and the problem document (RFC 9457) that a client reads.
+"""HTTP statuses of all errors, and the problem documents (RFC 9457) that clients get.
 
-Answers never hold a traceback, a path, SQL or the client's own input. Knows all error trees, and no route.
+A problem never contains a traceback, a path, SQL or the client's own input.
 """
 
 import json
@@ -21,9 +21,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-import registry.errors as archive
-import service.errors as door
-import sparse_coding.errors as workshop
+import registry.errors as registry_errors
+import service.errors as service_errors
+import sparse_coding.errors as core_errors
 from service import space
 from sparse_coding.specs.fields import UNION_TAGS
 
@@ -32,7 +32,7 @@ _log = structlog.get_logger()
 MEDIA_TYPE: Final = "application/problem+json"
 MAX_FAULTS: Final = 20
 MAX_POINTER: Final = 200
-"""Characters: a pointer holds names that the client chose."""
+"""Characters; a pointer contains names that the client chose."""
 
 TITLES: Final[Mapping[int, str]] = MappingProxyType(
     {
@@ -53,91 +53,101 @@ TITLES: Final[Mapping[int, str]] = MappingProxyType(
         507: "Insufficient Storage",
     }
 )
-"""RFC 9110's names, which Python's own table has only in newer versions."""
+"""RFC 9110's names, some of which Python's own table has only in newer versions."""
 
-STATUSES: Final[Mapping[type[Exception], int]] = MappingProxyType(
-    {
-        door.ServiceError: 500,
-        door.Misdirected: 421,
-        door.ForeignOrigin: 403,
-        door.KeyRequired: 401,
-        door.NotAcceptable: 406,
-        door.UnsupportedMediaType: 415,
-        door.InvalidRequest: 422,
-        door.SpecRefused: 422,
-        door.UnknownDataset: 422,
-        door.DatasetNotPresent: 409,
-        door.LatentNotFound: 404,
-        door.NoResults: 409,
-        door.RunNotSucceeded: 409,
-        door.MethodNotFound: 404,
-        door.NameReserved: 409,
-        door.LatentNotFound: 404,
-        door.Overloaded: 503,
-        door.StorageFull: 507,
-        door.NotReady: 503,
-        workshop.SparseCodingError: 500,
-        workshop.InvalidInput: 422,
-        workshop.WrongWidth: 422,
-        workshop.RaggedRows: 422,
-        workshop.NotFinite: 422,
-        workshop.UnsupportedDtype: 422,
-        workshop.NotNumbers: 422,
-        workshop.TooManyRows: 413,
-        workshop.EmptyInput: 422,
-        workshop.TooManyCoefficients: 422,
-        workshop.InvalidFile: 422,
-        workshop.UnreadableFile: 422,
-        workshop.UnsupportedFormat: 415,
-        workshop.InconsistentDataset: 422,
-        workshop.TooLarge: 413,
-        workshop.IndexOutOfRange: 422,
-        workshop.UnknownSplit: 422,
-        workshop.NotAnImage: 422,
-        workshop.NoLabels: 409,
-        workshop.UnsuitableLabels: 409,
-        workshop.DatasetUnavailable: 503,
-        workshop.InputsOutOfRange: 422,
-        workshop.TrainingDiverged: 500,
-        workshop.SpecDoesNotFit: 422,
-        workshop.CheckpointMismatch: 500,
-        archive.RegistryError: 500,
-        archive.NotFound: 404,
-        archive.RunNotFound: 404,
-        archive.DatasetNotFound: 404,
-        archive.CheckpointNotFound: 404,
-        archive.ModelNotFound: 404,
-        archive.VersionNotFound: 404,
-        archive.AliasNotFound: 404,
-        archive.Conflict: 409,
-        archive.RunFinished: 409,
-        archive.RunIsLive: 409,
-        archive.RunInUse: 409,
-        archive.DatasetExists: 409,
-        archive.DatasetInUse: 409,
-        archive.VersionInUse: 409,
-        archive.IdempotencyMismatch: 422,
-        archive.InvalidRequest: 422,
-        archive.InvalidReference: 422,
-        archive.InvalidAlias: 422,
-        archive.InvalidCursor: 422,
-        archive.ReservedName: 422,
-        archive.QueueFull: 503,
-        archive.Fenced: 500,
-        archive.ArtifactMissing: 500,
-        archive.StoreBusy: 503,
-        archive.StillWorking: 500,
-        archive.BackupFailed: 500,
-        archive.DatabaseUnavailable: 503,
-        archive.DatabaseFull: 507,
-        archive.UnsuitableDatabase: 500,
-        archive.NetworkFileSystem: 500,
-        archive.SchemaError: 500,
-        archive.SchemaMissing: 503,
-        archive.SchemaTooOld: 503,
-        archive.SchemaTooNew: 503,
-        archive.MigrationFailed: 500,
-    }
+
+def table(rows: Iterable[tuple[type[Exception], int]]) -> Mapping[type[Exception], int]:
+    """The rows as a mapping. Raises ValueError for a class with two rows, of which a literal would keep the last."""
+    statuses: dict[type[Exception], int] = {}
+    for error, status in rows:
+        if error in statuses:
+            raise ValueError(f"{error.__qualname__} has two rows in the table of statuses")
+        statuses[error] = status
+    return MappingProxyType(statuses)
+
+
+STATUSES: Final = table(
+    (
+        (service_errors.ServiceError, 500),
+        (service_errors.Misdirected, 421),
+        (service_errors.ForeignOrigin, 403),
+        (service_errors.KeyRequired, 401),
+        (service_errors.NotAcceptable, 406),
+        (service_errors.UnsupportedMediaType, 415),
+        (service_errors.InvalidRequest, 422),
+        (service_errors.SpecRefused, 422),
+        (service_errors.UnknownDataset, 422),
+        (service_errors.DatasetNotPresent, 409),
+        (service_errors.LatentNotFound, 404),
+        (service_errors.NoResults, 409),
+        (service_errors.RunNotSucceeded, 409),
+        (service_errors.MethodNotFound, 404),
+        (service_errors.NameReserved, 409),
+        (service_errors.Overloaded, 503),
+        (service_errors.StorageFull, 507),
+        (service_errors.NotReady, 503),
+        (core_errors.SparseCodingError, 500),
+        (core_errors.InvalidInput, 422),
+        (core_errors.WrongWidth, 422),
+        (core_errors.RaggedRows, 422),
+        (core_errors.NotFinite, 422),
+        (core_errors.UnsupportedDtype, 422),
+        (core_errors.NotNumbers, 422),
+        (core_errors.TooManyRows, 413),
+        (core_errors.EmptyInput, 422),
+        (core_errors.TooManyCoefficients, 422),
+        (core_errors.InvalidFile, 422),
+        (core_errors.UnreadableFile, 422),
+        (core_errors.UnsupportedFormat, 415),
+        (core_errors.InconsistentDataset, 422),
+        (core_errors.TooLarge, 413),
+        (core_errors.IndexOutOfRange, 422),
+        (core_errors.UnknownSplit, 422),
+        (core_errors.NotAnImage, 422),
+        (core_errors.NoLabels, 409),
+        (core_errors.UnsuitableLabels, 409),
+        (core_errors.DatasetUnavailable, 503),
+        (core_errors.InputsOutOfRange, 422),
+        (core_errors.TrainingDiverged, 500),
+        (core_errors.SpecDoesNotFit, 422),
+        (core_errors.CheckpointMismatch, 500),
+        (registry_errors.RegistryError, 500),
+        (registry_errors.NotFound, 404),
+        (registry_errors.RunNotFound, 404),
+        (registry_errors.DatasetNotFound, 404),
+        (registry_errors.CheckpointNotFound, 404),
+        (registry_errors.ModelNotFound, 404),
+        (registry_errors.VersionNotFound, 404),
+        (registry_errors.AliasNotFound, 404),
+        (registry_errors.Conflict, 409),
+        (registry_errors.RunFinished, 409),
+        (registry_errors.RunIsLive, 409),
+        (registry_errors.RunInUse, 409),
+        (registry_errors.DatasetExists, 409),
+        (registry_errors.DatasetInUse, 409),
+        (registry_errors.VersionInUse, 409),
+        (registry_errors.IdempotencyMismatch, 422),
+        (registry_errors.InvalidRequest, 422),
+        (registry_errors.InvalidReference, 422),
+        (registry_errors.InvalidAlias, 422),
+        (registry_errors.InvalidCursor, 422),
+        (registry_errors.ReservedName, 422),
+        (registry_errors.QueueFull, 503),
+        (registry_errors.Fenced, 500),
+        (registry_errors.ArtifactMissing, 500),
+        (registry_errors.StoreBusy, 503),
+        (registry_errors.StillWorking, 500),
+        (registry_errors.BackupFailed, 500),
+        (registry_errors.DatabaseUnavailable, 503),
+        (registry_errors.DatabaseFull, 507),
+        (registry_errors.UnsuitableDatabase, 500),
+        (registry_errors.NetworkFileSystem, 500),
+        (registry_errors.SchemaError, 500),
+        (registry_errors.SchemaMissing, 503),
+        (registry_errors.SchemaTooOld, 503),
+        (registry_errors.SchemaTooNew, 503),
+        (registry_errors.MigrationFailed, 500),
+    )
 )
 
 
@@ -149,7 +159,7 @@ class ProblemFault(BaseModel):
         max_length=MAX_POINTER,
         description="JSON pointer into the body (empty: all of it), or `query:`, `path:` or `header:` and a name.",
     )
-    detail: str = Field(max_length=1000, description="What was expected, and what came.")
+    detail: str = Field(max_length=1000, description="What was expected, and what was sent.")
 
 
 _EXAMPLE: Final[JsonDict] = {
@@ -164,34 +174,39 @@ _EXAMPLE: Final[JsonDict] = {
 
 
 class Problem(BaseModel):
-    """Why a request was not served (RFC 9457)."""
+    """Why a request failed (RFC 9457)."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_EXAMPLE]})
     type: str = Field(max_length=200, description="`about:blank`: the title is that of the status.")
     title: str = Field(max_length=100)
     status: int = Field(ge=400, le=599)
-    detail: str = Field(max_length=2000, description="For humans: what was expected, and what came.")
-    code: str = Field(max_length=100, pattern="^[A-Z][A-Z0-9_]*$", description="For programs: stable.")
-    request_id: str = Field(max_length=64, description="Also in the header `X-Request-ID`, and in the log.")
-    errors: list[ProblemFault] = Field([], max_length=MAX_FAULTS, description="The places, where there are any.")
+    detail: str = Field(max_length=2000, description="For humans: what was expected, and what was sent.")
+    code: str = Field(max_length=100, pattern="^[A-Z][A-Z0-9_]*$", description="For programs. Stable.")
+    request_id: str = Field(max_length=64, description="Also in the header `X-Request-ID` and in the log.")
+    errors: list[ProblemFault] = Field([], max_length=MAX_FAULTS, description="The invalid parts of the request.")
 
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """What a route documents for these statuses, and for a database that is away."""
+    """What a route documents for these statuses, and for an unavailable database."""
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {status: {"description": TITLES[status], "content": content} for status in sorted({*statuses, 503})}
 
 
 def install(app: FastAPI) -> None:
-    """Answer every error of the trees, of FastAPI and of Starlette with a problem."""
-    for tree in (door.ServiceError, workshop.SparseCodingError, archive.RegistryError, HTTPException):
+    """Turn the errors of all packages, of FastAPI and of Starlette into problem documents."""
+    for tree in (
+        service_errors.ServiceError,
+        core_errors.SparseCodingError,
+        registry_errors.RegistryError,
+        HTTPException,
+    ):
         app.add_exception_handler(tree, _handle)
     app.add_exception_handler(RequestValidationError, _handle_invalid)
     app.add_exception_handler(OSError, _handle_system)
 
 
 def unreadable(error: pydantic.ValidationError) -> RequestValidationError:
-    """What FastAPI would have raised, for a body that a route has parsed by itself."""
+    """The error that FastAPI would have raised, for a body that a route has parsed by itself."""
     faults = error.errors(include_url=False, include_input=True)
     return RequestValidationError([{**fault, "loc": ("body", *fault["loc"])} for fault in faults])
 
@@ -201,13 +216,13 @@ def answer(error: Exception, request_id: str) -> Response:
     if isinstance(error, HTTPException):
         return _problem(error.status_code, _http_code(error), _http_detail(error), request_id, (), error.headers)
     status = status_of(type(error))
-    faults = error.faults if isinstance(error, door.InvalidRequest | door.NotReady) else ()
+    faults = error.faults if isinstance(error, service_errors.InvalidRequest | service_errors.NotReady) else ()
     return _problem(status, getattr(error, "code", "ERROR"), str(error), request_id, faults, _headers(error))
 
 
 def unexpected(request_id: str) -> Response:
-    """A 500 that says nothing but where to look."""
-    detail = "something went wrong here; the log of the service has the reason under this request_id"
+    """A 500 without details, with the request id that stands in the log."""
+    detail = "an internal error occurred; the log of the service has the cause under this request_id"
     return _problem(500, "INTERNAL_ERROR", detail, request_id)
 
 
@@ -221,8 +236,8 @@ async def _handle(request: Request, error: Exception) -> Response:
         if error.status_code == 405:
             error.headers = {"Allow": ", ".join(_methods(request))}
     elif status_of(type(error)) == 500:
-        raise error  # no fault of the client's: logged with its traceback, and answered without
-    elif isinstance(error, archive.DatabaseUnavailable):
+        raise error  # not the client's fault: logged with its traceback, and sent without
+    elif isinstance(error, registry_errors.DatabaseUnavailable):
         _log.warning("database_away", reason=error.said)
     return answer(error, request.state.request_id)
 
@@ -243,7 +258,9 @@ async def _handle_invalid(request: Request, error: Exception) -> Response:
         return _problem(400, "MALFORMED_JSON", _MALFORMED_JSON, request_id)
     faults = [_fault(fault) for fault in error.errors()[:MAX_FAULTS]]
     if any(fault.pointer == "" for fault in faults) and not _is_json(request):
-        wanted = door.UnsupportedMediaType("the body must be JSON, sent as application/json", ["application/json"])
+        wanted = service_errors.UnsupportedMediaType(
+            "the body must be JSON, sent as application/json", ["application/json"]
+        )
         return answer(wanted, request_id)
     more = f" (and {len(error.errors()) - 1} more)" if len(error.errors()) > 1 else ""
     detail = f"{faults[0].pointer or 'the body'}: {faults[0].detail}{more}"
@@ -260,7 +277,7 @@ def _problem(
     code: str,
     detail: str,
     request_id: str,
-    faults: Sequence[door.Fault] = (),
+    faults: Sequence[service_errors.Fault] = (),
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     title = TITLES.get(status, "Error")
@@ -272,12 +289,12 @@ def _problem(
 
 
 def _headers(error: Exception) -> dict[str, str]:
-    """What HTTP wants to be said beside the status."""
-    if isinstance(error, door.KeyRequired):
+    """Headers that HTTP requires or recommends with the status."""
+    if isinstance(error, service_errors.KeyRequired):
         return {"WWW-Authenticate": 'Bearer realm="sparse-coding-service"'}
-    if isinstance(error, door.UnsupportedMediaType):
+    if isinstance(error, service_errors.UnsupportedMediaType):
         return {"Accept": ", ".join(error.accepted)} if error.accepted else {"Accept-Encoding": "identity"}
-    if isinstance(error, door.Overloaded):
+    if isinstance(error, service_errors.Overloaded):
         return {"Retry-After": str(error.retry_after)}
     return {"Retry-After": "30"} if status_of(type(error)) == 503 else {}
 
@@ -289,21 +306,21 @@ def _http_code(error: HTTPException) -> str:
 
 
 _BODY_UNREADABLE: Final = "There was an error parsing the body"
-"""FastAPI's words for JSON that its parser gave up on."""
+"""FastAPI's message for JSON that it could not parse."""
 
 
 def _http_detail(error: HTTPException) -> str:
     if error.detail == _BODY_UNREADABLE:
         return _MALFORMED_JSON
     if error.status_code == 404 and error.detail == "Not Found":
-        return "there is nothing at this path; /docs shows what there is"
+        return "no route has this path; /docs lists all routes"
     if error.status_code == 405:
-        return f"this path is there for {(error.headers or {}).get('Allow', 'other methods')}"
+        return f"this path supports {(error.headers or {}).get('Allow', 'other methods')}"
     return str(error.detail)
 
 
 def _methods(request: Request) -> list[str]:
-    """Every method of the path; Starlette itself names those of the first route that matches."""
+    """All methods of the path; Starlette itself lists only those of the first route that matches."""
     methods: set[str] = set()
     for route in iter_route_contexts(request.app.routes):
         pattern = getattr(route, "path_regex", None)
@@ -317,27 +334,27 @@ def _is_json(request: Request) -> bool:
     return media_type == "application/json" or (media_type.startswith("application/") and media_type.endswith("+json"))
 
 
-def _fault(fault: Mapping[str, Any]) -> door.Fault:
+def _fault(fault: Mapping[str, Any]) -> service_errors.Fault:
     where, *path = fault["loc"] or ("body",)
-    came = _came(fault) if where == "body" else ""  # anywhere else it is always text
-    return door.Fault(_pointer(str(where), path)[:MAX_POINTER], f"{_words(fault)}{came}")
+    got = _got(fault) if where == "body" else ""  # elsewhere every value is text
+    return service_errors.Fault(_pointer(str(where), path)[:MAX_POINTER], f"{_expected(fault)}{got}")
 
 
-def _words(fault: Mapping[str, Any]) -> str:
-    """What was expected, in JSON's words: Python's tuples are lists there."""
-    words = str(fault["msg"]).replace("Tuple should", "List should").replace(" after validation", "")
-    return _INSTANCE.sub("", words.replace("valid tuple", "valid list").replace("valid dictionary", "valid object"))
+def _expected(fault: Mapping[str, Any]) -> str:
+    """What was expected, in JSON's terms: a Python tuple is a list there."""
+    text = str(fault["msg"]).replace("Tuple should", "List should").replace(" after validation", "")
+    return _INSTANCE.sub("", text.replace("valid tuple", "valid list").replace("valid dictionary", "valid object"))
 
 
 def _pointer(where: str, path: Iterable[str | int]) -> str:
     if where != "body":
-        return ":".join([where, *(str(step) for step in path)][:2])  # a name; what follows is pydantic's own
+        return ":".join([where, *(str(step) for step in path)][:2])  # the rest is internal to pydantic
     steps = (str(step) for step in path if step not in UNION_TAGS)
     return "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in steps)
 
 
-def _came(fault: Mapping[str, Any]) -> str:
-    """What came instead, by its kind; of the client's own input only short numbers are repeated."""
+def _got(fault: Mapping[str, Any]) -> str:
+    """What was sent instead, by its kind; of the client's own input only short numbers are repeated."""
     value = fault.get("input")
     if fault["type"] in ("missing", "extra_forbidden", "unknown_kind", "not_varied"):
         return ""
@@ -347,7 +364,7 @@ def _came(fault: Mapping[str, Any]) -> str:
 
 
 _INSTANCE: Final = re.compile(r" or instance of \w+")
-"""Of Python's classes a client knows nothing."""
+"""Names of Python classes mean nothing to a client."""
 
 _KINDS: Final[Mapping[type, str]] = MappingProxyType(
     {str: "text", list: "an array", dict: "an object", type(None): "null", int: "a longer number", bytes: "bytes"}

@@ -1,7 +1,6 @@
-"""An upload on its way in: streamed to files below one folder, never held in memory.
+"""Uploads, streamed to files below one folder and never held in memory.
 
-The names that a client gives its files are carried along, to recognise MNIST's; no path is ever made from one.
-Knows neither what the files hold nor what becomes of them.
+The names that a client gives its files are passed on, to recognise MNIST's; no path is ever made from one.
 """
 
 import fcntl
@@ -10,7 +9,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, Protocol
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
@@ -35,10 +34,10 @@ ACCEPTED: Final = (
 
 @contextmanager
 def own(parent: Path) -> Iterator[Path]:
-    """A folder for the uploads of this process alone; what dead processes have left beside it is removed.
+    """A folder for the uploads of this process alone; folders of processes that have ended are removed.
 
-    The lock file next to it is locked as long as this process lives. It is so before the folder is made: whoever sees
-    a folder whose lock is free knows that its owner is dead.
+    The lock file beside it is locked as long as this process runs, and before the folder is created: a folder whose
+    lock is free belongs to a process that has ended.
     """
     path = parent / uuid.uuid4().hex
     parent.mkdir(parents=True, exist_ok=True)
@@ -54,7 +53,7 @@ def own(parent: Path) -> Iterator[Path]:
 
 @contextmanager
 def folder(parent: Path) -> Iterator[Path]:
-    """A folder of its own for one upload, gone afterwards with all that is in it, however the upload ends."""
+    """A folder for one upload, removed afterwards with its contents, however the upload ends."""
     path = parent / uuid.uuid4().hex
     path.mkdir(parents=True)
     try:
@@ -64,11 +63,11 @@ def folder(parent: Path) -> Iterator[Path]:
 
 
 def _sweep(parent: Path) -> None:
-    """Remove what belongs to no process that lives."""
+    """Remove folders and files of processes that have ended."""
     for left in list(parent.iterdir()):
         if left.is_dir() and not left.is_symlink():
             with suppress(OSError), _lock_of(left).open("a") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # raises while its owner lives
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # raises while its owner runs
                 _remove(left)
         elif left.suffix != _LOCK:
             left.unlink(missing_ok=True)
@@ -86,65 +85,70 @@ def _lock_of(path: Path) -> Path:
 async def receive(request: Request, into: Path) -> list[UploadedFile]:
     """The files of a request: the parts named `files` of a multipart body, or the body itself.
 
-    Raises `InvalidRequest` for a body that is no multipart body though it says so, for parts of another name, too
-    many parts or none, and `UnsupportedMediaType` without a Content-Type.
+    Raises `InvalidRequest` for an invalid multipart body, and for parts of another name, too many parts or none;
+    `UnsupportedMediaType` without a Content-Type.
     """
     media_type, options = parse_options_header(request.headers.get("content-type", ""))
     if not media_type:
         raise UnsupportedMediaType("an upload needs a Content-Type: multipart/form-data, or that of the file", ACCEPTED)
-    if media_type != b"multipart/form-data":
-        taker: _Taker = _Whole(into, media_type.decode("latin-1"))
-    else:
-        taker = _Parts(into, options.get(b"boundary", b""))
-    with taker:
+    with _Files(into) as files:
+        body: _Body
+        if media_type == b"multipart/form-data":
+            body = _Multipart(files, options.get(b"boundary", b""))
+        else:
+            body = _SingleFile(files, media_type.decode("latin-1"))
         async for chunk in request.stream():
             if chunk:
-                await run_in_threadpool(taker.take, chunk)
-        return await run_in_threadpool(taker.finish)
+                await run_in_threadpool(body.write, chunk)
+        await run_in_threadpool(files.close)
+        body.finish()
+        return files.received
 
 
-class _Taker(ExitStack):
-    """Files that are being written; closed in any case."""
+class _Files(ExitStack):
+    """Files of one upload that are being written; closed in any case."""
 
     def __init__(self, into: Path) -> None:
         super().__init__()
-        self.into = into
-        self.files: list[UploadedFile] = []
-
-    def take(self, chunk: bytes) -> None:
-        raise NotImplementedError
-
-    def finish(self) -> list[UploadedFile]:
-        raise NotImplementedError
+        self._into = into
+        self.received: list[UploadedFile] = []
 
     def open(self, name: str, media_type: str | None) -> IO[bytes]:
-        path = self.into / str(len(self.files))
-        self.files.append(UploadedFile(name=name, media_type=media_type, path=path))
+        path = self._into / str(len(self.received))
+        self.received.append(UploadedFile(name=name, media_type=media_type, path=path))
         return self.enter_context(path.open("xb"))
 
 
-class _Whole(_Taker):
+class _Body(Protocol):
+    """A body that arrives in chunks."""
+
+    def write(self, chunk: bytes) -> None:
+        """Process the next chunk. Raises `InvalidRequest`."""
+
+    def finish(self) -> None:
+        """Check that the body is complete. Raises `InvalidRequest`."""
+
+
+class _SingleFile:
     """A body that is itself the one file."""
 
-    def __init__(self, into: Path, media_type: str) -> None:
-        super().__init__(into)
-        self._file = self.open("", media_type)
+    def __init__(self, files: _Files, media_type: str) -> None:
+        self._file = files.open("", media_type)
 
-    def take(self, chunk: bytes) -> None:
+    def write(self, chunk: bytes) -> None:
         self._file.write(chunk)
 
-    def finish(self) -> list[UploadedFile]:
-        self.close()
-        return self.files
+    def finish(self) -> None:
+        """Every body is complete."""
 
 
-class _Parts(_Taker):
+class _Multipart:
     """A multipart body; each part named `files` is one file."""
 
-    def __init__(self, into: Path, boundary: bytes) -> None:
-        super().__init__(into)
+    def __init__(self, files: _Files, boundary: bytes) -> None:
         if not boundary:
             raise InvalidRequest("a multipart body needs the boundary of its parts in its Content-Type")
+        self._files = files
         self._field = bytearray()
         self._value = bytearray()
         self._headers: dict[bytes, bytes] = {}
@@ -152,17 +156,15 @@ class _Parts(_Taker):
         self._ended = False
         self._parser = _parser(boundary, self)
 
-    def take(self, chunk: bytes) -> None:
+    def write(self, chunk: bytes) -> None:
         try:
             self._parser.write(chunk)
         except FormParserError as error:
-            raise InvalidRequest("the body is not the multipart body that its Content-Type promises") from error
+            raise InvalidRequest("the body is not a multipart body, although its Content-Type says so") from error
 
-    def finish(self) -> list[UploadedFile]:
-        self.close()
+    def finish(self) -> None:
         if not self._ended:
             raise InvalidRequest("the multipart body ends before its last boundary")
-        return self.files
 
     def on_part_begin(self) -> None:
         self._headers.clear()
@@ -182,11 +184,11 @@ class _Parts(_Taker):
         _, options = parse_options_header(self._headers.get(b"content-disposition", b""))
         if options.get(b"name") != _PART.encode():
             raise _wrong_parts(f"every part of an upload is named `{_PART}`")
-        if len(self.files) == MAX_FILES:
+        if len(self._files.received) == MAX_FILES:
             raise _wrong_parts(f"an upload has at most {MAX_FILES} files")
         media_type, _ = parse_options_header(self._headers.get(b"content-type", b""))
         name = options.get(b"filename", b"").decode("utf-8", "replace")[:MAX_NAME]
-        self._file = self.open(name, media_type.decode("latin-1") or None)
+        self._file = self._files.open(name, media_type.decode("latin-1") or None)
 
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
         assert self._file is not None
@@ -200,8 +202,8 @@ class _Parts(_Taker):
         self._ended = True
 
 
-def _parser(boundary: bytes, parts: _Parts) -> MultipartParser:
-    """A parser that tells `parts` what it finds."""
+def _parser(boundary: bytes, parts: _Multipart) -> MultipartParser:
+    """A parser that calls the methods of `parts`."""
     try:
         return MultipartParser(
             boundary,
@@ -217,7 +219,7 @@ def _parser(boundary: bytes, parts: _Parts) -> MultipartParser:
             },
         )
     except FormParserError as error:
-        raise InvalidRequest("the boundary in the Content-Type is longer than any may be") from error
+        raise InvalidRequest("the boundary in the Content-Type is too long") from error
 
 
 def _wrong_parts(detail: str) -> InvalidRequest:

@@ -1,6 +1,6 @@
-"""One resource in several representations: which one a request wants, and how fixed content is answered.
+"""Content negotiation, and responses with ETag and caching headers.
 
-Knows bytes, media types and caching; not what the bytes mean.
+Knows bytes and media types, not what the bytes mean.
 """
 
 import csv
@@ -21,7 +21,7 @@ from service.errors import NotAcceptable
 
 @dataclass(frozen=True)
 class Representation:
-    """A form that a resource can take; `format` is its name in `?format=`."""
+    """A form of a resource; `format` is its name in `?format=`."""
 
     format: str
     media_type: str
@@ -37,19 +37,19 @@ SAFETENSORS: Final = Representation("safetensors", "application/vnd.safetensors"
 
 _Format = Query(alias="format", description="Overrides `Accept`.")
 PictureForm = Annotated[Literal["json", "png"] | None, _Format]
-"""`?format=` of what is had as numbers or as a picture."""
+"""`?format=` of a resource with numbers and a picture."""
 ChartForm = Annotated[Literal["json", "vega", "png", "svg"] | None, _Format]
-"""`?format=` of what is had as numbers or drawn."""
+"""`?format=` of a resource with numbers and charts."""
 TableForm = Annotated[Literal["json", "csv", "vega", "png", "svg"] | None, _Format]
-"""`?format=` of what is had as numbers, as a table or drawn."""
+"""`?format=` of a resource with numbers, a table and charts."""
 
-UNCHANGED: Final[dict[int | str, dict[str, Any]]] = {304: {"description": "The client has it already."}}
-"""What a route with fixed content documents beside its answer."""
+UNCHANGED: Final[dict[int | str, dict[str, Any]]] = {304: {"description": "The client's copy is current."}}
+"""What a route with an ETag documents beside its answer."""
 
 PINNED: Final = "private, max-age=31536000, immutable"
-"""Cache-Control of a URL whose content never changes (RFC 8246); private, because a key may be wanted for it."""
+"""Cache-Control of a URL whose content never changes (RFC 8246); private, because an API key may be required."""
 REVALIDATED: Final = "private, no-cache"
-"""Cache-Control of a URL that may come to mean something else: kept, and asked about each time."""
+"""Cache-Control of a URL whose content may change: cached, and revalidated before each use."""
 
 
 def choose(
@@ -57,30 +57,28 @@ def choose(
 ) -> Representation:
     """The offer that the request prefers: by `?format=` if given, else by `Accept` (RFC 9110, 12.5.1).
 
-    Among equals the first offer wins. Raises `NotAcceptable`, which lists what there is; `why` may say more.
+    Among equals the first offer wins. Raises `NotAcceptable`, which lists the offers; `why` is added to its message.
     """
     if requested is not None:
         named = [offer for offer in offers if offer.format == requested]
         if named:
             return named[0]
-        raise _not_acceptable(f"format={requested}", offers, why)
-    wishes = dict(_wishes(",".join(request.headers.getlist("accept"))))
-    if not wishes:
+        raise _not_acceptable(f"format={requested} is not available", offers, why)
+    ranges = dict(_accepted(",".join(request.headers.getlist("accept"))))
+    if not ranges:
         return offers[0]
-    best = max(offers, key=lambda offer: _quality(offer.media_type, wishes))
-    if _quality(best.media_type, wishes) == 0:
-        raise _not_acceptable("what Accept asks for", offers, why)
+    best = max(offers, key=lambda offer: _quality(offer.media_type, ranges))
+    if _quality(best.media_type, ranges) == 0:
+        raise _not_acceptable("no media type in Accept is available", offers, why)
     return best
 
 
-def _not_acceptable(asked: str, offers: Sequence[Representation], why: str) -> NotAcceptable:
+def _not_acceptable(reason: str, offers: Sequence[Representation], why: str) -> NotAcceptable:
     available = ", ".join(f"{offer.media_type} (format={offer.format})" for offer in offers)
-    return NotAcceptable(
-        f"{asked} is not among the representations here{why}: {available}", [offer.media_type for offer in offers]
-    )
+    return NotAcceptable(f"{reason}{why}; available are {available}", [offer.media_type for offer in offers])
 
 
-def _wishes(accept: str) -> Iterator[tuple[str, float]]:
+def _accepted(accept: str) -> Iterator[tuple[str, float]]:
     """Media ranges of an Accept header with their q-values; a range that cannot be read is skipped."""
     for element in accept.split(","):
         media_range, *parameters = (part.strip().lower() for part in element.split(";"))
@@ -93,11 +91,11 @@ def _wishes(accept: str) -> Iterator[tuple[str, float]]:
             yield media_range, quality
 
 
-def _quality(media_type: str, wishes: Mapping[str, float]) -> float:
+def _quality(media_type: str, ranges: Mapping[str, float]) -> float:
     """The q-value of the most specific range that covers a media type; 0 if none does."""
     for media_range in (media_type, media_type.split("/")[0] + "/*", "*/*"):
-        if media_range in wishes:
-            return wishes[media_range]
+        if media_range in ranges:
+            return ranges[media_range]
     return 0.0
 
 
@@ -109,7 +107,7 @@ def fixed(
     pinned: bool,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """An answer with a strong ETag, the SHA-256 of its bytes; 304 without a body if the client has them.
+    """A response with a strong ETag, the SHA-256 of its bytes; 304 without a body if the client has them.
 
     `pinned` says that the URL names this content for ever.
     """
@@ -121,7 +119,7 @@ def fixed(
 
 
 def fixed_headers(etag: str, *, pinned: bool) -> dict[str, str]:
-    """What every answer of fixed content says of its keeping."""
+    """ETag and Cache-Control."""
     return {"ETag": etag, "Cache-Control": PINNED if pinned else REVALIDATED}
 
 
@@ -137,7 +135,7 @@ def json_bytes(document: Any) -> bytes:
 
 
 def _contiguous(value: object) -> np.ndarray:
-    """An array in the one layout that orjson writes."""
+    """An array in the one memory layout that orjson writes."""
     if isinstance(value, np.ndarray) and not value.flags.c_contiguous:
         return np.ascontiguousarray(value)
     raise TypeError
@@ -164,7 +162,7 @@ def csv_bytes(records: Sequence[Mapping[str, Any]], empty: Sequence[str] = ()) -
 
 
 def array_bytes(form: Representation, arrays: Mapping[str, np.ndarray], beside: Mapping[str, Any]) -> bytes:
-    """Named arrays as safetensors, the first of them as .npy, or all as JSON after what stands `beside` them."""
+    """Named arrays as safetensors, the first of them as .npy, or all as JSON after the fields `beside` them."""
     if form == SAFETENSORS:
         return safetensors.numpy.save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
     if form == NPY:
@@ -173,7 +171,7 @@ def array_bytes(form: Representation, arrays: Mapping[str, np.ndarray], beside: 
 
 
 def computed(content: bytes, form: Representation) -> Response:
-    """An answer to a POST: it is not kept by anybody."""
+    """The response to a POST, which is not cached."""
     return Response(content, media_type=form.media_type, headers={"Vary": "Accept"})
 
 
@@ -185,7 +183,7 @@ def described(
 ) -> dict[str, Any]:
     """What a route documents for its 200: `answer` as JSON, and `others`, which are bytes or a chart.
 
-    The first form is what the explorer asks for, so it has to be the one that the route itself prefers.
+    The first form is the one that the API explorer requests, so it has to be the one that the route itself prefers.
     """
     binary = {"schema": {"type": "string", "format": "binary"}}
     content = {form.media_type: {"schema": {"type": "object"}} if form == VEGA else binary for form in others}

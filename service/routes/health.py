@@ -15,7 +15,7 @@ from service.errors import Fault, NotReady
 from service.http import metrics, problems
 from service.state import AppState, AppStateDep
 
-router = APIRouter(tags=["health"])
+router = APIRouter(tags=["operations"])
 
 
 class Health(BaseModel):

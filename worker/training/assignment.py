@@ -12,6 +12,7 @@ from typing import Final, Literal
 import torch
 
 from sparse_coding import errors
+from sparse_coding.errors import DISK_FULL
 from sparse_coding.models import devices
 from sparse_coding.specs import runs as run_specs
 from sparse_coding.specs.baselines import BaselinesSpec
@@ -54,7 +55,7 @@ def carry_out(start: messages.Start, pipe: Pipe) -> Ending:
     except errors.SparseCodingError as error:
         return messages.Error(code=error.code, detail=str(error), may_pass=error.may_pass)
     except OSError as error:
-        if error.errno not in exits.FULL:
+        if error.errno not in DISK_FULL:
             raise
         traceback.print_exc()
         return exits.storage(error)

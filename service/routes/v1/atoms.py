@@ -14,7 +14,7 @@ from torch import Tensor
 from registry import run_blobs, runs
 from service.answers import run_results
 from service.errors import MethodNotFound
-from service.http import problems, representations
+from service.http import paths, problems, representations
 from service.http.parameters import RunId
 from service.http.representations import PNG
 from service.inference import inputs
@@ -23,7 +23,7 @@ from service.state import AppState, AppStateDep
 from sparse_coding.dictionaries import atom_files
 from sparse_coding.errors import NotAnImage
 
-router = APIRouter(tags=["results"])
+router = APIRouter(prefix=paths.V1, tags=["runs"])
 
 OWN: Final = "model"
 """The method that is the model itself."""

@@ -10,12 +10,12 @@ from pydantic.config import JsonDict
 from registry import attempts, runs
 from registry.database import tables
 from service.answers.fields import Count, RunError
-from service.http import problems
+from service.http import paths, problems
 from service.http.pages import MAX_PAGE, Limit, NextCursor
 from service.http.parameters import RunId
 from service.state import AppStateDep
 
-router = APIRouter(tags=["runs"])
+router = APIRouter(prefix=paths.V1, tags=["runs"])
 
 _EXAMPLE: Final[JsonDict] = {
     "attempt": 2,

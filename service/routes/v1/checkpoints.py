@@ -8,13 +8,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from registry import checkpoints, runs
 from service.answers.fields import Count
-from service.http import files, problems, representations
+from service.http import files, paths, problems, representations
 from service.http.pages import MAX_PAGE, Limit, NextCursor
 from service.http.parameters import RunId
 from service.http.representations import SAFETENSORS
 from service.state import AppStateDep
 
-router = APIRouter(tags=["runs"])
+router = APIRouter(prefix=paths.V1, tags=["runs"])
 
 
 class CheckpointAnswer(BaseModel):

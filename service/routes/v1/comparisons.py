@@ -18,13 +18,13 @@ from service.analyses import remarks as comparison_remarks
 from service.analyses.feature_quality import FeatureQuality
 from service.charts import comparison as comparison_chart
 from service.charts import style
-from service.http import problems, representations
+from service.http import paths, problems, representations
 from service.http.representations import JSON, ChartForm, Representation
 from service.references import Chosen, several
 from service.routes.v1 import matches
 from service.state import AppState, AppStateDep
 
-router = APIRouter(tags=["comparisons"])
+router = APIRouter(prefix=paths.V1, tags=["analyses"])
 
 OFFERS: Final = (JSON, *style.FORMS)
 LEAST: Final = 2

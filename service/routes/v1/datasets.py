@@ -22,6 +22,7 @@ from registry.errors import DatasetExists, DatasetNotFound
 from service import space
 from service.errors import Fault, InvalidRequest, NameReserved
 from service.http import deletions, paths, problems, reception, representations
+from service.http.body_limits import body_limit
 from service.http.pages import MAX_PAGE, Cursor, Limit, NextCursor
 from service.http.representations import JSON, PNG, PictureForm, Representation
 from service.inference import inputs
@@ -32,7 +33,7 @@ from sparse_coding.errors import NotAnImage
 from sparse_coding.specs.catalogue import CATALOGUE, BuiltIn
 from sparse_coding.specs.fields import NAME_PATTERN
 
-router = APIRouter(tags=["datasets"])
+router = APIRouter(prefix=paths.V1, tags=["datasets"])
 
 Name = Annotated[str, Path(max_length=63, pattern=NAME_PATTERN, description="The dataset's name.", examples=["digits"])]
 NewName = Annotated[
@@ -148,7 +149,7 @@ def get_dataset(app_state: AppStateDep, name: Name) -> DatasetAnswer:
 def delete_dataset(app_state: AppStateDep, name: Name, response: Response) -> None:
     """Remove a dataset that no unfinished run names and on which no model was trained; 409 otherwise."""
     with app_state.database.write() as session:
-        deletions.say(response, registered.delete(session, name))
+        deletions.set_freed_bytes(response, registered.delete(session, name))
 
 
 @router.post(
@@ -162,6 +163,7 @@ def delete_dataset(app_state: AppStateDep, name: Name, response: Response) -> No
     },
     openapi_extra={"requestBody": _BODY},
 )
+@body_limit("max_upload_bytes")
 async def upload_dataset(
     request: Request,
     response: Response,

@@ -11,14 +11,15 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from service.errors import InvalidRequest
-from service.http import problems, representations
+from service.http import paths, problems, representations
+from service.http.body_limits import body_limit
 from service.http.representations import JSON, NPY, SAFETENSORS, Representation
 from service.inference import checks, inputs
 from service.inference.inputs import Body, CodeRows, DatasetRows, NumberRows, SparseRow, SparseRows
 from service.references import Chosen, ChosenDep
 from service.state import AppState, AppStateDep
 
-router = APIRouter(tags=["encodings"])
+router = APIRouter(prefix=paths.V1, tags=["models"])
 
 ARRAYS: Final = (JSON, NPY, SAFETENSORS)
 ACTIVE: Final = 0.1
@@ -88,6 +89,7 @@ class Outputs(BaseModel):
     responses={200: representations.described(Codes, NPY, SAFETENSORS), **problems.responses(404, 406, 409, 503)},
     openapi_extra=inputs.described(DatasetRows, NumberRows, tensor_name="inputs", examples=inputs.EXAMPLES),
 )
+@body_limit("max_body_bytes")
 async def encode(
     request: Request, chosen: ChosenDep, app_state: AppStateDep, picked: SelectionDep, form: ArrayFormat = None
 ) -> Response:
@@ -125,6 +127,7 @@ def _sparse(code: np.ndarray, picked: Selection) -> dict[str, np.ndarray]:
     responses={200: representations.described(Outputs, NPY, SAFETENSORS), **problems.responses(404, 406, 503)},
     openapi_extra=inputs.described(CodeRows, SparseRows, tensor_name="codes", examples=inputs.CODE_EXAMPLES),
 )
+@body_limit("max_body_bytes")
 async def decode(request: Request, chosen: ChosenDep, app_state: AppStateDep, form: ArrayFormat = None) -> Response:
     """The output for every code that is sent, dense or as indices and values of its active latents."""
     wanted = representations.choose(request, ARRAYS, form)

@@ -21,7 +21,7 @@ from registry.errors import DatabaseUnavailable, RegistryError
 from service.answers.fields import Count
 from service.errors import Fault, InvalidRequest
 from service.followers import Followers
-from service.http import problems, representations
+from service.http import paths, problems, representations
 from service.http.pages import NextCursor
 from service.http.parameters import RunId
 from service.http.representations import JSON, Representation
@@ -33,7 +33,7 @@ PING_SECONDS: Final = 15.0
 """A stream that has nothing to tell for so long says so in a comment, which keeps connections alive."""
 SSE: Final = Representation("sse", "text/event-stream")
 
-router = APIRouter(tags=["runs"])
+router = APIRouter(prefix=paths.V1, tags=["runs"])
 
 Number = Annotated[int, Field(ge=0, le=2**53)]
 

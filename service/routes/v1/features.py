@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field
 from registry.errors import InvalidCursor
 from service.analyses import cache
 from service.errors import LatentNotFound
-from service.http import problems, representations
+from service.http import paths, problems, representations
 from service.http.pages import MAX_PAGE, Cursor, Limit, NextCursor
 from service.http.representations import JSON, PNG, PictureForm, Representation
 from service.inference import checks
@@ -29,7 +29,7 @@ from service.state import AppState, AppStateDep
 from sparse_coding.analysis import feature_images, sparsity
 from sparse_coding.models.weights import TrainedModel
 
-router = APIRouter(tags=["features"])
+router = APIRouter(prefix=paths.V1, tags=["analyses"])
 
 OFFERS: Final = (JSON, PNG)
 SPLIT: Final = "test"

@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field
 from registry.database.tables import ModelVersion
 from service.analyses import cache, feature_quality
 from service.errors import InvalidRequest
-from service.http import problems, representations
+from service.http import paths, problems, representations
 from service.http.representations import JSON, PNG, PictureForm, Representation
 from service.inference import checks
 from service.pictures import features as feature_pictures
@@ -26,7 +26,7 @@ from service.state import AppState, AppStateDep
 from sparse_coding.analysis import feature_images
 from sparse_coding.models.weights import TrainedModel
 
-router = APIRouter(tags=["comparisons"])
+router = APIRouter(prefix=paths.V1, tags=["analyses"])
 
 OFFERS: Final = (JSON, PNG)
 MAX_ATOMS: Final = 4096

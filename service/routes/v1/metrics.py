@@ -15,7 +15,7 @@ from registry.database import tables
 from service.answers.fields import Count
 from service.charts import member_curves as member_curves_chart
 from service.charts import style
-from service.http import problems, representations
+from service.http import paths, problems, representations
 from service.http.pages import NextCursor
 from service.http.parameters import RunId
 from service.http.representations import CSV, JSON, TableForm
@@ -26,7 +26,7 @@ from sparse_coding.specs.sweep import MAX_MEMBERS, SweepSpec
 MAX_RECORDS: Final = 10_000
 """Epochs in one answer."""
 
-router = APIRouter(tags=["runs"])
+router = APIRouter(prefix=paths.V1, tags=["runs"])
 
 
 class EpochRecord(BaseModel):

@@ -11,13 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from registry import models
 from service.errors import InvalidRequest
-from service.http import deletions, files, problems, representations
+from service.http import deletions, files, paths, problems, representations
 from service.http.pages import Cursor, Limit, NextCursor
 from service.http.representations import SAFETENSORS
 from service.references import ChosenDep, is_pinned
 from service.state import AppStateDep
 
-router = APIRouter(tags=["models"])
+router = APIRouter(prefix=paths.V1, tags=["models"])
 
 NamePath = Annotated[str, Path(max_length=63, description="A model's name, without version.", examples=["digits-kl"])]
 AliasPath = Annotated[
@@ -99,7 +99,7 @@ def delete_model(
         raise InvalidRequest("a version is deleted by its number: expected `name@3`, got no number")
     name, _, version = model.partition("@")
     with app_state.database.write() as session:
-        deletions.say(response, models.delete_version(session, name, int(version)))
+        deletions.set_freed_bytes(response, models.delete_version(session, name, int(version)))
 
 
 @router.put(

@@ -19,7 +19,7 @@ from registry.database.tables import ModelVersion
 from service.analyses import cache
 from service.charts import probe as probe_chart
 from service.charts import style
-from service.http import problems, representations
+from service.http import paths, problems, representations
 from service.http.representations import JSON, ChartForm, Representation
 from service.references import Chosen, ChosenDep
 from service.state import AppState, AppStateDep
@@ -29,7 +29,7 @@ from sparse_coding.errors import NoLabels
 from sparse_coding.models.weights import TrainedModel
 from sparse_coding.specs import feasibility
 
-router = APIRouter(tags=["probes"])
+router = APIRouter(prefix=paths.V1, tags=["analyses"])
 
 OFFERS: Final = (JSON, *style.FORMS)
 MAX_VALUES: Final = 2**24

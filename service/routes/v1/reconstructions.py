@@ -9,7 +9,8 @@ import numpy as np
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
-from service.http import problems, representations
+from service.http import paths, problems, representations
+from service.http.body_limits import body_limit
 from service.http.representations import JSON, NPY, PNG, SAFETENSORS, Representation
 from service.inference import checks, inputs
 from service.inference.inputs import Body, DatasetRows, NumberRows
@@ -18,7 +19,7 @@ from service.references import Chosen, ChosenDep
 from service.state import AppState, AppStateDep
 from sparse_coding.errors import TooManyRows
 
-router = APIRouter(tags=["reconstructions"])
+router = APIRouter(prefix=paths.V1, tags=["models"])
 
 OFFERS: Final = (JSON, PNG, NPY, SAFETENSORS)
 COLUMNS: Final = 10
@@ -44,6 +45,7 @@ class Reconstructions(BaseModel):
     },
     openapi_extra=inputs.described(DatasetRows, NumberRows, tensor_name="inputs", examples=inputs.EXAMPLES),
 )
+@body_limit("max_body_bytes")
 async def reconstruct(
     request: Request,
     chosen: ChosenDep,

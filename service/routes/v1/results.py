@@ -16,12 +16,12 @@ from service.answers.run_results import succeeded
 from service.charts import baselines as baselines_chart
 from service.charts import style
 from service.charts import sweep as sweep_chart
-from service.http import problems, representations
+from service.http import paths, problems, representations
 from service.http.parameters import RunId
 from service.http.representations import CSV, JSON, TableForm
 from service.state import AppState, AppStateDep
 
-router = APIRouter(tags=["results"])
+router = APIRouter(prefix=paths.V1, tags=["runs"])
 
 OFFERS: Final = (JSON, CSV, *style.FORMS)
 

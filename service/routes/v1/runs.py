@@ -30,7 +30,7 @@ from sparse_coding.specs.runs import AnySpec, ImportSpec, RunSpec
 from sparse_coding.specs.sweep import SweepSpec
 from sparse_coding.specs.training import TrainSpec
 
-router = APIRouter(tags=["runs"])
+router = APIRouter(prefix=paths.V1, tags=["runs"])
 
 State = Literal["queued", "running", "paused", "succeeded", "failed", "cancelled"]
 Kind = Literal["train", "import", "sweep", "baselines"]
@@ -208,7 +208,7 @@ def delete_run(app_state: AppStateDep, run_id: RunId, response: Response) -> Non
     """Forget an ended run with its curves and checkpoints. A run that has not ended is 409, as is one whose model
     is still there."""
     with app_state.database.write() as session:
-        deletions.say(response, runs.delete(session, run_id))
+        deletions.set_freed_bytes(response, runs.delete(session, run_id))
 
 
 @router.post("/runs/{run_id}/cancel", summary="Cancel a run", responses=problems.responses(404, 409))

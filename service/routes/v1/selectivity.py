@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field
 from service.analyses import cache
 from service.charts import selectivity as selectivity_chart
 from service.charts import style
-from service.http import problems, representations
+from service.http import paths, problems, representations
 from service.http.representations import JSON, PNG, ChartForm, PictureForm, Representation
 from service.inference import checks
 from service.pictures import features as feature_pictures
@@ -32,7 +32,7 @@ from sparse_coding.analysis.selectivity import Selectivity
 from sparse_coding.errors import NoLabels, TooManyRows
 from sparse_coding.models.weights import TrainedModel
 
-router = APIRouter(tags=["selectivity"])
+router = APIRouter(prefix=paths.V1, tags=["analyses"])
 
 OFFERS: Final = (JSON, *style.FORMS)
 PICTURES: Final = (PNG, JSON)

@@ -11,14 +11,14 @@ from pydantic import BaseModel, Field
 
 from service.analyses import cache
 from service.charts import style
-from service.http import problems, representations
+from service.http import paths, problems, representations
 from service.http.representations import JSON, ChartForm, Representation
 from service.references import Chosen, ChosenDep
 from service.state import AppState, AppStateDep
 from sparse_coding.analysis import sparsity
 from sparse_coding.models.weights import TrainedModel
 
-router = APIRouter(tags=["sparsity"])
+router = APIRouter(prefix=paths.V1, tags=["analyses"])
 
 OFFERS: Final = (JSON, *style.FORMS)
 MAX_SAMPLES: Final = 1_000_000

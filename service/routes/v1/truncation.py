@@ -17,7 +17,8 @@ from service.analyses import cache
 from service.charts import style
 from service.charts import truncation as truncation_chart
 from service.errors import Fault, InvalidRequest
-from service.http import problems, representations
+from service.http import paths, problems, representations
+from service.http.body_limits import body_limit
 from service.http.representations import JSON, PNG, ChartForm, PictureForm, Representation
 from service.inference import checks, inputs
 from service.inference.inputs import Body, DatasetRows, NumberRows
@@ -29,7 +30,7 @@ from sparse_coding.analysis import truncation
 from sparse_coding.errors import TooManyRows
 from sparse_coding.models.weights import TrainedModel
 
-router = APIRouter(tags=["truncation"])
+router = APIRouter(prefix=paths.V1, tags=["analyses"])
 
 OFFERS: Final = (JSON, *style.FORMS)
 PICTURES: Final = (PNG, JSON)
@@ -174,6 +175,7 @@ async def get_truncation(
     },
     openapi_extra=_BODY,
 )
+@body_limit("max_body_bytes")
 async def truncate(request: Request, chosen: ChosenDep, app_state: AppStateDep, form: ChartForm = None) -> Response:
     """The same for rows that are sent, or named by their indices."""
     wanted = representations.choose(request, OFFERS, form)
@@ -221,6 +223,7 @@ async def get_strip(
     },
     openapi_extra=_BODY,
 )
+@body_limit("max_body_bytes")
 async def draw_strip(
     request: Request, chosen: ChosenDep, app_state: AppStateDep, steps: StepsQuery = None, form: PictureForm = None
 ) -> Response:

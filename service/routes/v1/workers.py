@@ -12,11 +12,11 @@ from pydantic.config import JsonDict
 
 from registry import workers
 from registry.database import tables
-from service.http import problems
+from service.http import paths, problems
 from service.http.pages import MAX_PAGE, Cursor, Limit, NextCursor
 from service.state import AppStateDep
 
-router = APIRouter(tags=["workers"])
+router = APIRouter(prefix=paths.V1, tags=["operations"])
 
 _EXAMPLE: Final[JsonDict] = {
     "id": "tower-4711-0199aa00-0000-7000-8000-000000000000",

@@ -8,13 +8,17 @@ import httpx
 import pydantic
 import pytest
 
-import registry.errors as archive
-import service.errors as door_errors
-import sparse_coding.errors as workshop
+import registry.errors as registry_errors
+import service.errors as service_errors
+import sparse_coding.errors as core_errors
 from service.http import problems
 from sparse_coding.specs import runs as run_specs
 
-TREES: list[type[Exception]] = [door_errors.ServiceError, workshop.SparseCodingError, archive.RegistryError]
+TREES: list[type[Exception]] = [
+    service_errors.ServiceError,
+    core_errors.SparseCodingError,
+    registry_errors.RegistryError,
+]
 
 
 def family(root: type[Exception]) -> Iterator[type[Exception]]:
@@ -36,8 +40,27 @@ def test_the_table_has_no_row_for_anything_else_and_only_statuses_that_have_a_ti
     assert set(problems.STATUSES.values()) <= set(problems.TITLES)
 
 
+def test_a_second_row_for_a_class_is_refused() -> None:
+    with pytest.raises(ValueError, match="LatentNotFound has two rows"):
+        problems.table([(service_errors.LatentNotFound, 404), (service_errors.LatentNotFound, 404)])
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("TopKTooLarge", "TOP_K_TOO_LARGE"),
+        ("HTTPError", "HTTP_ERROR"),
+        ("NotAnImage", "NOT_AN_IMAGE"),
+        ("Sha256Mismatch", "SHA256_MISMATCH"),
+    ],
+)
+@pytest.mark.parametrize("tree", TREES, ids=lambda tree: tree.__name__)
+def test_code_is_the_class_name_in_capitals_in_every_package(tree: type[Any], name: str, code: str) -> None:
+    assert type(name, (tree,), {})("detail").code == code
+
+
 def test_a_class_without_a_row_has_the_status_of_its_parent() -> None:
-    class Later(archive.ModelNotFound):
+    class Later(registry_errors.ModelNotFound):
         pass
 
     assert problems.status_of(Later) == 404
@@ -46,10 +69,10 @@ def test_a_class_without_a_row_has_the_status_of_its_parent() -> None:
 @pytest.mark.parametrize(
     ("error", "header", "value"),
     [
-        (door_errors.KeyRequired("no key"), "www-authenticate", 'Bearer realm="sparse-coding-service"'),
-        (door_errors.Overloaded("full", retry_after=7), "retry-after", "7"),
-        (archive.QueueFull("full"), "retry-after", "30"),
-        (door_errors.UnsupportedMediaType("no", ["a/b", "c/d"]), "accept", "a/b, c/d"),
+        (service_errors.KeyRequired("no key"), "www-authenticate", 'Bearer realm="sparse-coding-service"'),
+        (service_errors.Overloaded("full", retry_after=7), "retry-after", "7"),
+        (registry_errors.QueueFull("full"), "retry-after", "30"),
+        (service_errors.UnsupportedMediaType("no", ["a/b", "c/d"]), "accept", "a/b, c/d"),
     ],
 )
 def test_what_http_wants_said_beside_the_status_is_said(error: Exception, header: str, value: str) -> None:
