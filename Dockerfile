@@ -1,6 +1,6 @@
-# One image for every role: the command says which (`sae api`, `sae worker`, `sae migrate`).
-# CUDA comes with PyTorch's own wheels, so a GPU needs no other image: only the driver and the container toolkit.
-#   docker build --build-arg TORCH_INDEX=URL .     takes torch from that index instead (a much smaller image for the CPU)
+# One image for all roles; the command selects the role (`sae api`, `sae worker`, `sae migrate`).
+# PyTorch's wheels contain CUDA, so a GPU needs no other image, only the driver and the container toolkit.
+#   docker build --build-arg TORCH_INDEX=URL .     installs torch from that index instead (a much smaller image without CUDA)
 FROM python:3.11-slim-bookworm
 
 ENV PYTHONUNBUFFERED=1 \
@@ -12,7 +12,7 @@ ENV PYTHONUNBUFFERED=1 \
 WORKDIR /app
 COPY pyproject.toml requirements.lock ./
 
-# What runs, at the locked versions, and nothing of what only tests; before the sources, so that they don't undo this layer.
+# Runtime dependencies at the locked versions, without test dependencies; before the sources, so that this layer is cached.
 ARG TORCH_INDEX=
 RUN python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies'], sep='\n')" > /tmp/run.txt \
     && if [ -n "$TORCH_INDEX" ]; then \
@@ -36,13 +36,13 @@ USER sae
 WORKDIR /home/sae
 VOLUME /data
 
-# Listening on every address of the container; that refuses to start without SAE_API_KEY, and so it should.
+# Listen on all addresses of the container; this requires SAE_API_KEY.
 ENV SAE_DATA_DIR=/data \
     SAE_HOST=0.0.0.0 \
     SAE_PORT=8000
 EXPOSE 8000
 
-# Asks the API of this container. A worker listens nowhere: its container switches this check off.
+# Check the API of this container. A worker has no port, so its container disables this check.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
     CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen(f'http://127.0.0.1:{os.environ[\"SAE_PORT\"]}/readyz', timeout=4)"]
 

@@ -1,6 +1,6 @@
-"""What alembic runs to apply the migrations, on the connection and in the transaction of registry/database/schema.py.
+"""Applies the migrations on the connection and in the transaction of registry/database/schema.py.
 
-Opens nothing by itself, because a migration that is not run from there has neither its copy nor its checks.
+It never opens a database itself, because that module copies and checks the database.
 """
 
 from alembic import context
@@ -9,7 +9,7 @@ from registry.database import tables
 
 connection = context.config.attributes.get("connection")
 if connection is None:
-    raise SystemExit("migrations are run by `python -m registry migrate`, which copies and checks the database")
+    raise SystemExit("run migrations with `python -m registry migrate`, which copies and checks the database")
 context.configure(connection=connection, target_metadata=tables.Base.metadata, render_as_batch=True)
 with context.begin_transaction():
     context.run_migrations()

@@ -1,4 +1,4 @@
-"""`python -m registry migrate`, `gc`, `backup`: what an operator does to the archive itself. Starts no other room."""
+"""`python -m registry migrate`, `gc`, `backup`: maintenance of the database and the stored files."""
 
 import argparse
 import dataclasses
@@ -17,35 +17,41 @@ from registry.settings import RegistrySettings
 from registry.stores.directory import DirectoryStore
 
 _PG_DUMP: Final = (
-    "The database is PostgreSQL and is not in this copy: dump it with pg_dump (pg_dump --format=custom "
-    "--file=registry.dump DATABASE), each time before this command, and keep both together.\n"
+    "The database is PostgreSQL and is not part of this copy: dump it with pg_dump (pg_dump --format=custom "
+    "--file=registry.dump DATABASE) before each run of this command, and keep both together.\n"
 )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit status: 0 if it is done, 1 if it could not be, with the reason on stderr."""
+    """Run a command. Returns the exit status: 0 for success, 1 for failure with the reason on stderr."""
     options = _parser().parse_args(arguments)
     try:
         options.do(RegistrySettings(), options)
     except ValidationError as error:
         faults = (f"SAE_{'_'.join(map(str, fault['loc'])).upper()}: {fault['msg']}" for fault in error.errors())
-        return _complain("; ".join(faults))
+        return _print_error("; ".join(faults))
     except (RegistryError, OSError) as error:
-        return _complain(for_operators(error))
+        return _print_error(for_operators(error))
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m registry", description="Looks after the archive.")
+    parser = argparse.ArgumentParser(
+        prog="python -m registry", description="Maintain the database and the stored files."
+    )
     commands = parser.add_subparsers(required=True, metavar="command")
-    migrate = commands.add_parser("migrate", help="make the folders, and bring the database's schema up to date")
+    migrate = commands.add_parser("migrate", help="create the folders and migrate the database to the current schema")
     migrate.set_defaults(do=_migrate)
-    gc = commands.add_parser("gc", help="remove old checkpoints and answers, and files that nothing needs")
-    gc.add_argument("--dry-run", action="store_true", help="only list what would go")
-    gc.add_argument("--stopped", action="store_true", help="nothing else runs: take what was wanted lately, too")
+    gc = commands.add_parser("gc", help="delete old checkpoints, old cached results and unreferenced files")
+    gc.add_argument("--dry-run", action="store_true", help="only list what would be deleted")
+    gc.add_argument(
+        "--stopped", action="store_true", help="also delete recently used files; nothing else may be running"
+    )
     gc.set_defaults(do=_collect)
-    copy = commands.add_parser("backup", help="copy the database and its files to a new folder, while all goes on")
-    copy.add_argument("target", type=Path, help="a folder that is new or empty")
+    copy = commands.add_parser(
+        "backup", help="copy the database and its files to a new folder while the service is running"
+    )
+    copy.add_argument("target", type=Path, help="a new or an empty folder")
     copy.set_defaults(do=_back_up)
     return parser
 
@@ -55,28 +61,28 @@ def _migrate(settings: RegistrySettings, _options: argparse.Namespace) -> None:
 
 
 def _collect(settings: RegistrySettings, options: argparse.Namespace) -> None:
-    """A line for each file: its SHA-256, its bytes, why it goes; then the sum."""
+    """Print a line for each deleted file (SHA-256, bytes, reason) and the total."""
     rules, store = collection.rules(settings), DirectoryStore(settings.artifacts_dir)
     count = size = 0
     with _current(settings) as database:
         if options.stopped:
-            _require_rest(database)
+            _require_no_workers(database)
             rules = dataclasses.replace(rules, seconds=0)
-        look = collection.survey(database, store, rules)
-        for gone in look if options.dry_run else collection.collect(database, store, rules, strays=True):
+        listed = collection.survey(database, store, rules)
+        for gone in listed if options.dry_run else collection.collect(database, store, rules, orphaned=True):
             count, size = count + 1, size + gone.bytes
             sys.stdout.write(f"{gone.name}  {gone.bytes:>15,}  {gone.why}\n")
     sys.stdout.write(f"{size:,} bytes {'would be ' if options.dry_run else ''}freed: {count:,} files\n")
 
 
-def _require_rest(database: sessions.Database) -> None:
-    """Raises StillWorking: what a worker has just put into the store is not named by any row yet."""
+def _require_no_workers(database: sessions.Database) -> None:
+    """Raises StillWorking if a worker is alive: no row refers yet to what it has just stored."""
     with database.read() as session:
-        at_work = [worker.id for worker in workers.alive(session, workers.ALIVE_SECONDS)]
-    if at_work:
+        alive = [worker.id for worker in workers.alive(session, workers.ALIVE_SECONDS)]
+    if alive:
         raise StillWorking(
-            f"nothing else may run, and the worker {at_work[0]} was heard of in the last {workers.ALIVE_SECONDS} s: "
-            "stop everything, and wait so long if one was killed"
+            f"nothing else may be running, but the worker {alive[0]} sent a heartbeat within the last "
+            f"{workers.ALIVE_SECONDS} s: stop all processes; if a worker was killed, wait that long"
         )
 
 
@@ -91,7 +97,7 @@ def _back_up(settings: RegistrySettings, options: argparse.Namespace) -> None:
 
 @contextmanager
 def _current(settings: RegistrySettings) -> Iterator[sessions.Database]:
-    """The database, if its schema is this release's."""
+    """Open the database. Raises SchemaError unless its schema is this release's."""
     database = sessions.open(settings)
     try:
         schema.require_current(database)
@@ -100,7 +106,7 @@ def _current(settings: RegistrySettings) -> Iterator[sessions.Database]:
         database.dispose()
 
 
-def _complain(reason: str) -> int:
+def _print_error(reason: str) -> int:
     sys.stderr.write(f"error: {reason}\n")
     return 1
 

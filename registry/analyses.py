@@ -1,7 +1,7 @@
-"""Computed answers, kept by the hash of all that they depend on. Knows no formula.
+"""Cached results, stored under the hash of everything that they depend on.
 
-An answer never becomes wrong, because its key holds the digests of its inputs; so nothing here is ever invalidated. Nor
-does a row say what these were: `collection` goes by its age.
+A result never becomes wrong, because its key covers the digests of its inputs, so nothing is ever invalidated. A row
+does not record what these inputs were: `collection` deletes results by age.
 """
 
 from sqlalchemy import select
@@ -14,12 +14,12 @@ from registry.stores.protocol import Stored
 
 
 def find(session: Session, key: str) -> str | None:
-    """The SHA-256 of the answer's blob, if it has been computed; `key` is a SHA-256 in hexadecimal, too."""
+    """Find the SHA-256 of a result's blob; None if it is not cached. `key` is also a SHA-256 in hexadecimal."""
     return session.scalar(select(Analysis.sha256).where(Analysis.key == key))
 
 
 def keep(session: Session, key: str, kind: str, stored: Stored) -> None:
-    """Remember an answer. One that is there already stays: whoever was first has been read by now."""
+    """Cache a result. An earlier one under the same key stays, because clients may have read it."""
     artifacts.register(session, stored)
     values = {"key": key, "kind": kind, "sha256": stored.sha256}
     session.execute(sessions.insert(session, Analysis).values(values).on_conflict_do_nothing())

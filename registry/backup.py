@@ -1,7 +1,7 @@
-"""A copy of the whole archive while it is in use: the database, and exactly the files that this copy of it names.
+"""Backup while the service is running: a snapshot of the database, and exactly the files that it references.
 
-Written beside its place and renamed at the end, so that it is there whole or not at all. Knows no other folders: work
-in progress is no part of a copy. A PostgreSQL database is left to its own tools; of it only the files are copied.
+The copy is written beside its target and renamed at the end, so it is complete or absent. Work in progress is not part
+of it. A PostgreSQL database is left to its own tools; only its files are copied.
 """
 
 import errno
@@ -27,61 +27,61 @@ from registry.stores.directory import DirectoryStore
 from registry.stores.protocol import Stored
 
 DATABASE: Final = "registry.sqlite3"
-"""The copy is a data folder: it has the names that the settings give by default."""
+"""The copy is a data folder, so it uses the default names of the settings."""
 ARTIFACTS: Final = "artifacts"
 _NO_LINK: Final = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS)
 
 
 @dataclass(frozen=True)
 class Copied:
-    """What a backup holds."""
+    """Contents of a backup."""
 
     files: int
     bytes: int
     linked: int
-    """Of the files, those that share their content with the store's, and need no room of their own."""
+    """Number of files that are hard links to the store's, and take no space of their own."""
     database: bool
     """False for PostgreSQL."""
 
 
 def make(settings: RegistrySettings, target: Path) -> Copied:
-    """Copy the archive to the folder `target`, which is new or empty. Each file is compared with its SHA-256.
+    """Copy database and files to the new or empty folder `target`. Each file is verified against its SHA-256.
 
-    Nothing is removed from the store meanwhile; all else goes on. Raises BackupFailed, StoreBusy,
-    DatabaseUnavailable and OSError, with `target` as it was.
+    Nothing is deleted from the store meanwhile; everything else continues. Raises BackupFailed, StoreBusy,
+    DatabaseUnavailable and OSError, with `target` unchanged.
     """
     target = target.expanduser().absolute()
     _require_place(target, settings)
     store, on_sqlite = DirectoryStore(settings.artifacts_dir), settings.url.get_backend_name() == "sqlite"
     with _unfinished(target) as folder:
         with store.steady():
-            named = _copy_database(settings.url, folder / DATABASE) if on_sqlite else _named_by(settings)
-            linked = [_take(store, stored, folder / ARTIFACTS) for stored in named]
+            blobs = _copy_database(settings.url, folder / DATABASE) if on_sqlite else _registered(settings)
+            linked = [_copy_blob(store, stored, folder / ARTIFACTS) for stored in blobs]
         for place in [*folder.rglob("*"), folder]:
             directory.sync(place)
         folder.replace(target)
         directory.sync(target.parent)
-    return Copied(len(named), sum(stored.bytes for stored in named), sum(linked), on_sqlite)
+    return Copied(len(blobs), sum(stored.bytes for stored in blobs), sum(linked), on_sqlite)
 
 
 def _require_place(target: Path, settings: RegistrySettings) -> None:
     if target.is_symlink() or (target.exists() and not target.is_dir()):
-        raise BackupFailed(f"{target} is no folder: name a new or an empty one")
+        raise BackupFailed(f"{target} is not a folder: name a new or an empty one")
     if target.is_dir() and any(target.iterdir()):
-        raise BackupFailed(f"{target} is not empty, and a backup overwrites nothing: name a new or an empty folder")
+        raise BackupFailed(f"{target} is not empty, and a backup never overwrites files: name a new or an empty folder")
     if target.resolve().is_relative_to(settings.data_dir.resolve()):
-        raise BackupFailed(f"{target} lies in the data folder itself: name a folder outside of it")
+        raise BackupFailed(f"{target} is inside the data folder: name a folder outside of it")
 
 
 @contextmanager
 def _unfinished(target: Path) -> Iterator[Path]:
-    """A private folder beside the target, gone if anything goes wrong."""
+    """Create a private folder beside the target; it is deleted if anything fails."""
     folder = target.with_name(f".{target.name}-{uuid.uuid4().hex}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         folder.mkdir(mode=0o700)
     except OSError as error:
-        raise BackupFailed(f"{target} cannot be made, a new or empty folder was expected: {error.strerror}") from error
+        raise BackupFailed(f"{target} cannot be created; expected a new or empty folder: {error.strerror}") from error
     try:
         (folder / ARTIFACTS).mkdir(mode=0o700)
         yield folder
@@ -90,7 +90,7 @@ def _unfinished(target: Path) -> Iterator[Path]:
 
 
 def _copy_database(url: URL, copy: Path) -> list[Stored]:
-    """SQLite's own online copy, as the database was at one moment; what it names."""
+    """Make a consistent snapshot with SQLite's online backup; returns the blobs that it references."""
     copy.touch(mode=0o600)
     with (
         sessions.translated(),
@@ -98,14 +98,16 @@ def _copy_database(url: URL, copy: Path) -> list[Stored]:
         closing(sqlite3.connect(copy)) as into,
     ):
         source.backup(into)
-        into.execute("PRAGMA journal_mode = DELETE")  # one file, without a log beside it
+        into.execute("PRAGMA journal_mode = DELETE")  # a single file, without a write-ahead log
         if into.execute("PRAGMA integrity_check").fetchone() != ("ok",):
-            raise BackupFailed("the copy of the database is damaged, so the database may be: nothing was kept")
+            raise BackupFailed(
+                "the copy of the database is damaged, so the database may be damaged too: the copy was deleted"
+            )
         return [Stored(*row) for row in into.execute("SELECT sha256, bytes FROM artifacts ORDER BY sha256")]
 
 
-def _named_by(settings: RegistrySettings) -> list[Stored]:
-    """What a database names now that is not copied here."""
+def _registered(settings: RegistrySettings) -> list[Stored]:
+    """The blobs that a database references now; the database itself is not copied."""
     database = sessions.open(settings)
     try:
         with database.read() as session:
@@ -115,8 +117,8 @@ def _named_by(settings: RegistrySettings) -> list[Stored]:
         database.dispose()
 
 
-def _take(store: DirectoryStore, stored: Stored, folder: Path) -> bool:
-    """Link the blob into the folder, or copy it, and compare it with its digest; whether it is linked."""
+def _copy_blob(store: DirectoryStore, stored: Stored, folder: Path) -> bool:
+    """Link the blob into the folder, or copy it, and verify its digest. Returns whether it is a link."""
     target = folder / stored.sha256[:2] / stored.sha256
     target.parent.mkdir(mode=0o700, exist_ok=True)
     try:
@@ -127,8 +129,8 @@ def _take(store: DirectoryStore, stored: Stored, folder: Path) -> bool:
         whole = linked = False
     if not whole:
         raise BackupFailed(
-            f"the file {stored.sha256} ({stored.bytes:,} bytes), which the database names, is missing from the store "
-            "or damaged; nothing was copied: bring it back from an earlier backup, or delete what needs it"
+            f"the file {stored.sha256} ({stored.bytes:,} bytes), which the database references, is missing or damaged "
+            "in the store; nothing was copied: restore it from an earlier backup, or delete what references it"
         )
     return linked
 

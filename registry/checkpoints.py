@@ -1,6 +1,6 @@
-"""The checkpoints of a run: which there are, where its next attempt begins, and how one is added.
+"""Checkpoints of a run: list them, find the one that the next attempt resumes from, add one.
 
-Knows no content of theirs; which of them are kept is decided in `collection`.
+`collection` decides which of them are kept.
 """
 
 from sqlalchemy import select
@@ -14,7 +14,7 @@ from registry.stores.protocol import Stored
 
 
 def of_run(session: Session, run_id: str, after: int = -1, limit: int | None = None) -> list[Checkpoint]:
-    """The run's checkpoints by ascending epoch: all, or at most `limit` of those after an epoch."""
+    """The run's checkpoints by ascending epoch: all, or at most `limit` after the epoch `after`."""
     query = select(Checkpoint).where(Checkpoint.run_id == run_id, Checkpoint.epoch > after).limit(limit)
     return list(session.scalars(query.order_by(Checkpoint.epoch)))
 
@@ -28,16 +28,16 @@ def get(session: Session, run_id: str, epoch: int) -> Checkpoint:
 
 
 def latest(session: Session, run_id: str) -> Checkpoint | None:
-    """Where the run's next attempt begins; None means from the start."""
+    """The checkpoint from which the next attempt resumes; None if it starts from the beginning."""
     query = select(Checkpoint).where(Checkpoint.run_id == run_id).order_by(Checkpoint.epoch.desc()).limit(1)
     return session.scalars(query).first()
 
 
 def add(session: Session, run_id: str, fence: int, *, epoch: int, stored: Stored) -> None:
-    """Commit a checkpoint whose blob is in the store. Raises Fenced.
+    """Add a checkpoint whose blob is in the store. Raises Fenced.
 
-    One that is further than all before clears the failures: a long run survives many interruptions, and a run that
-    dies three times at the same place does not.
+    A checkpoint of a later epoch than all before resets the failures: a long run survives many interruptions, but a
+    run that fails three times at the same place does not.
     """
     transitions.hold(session, run_id, fence)
     newest = latest(session, run_id)

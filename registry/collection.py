@@ -1,7 +1,7 @@
-"""What nothing needs any more: old checkpoints and answers, blobs that no row names, files without a row.
+"""Garbage collection: old checkpoints and cached results, unreferenced blobs, orphaned files.
 
-Rows go first and files after them, each only after looking again where nobody can change it: a row under its lock, a
-file under the store's. What is put once more meanwhile has a new time, and stays. Knows no files but the store's.
+Rows are deleted before files. Each is checked again while it cannot change: a row under its lock, a file under the
+store's lock. A blob that is stored again meanwhile has a new time, and stays.
 """
 
 from collections.abc import Iterable, Iterator
@@ -21,12 +21,12 @@ from registry.settings import RegistrySettings
 from registry.stores.protocol import ArtifactStore, Idle
 
 BATCH: Final = 100
-"""Rows of one transaction, and files that are removed under one lock."""
+"""Rows per transaction, and files deleted under one lock."""
 FIGURE: Final = "test_mse"
-"""The field of a metrics record by which a checkpoint is the best one: the smallest, of whichever member."""
-UNUSED: Final = "nothing refers to it"
-STRAY: Final = "no row knows it"
-ANSWER: Final = "an old answer, which is computed again when somebody asks"
+"""The field of a metrics record that decides which checkpoint is the best: the smallest value of any member."""
+UNUSED: Final = "unreferenced"
+ORPHANED: Final = "the database has no record of it"
+ANSWER: Final = "an old cached result, which is recomputed on the next request"
 
 _DAY: Final = 86_400.0
 
@@ -35,7 +35,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class Gone:
-    """A file of the store that went, or would go, and why."""
+    """A file that was, or would be, deleted from the store, and why."""
 
     name: str
     bytes: int
@@ -44,14 +44,14 @@ class Gone:
 
 @dataclass(frozen=True)
 class Rules:
-    """What is kept, though nothing needs it."""
+    """What is kept although it is not in use."""
 
     keep_last: int
-    """Newest checkpoints of a run that has not ended; one that has ended keeps its last. Each its best, too. 0: all."""
+    """Newest checkpoints kept of an unfinished run; a finished one keeps its last. Both keep their best. 0: all."""
     seconds: float
-    """How long a blob or file stays after it was last wanted."""
+    """How long an unreferenced blob or file is kept after its last use."""
     answers: float | None = None
-    """Seconds for which a computed answer stays; None: for ever. Its row does not say what it was computed from."""
+    """How many seconds a cached result is kept; None: for ever. Its row does not record what it was computed from."""
 
 
 def rules(settings: RegistrySettings) -> Rules:
@@ -60,9 +60,9 @@ def rules(settings: RegistrySettings) -> Rules:
 
 
 def prune(session: Session, run_id: str, keep_last: int) -> list[str]:
-    """Forget the run's checkpoints that are superseded; their digests. Only for whoever holds the run's row.
+    """Delete the run's superseded checkpoints; returns their digests. The caller must have locked the run's row.
 
-    Kept are the newest `keep_last` (the last, of a run that has ended), and the best by held-out mse; all for 0.
+    The newest `keep_last` (of a finished run: the last one) and the best by held-out mse are kept; 0 keeps all.
     """
     rows = session.execute(_superseded(keep_last, run_id)).all() if keep_last else []
     epochs = [row.epoch for row in rows]
@@ -70,28 +70,28 @@ def prune(session: Session, run_id: str, keep_last: int) -> list[str]:
     return [row.sha256 for row in rows]
 
 
-def collect(database: Database, store: ArtifactStore, rules: Rules, *, strays: bool = False) -> Iterator[Gone]:
-    """Remove what nothing needs, in small transactions, and tell of every file that went.
+def collect(database: Database, store: ArtifactStore, rules: Rules, *, orphaned: bool = False) -> Iterator[Gone]:
+    """Delete what is not in use, in small transactions; yields every deleted file.
 
-    Files without a row only with `strays`: they may as well be another database's. Raises StoreBusy, and
-    UnsuitableDatabase where there are files but the database knows none at all.
+    Orphaned files are deleted only with `orphaned`, because they may belong to another database. Raises StoreBusy, and
+    UnsuitableDatabase if there are files but the database has no record of any.
     """
-    if strays:
-        _require_acquaintance(database, store, rules.seconds)
-    reasons = _prune_all(database, rules.keep_last) | _forget_answers(database, rules.answers)
+    if orphaned:
+        _require_matching_database(database, store, rules.seconds)
+    reasons = _prune_all(database, rules.keep_last) | _delete_old_results(database, rules.answers)
     store.require_free()
-    while unused := _forget(database, rules.seconds):
+    while unused := _delete_unused(database, rules.seconds):
         for gone in store.clear(unused, rules.seconds):
             yield Gone(gone.name, gone.bytes, reasons.get(gone.name, UNUSED))
-    if strays:
-        for batch in _batches(_strays(database, store, rules.seconds)):
+    if orphaned:
+        for batch in _batches(_orphans(database, store, rules.seconds)):
             for gone in store.clear([found.name for found in batch], rules.seconds):
-                yield Gone(gone.name, gone.bytes, STRAY)
+                yield Gone(gone.name, gone.bytes, ORPHANED)
 
 
 def survey(database: Database, store: ArtifactStore, rules: Rules) -> Iterator[Gone]:
-    """What `collect` would remove with `strays`; changes nothing. Raises UnsuitableDatabase as that does."""
-    _require_acquaintance(database, store, rules.seconds)
+    """List what `collect` would delete with `orphaned`; changes nothing. Raises UnsuitableDatabase."""
+    _require_matching_database(database, store, rules.seconds)
     with database.read() as session:
         rows = session.execute(_superseded(rules.keep_last)).all() if rules.keep_last else []
         reasons = {row.sha256: _reason(row) for row in rows}
@@ -104,11 +104,11 @@ def survey(database: Database, store: ArtifactStore, rules: Rules) -> Iterator[G
         known = _known(database, batch)
         for found in batch:
             if found.name in whys or found.name not in known:
-                yield Gone(found.name, found.bytes, whys.get(found.name, STRAY))
+                yield Gone(found.name, found.bytes, whys.get(found.name, ORPHANED))
 
 
 def _prune_all(database: Database, keep_last: int) -> dict[str, str]:
-    """Prune every run, each in a transaction of its own; the digests that lost a row, and why."""
+    """Prune every run in its own transaction; returns the digests of the deleted rows and the reasons."""
     if not keep_last:
         return {}
     with database.read() as session:
@@ -120,16 +120,16 @@ def _prune_all(database: Database, keep_last: int) -> dict[str, str]:
     return {row.sha256: _reason(row) for row in rows}
 
 
-def _forget_answers(database: Database, seconds: float | None) -> dict[str, str]:
-    """Forget answers that were computed so long ago, some at a time; the digests that lost a row, and why."""
+def _delete_old_results(database: Database, seconds: float | None) -> dict[str, str]:
+    """Delete cached results of this age in batches; returns the digests of the deleted rows and the reasons."""
     if seconds is None:
         return {}
-    some = select(Analysis.key).where(_older(seconds)).limit(BATCH)
-    forget = delete(Analysis).where(Analysis.key.in_(some)).returning(Analysis.sha256)
+    expired = select(Analysis.key).where(_older(seconds)).limit(BATCH)
+    deletion = delete(Analysis).where(Analysis.key.in_(expired)).returning(Analysis.sha256)
     gone: list[str] = []
     while True:
         with database.write() as session:
-            batch = session.scalars(forget, execution_options={"synchronize_session": False}).all()
+            batch = session.scalars(deletion, execution_options={"synchronize_session": False}).all()
         if not batch:
             return dict.fromkeys(gone, ANSWER)
         gone.extend(batch)
@@ -139,11 +139,11 @@ def _older(seconds: float) -> ColumnElement[bool]:
     return Analysis.created_at < now_ms() - milliseconds(seconds)
 
 
-def _forget(database: Database, seconds: float) -> list[str]:
-    """Delete some rows that nothing refers to; their digests.
+def _delete_unused(database: Database, seconds: float) -> list[str]:
+    """Delete a batch of unreferenced rows; returns their digests.
 
-    A row is locked, then judged again by a statement that sees everything committed before the lock; until the commit
-    nobody can come to refer to it, and whoever registers the blob now waits, and finds that there is no row.
+    A row is locked, then checked again by a statement that sees everything committed before the lock. Until the commit
+    no reference to it can be added: a transaction that registers the blob waits, and then finds no row.
     """
     with database.write() as session:
         lock = _unused(seconds).limit(BATCH).with_for_update(skip_locked=True, of=Artifact)
@@ -153,33 +153,33 @@ def _forget(database: Database, seconds: float) -> list[str]:
     return still
 
 
-def _require_acquaintance(database: Database, store: ArtifactStore, seconds: float) -> None:
-    """Raises UnsuitableDatabase if there are files, but the database, perhaps of another service, knows none at all."""
+def _require_matching_database(database: Database, store: ArtifactStore, seconds: float) -> None:
+    """Raises UnsuitableDatabase if there are files but the database has no record of any of them."""
     with database.read() as session:
-        knows_none = session.scalar(select(Artifact.sha256).limit(1)) is None
-    if knows_none and next(store.idle(seconds), None) is not None:
+        is_empty = session.scalar(select(Artifact.sha256).limit(1)) is None
+    if is_empty and next(store.idle(seconds), None) is not None:
         raise UnsuitableDatabase(
-            "there are files in the artifact store, and the database knows none at all: it may be another service's "
-            "database. Nothing was removed; see SAE_DATABASE_URL and SAE_DATA_DIR"
+            "there are files in the artifact store, but the database has no record of any: it may belong to another "
+            "service. Nothing was deleted; check SAE_DATABASE_URL and SAE_DATA_DIR"
         )
 
 
-def _strays(database: Database, store: ArtifactStore, seconds: float) -> Iterator[Idle]:
-    """Idle files that no row knows."""
+def _orphans(database: Database, store: ArtifactStore, seconds: float) -> Iterator[Idle]:
+    """Idle files without a row."""
     for batch in _batches(store.idle(seconds)):
         known = _known(database, batch)
         yield from (found for found in batch if found.name not in known)
 
 
 def _known(database: Database, files: Iterable[Idle]) -> set[str]:
-    """Names of those that have a row."""
+    """Names of the files that have a row."""
     with database.read() as session:
         return set(session.scalars(select(Artifact.sha256).where(Artifact.sha256.in_([file.name for file in files]))))
 
 
 def _unused(seconds: float, keep_last: int = 0, answers: float | None = None) -> Select[str, int]:
-    """Blobs that nobody registered for so long and no row refers to; with `keep_last`, as if all runs were pruned, and
-    with `answers`, as if older ones were forgotten."""
+    """Unreferenced blobs that were not registered again for `seconds`; with `keep_last` as if all runs were pruned, and
+    with `answers` as if older results were deleted."""
     query = select(Artifact.sha256, Artifact.bytes).where(Artifact.touched_at < now_ms() - milliseconds(seconds))
     for column in artifacts.references():
         reference = select(column).where(column == Artifact.sha256).correlate(Artifact)
@@ -194,7 +194,7 @@ def _unused(seconds: float, keep_last: int = 0, answers: float | None = None) ->
 
 
 def _superseded(keep_last: int, run_id: str | None = None) -> Select[Any]:
-    """Checkpoints, of one run or of all, that are neither among the newest that are kept nor their run's best."""
+    """Checkpoints, of one run or of all, that are neither among the newest to be kept nor the best of their run."""
     error = func.min(RunMetric.record[FIGURE].as_float())
     figure = select(error).where(RunMetric.run_id == Checkpoint.run_id, RunMetric.epoch == Checkpoint.epoch)
     newest, of_run = Checkpoint.epoch.desc(), Checkpoint.run_id

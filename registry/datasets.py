@@ -1,4 +1,4 @@
-"""Datasets by name: immutable once there, listed and deleted. Knows their shape as facts, never opens their files."""
+"""Datasets by name, immutable. Stores facts such as their shape, and never opens their files."""
 
 import re
 from collections.abc import Sequence
@@ -22,10 +22,10 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known of a dataset without opening it.
+    """Facts about a dataset that are known without opening it.
 
     `image_shape` is [channels, height, width], None for vectors; `minimum` and `maximum` span all vectors, None for
-    images; `classes` names the labels, None without labels.
+    images; `classes` are the names of the labels, None without labels.
     """
 
     kind: Literal["images", "vectors"]
@@ -40,14 +40,14 @@ class Facts:
 
 @dataclass(frozen=True)
 class Entered:
-    """A dataset in the registry; `created` is False if the same one was there already."""
+    """A dataset in the registry; `created` is False if it already existed."""
 
     dataset: Dataset
     created: bool
 
 
 def enter(session: Session, *, name: str, stored: Stored, facts: Facts, builtin: bool = False) -> Entered:
-    """Give a stored dataset file its name. Raises DatasetExists if the name is taken by another digest."""
+    """Add a stored dataset file under a name. Raises DatasetExists if the name has another digest."""
     artifacts.register(session, stored)
     row = {**vars(facts), "image_shape": _list(facts.image_shape), "classes": _list(facts.classes)}
     row |= {"id": identifiers.new_id(), "name": name, "digest": stored.sha256, "bytes": stored.bytes}
@@ -57,11 +57,11 @@ def enter(session: Session, *, name: str, stored: Stored, facts: Facts, builtin:
         created = session.scalar(statement)
         dataset = session.scalar(select(Dataset).where(Dataset.name == name).with_for_update(read=True))
         if dataset is not None:
-            break  # else the one that was there has been deleted just now, and the name is free
+            break  # else the existing one has just been deleted, and the name is free
     if dataset.digest != stored.sha256:
         raise DatasetExists(
-            f"a dataset named {shown(name)} with other content is there already, and a dataset never changes: "
-            "take another name, or delete that one first"
+            f"a dataset named {shown(name)} with other content exists, and datasets never change: "
+            "use another name, or delete it first"
         )
     return Entered(dataset, created is not None)
 
@@ -72,7 +72,7 @@ def get(session: Session, name: str) -> Dataset:
 
 
 def by_digest(session: Session, digest: str) -> Dataset | None:
-    """A dataset with this file; the oldest, if it goes by several names."""
+    """A dataset with this file; the oldest one if it has several names."""
     return session.scalars(select(Dataset).where(Dataset.digest == digest).order_by(Dataset.id).limit(1)).first()
 
 
@@ -83,14 +83,16 @@ def page(session: Session, *, kind: str | None = None, limit: int, cursor: str |
 
 
 def delete(session: Session, name: str) -> int:
-    """Forget the dataset. Raises DatasetNotFound, and DatasetInUse while something needs it.
+    """Delete the dataset. Raises DatasetNotFound, and DatasetInUse if a run or a model needs it.
 
-    Its blob loses its last references here, but row and file stay until a collector removes them; the answer is its
-    bytes, or 0 where it goes by another name, too.
+    This removes the last references to its blob; `collection` deletes row and file later. Returns the blob's bytes, or
+    0 if the same data has another name too.
     """
     dataset = _found(session, name, select(Dataset).with_for_update())
     if session.scalar(select(exists().where(Run.dataset_name == name, Run.state.in_(LIVE)))):
-        raise DatasetInUse(f"an unfinished run names the dataset {shown(name)}: cancel it or wait for its end")
+        raise DatasetInUse(
+            f"an unfinished run uses the dataset {shown(name)}: cancel it, or wait until it has finished"
+        )
     trained = exists().where(ModelVersion.dataset_name == name, ModelVersion.dataset_digest == dataset.digest)
     if session.scalar(select(trained)):
         raise DatasetInUse(f"a model was trained on the dataset {shown(name)}: delete the model's versions first")
@@ -108,7 +110,7 @@ def _found(session: Session, name: str, query: Select[Dataset]) -> Dataset:
 
 
 def _unpin(session: Session, digest: str) -> None:
-    """Ended runs remember the digest, but no longer keep the blob; unless it goes by another name, too."""
+    """Release the blob from finished runs, which only keep its digest, unless it has another name too."""
     if by_digest(session, digest) is None:
         session.execute(delete_rows(RunInput).where(RunInput.role == "dataset", RunInput.sha256 == digest))
 

@@ -1,4 +1,4 @@
-"""The archive's errors. Knows no HTTP; `str(error)` is a sentence that may be shown to a client.
+"""Errors of the registry. They carry no HTTP status; `str(error)` is a sentence that may be shown to a client.
 
 RegistryError
 +- NotFound              RunNotFound, DatasetNotFound, CheckpointNotFound, ModelNotFound, VersionNotFound,
@@ -6,13 +6,13 @@ RegistryError
 +- Conflict              RunFinished, RunIsLive, RunInUse, DatasetExists, DatasetInUse, VersionInUse,
 |                        IdempotencyMismatch
 +- InvalidRequest        InvalidReference, InvalidAlias, InvalidCursor, ReservedName
-+- QueueFull             as many runs wait or are paused as may
-+- Fenced                the run was taken from this worker: stop, and write nothing more
-+- ArtifactMissing       the blob is not, or no longer, in the store
-+- StoreBusy             the store is being copied or cleared
-+- StillWorking          somebody works while nobody may
-+- BackupFailed          nothing was copied; the reason says what to do
-+- DatabaseUnavailable   the database did not answer in time; DatabaseFull
++- QueueFull             the limit of queued and paused runs is reached
++- Fenced                the run was taken from this worker, which must stop and write nothing more
++- ArtifactMissing       the blob is not in the store
++- StoreBusy             the store is locked by a backup or by garbage collection
++- StillWorking          a worker is running although none may be
++- BackupFailed          nothing was copied; the message says what to do
++- DatabaseUnavailable   the database did not respond in time; DatabaseFull
 +- UnsuitableDatabase    NetworkFileSystem
 +- SchemaError           SchemaMissing, SchemaTooOld, SchemaTooNew, MigrationFailed
 """
@@ -32,7 +32,7 @@ def code_of(error: type[Exception]) -> str:
 
 
 class RegistryError(Exception):
-    """What the archive refuses; `str(error)` says what was expected and what came."""
+    """Base class of the registry's errors; `str(error)` says what was expected and what was received."""
 
     may_pass: ClassVar[bool] = False
 
@@ -43,7 +43,7 @@ class RegistryError(Exception):
 
 
 class NotFound(RegistryError):
-    """What was asked for is not there."""
+    """The requested item does not exist."""
 
 
 class RunNotFound(NotFound):
@@ -71,27 +71,27 @@ class AliasNotFound(NotFound):
 
 
 class Conflict(RegistryError):
-    """The request makes sense, but not in the state that things are in."""
+    """The request conflicts with the current state."""
 
 
 class RunFinished(Conflict):
-    """The run has ended, and an ended run never changes."""
+    """The run has finished, and a finished run never changes."""
 
 
 class RunIsLive(Conflict):
-    """The run has not ended yet."""
+    """The run has not finished yet."""
 
 
 class RunInUse(Conflict):
-    """A model version comes from the run."""
+    """A model version was published by the run."""
 
 
 class DatasetExists(Conflict):
-    """Another dataset bears this name, and a dataset never changes."""
+    """Another dataset has this name, and datasets never change."""
 
 
 class DatasetInUse(Conflict):
-    """An unfinished run names the dataset, or a model version was trained on it."""
+    """An unfinished run uses the dataset, or a model version was trained on it."""
 
 
 class VersionInUse(Conflict):
@@ -103,7 +103,7 @@ class IdempotencyMismatch(Conflict):
 
 
 class InvalidRequest(RegistryError):
-    """A name, reference or cursor that cannot be one."""
+    """A malformed name, reference or cursor."""
 
 
 class InvalidReference(InvalidRequest):
@@ -115,90 +115,90 @@ class InvalidAlias(InvalidRequest):
 
 
 class InvalidCursor(InvalidRequest):
-    """A cursor is taken from `next_cursor` of the page before, as it stands."""
+    """A cursor must be the unchanged `next_cursor` of the previous page."""
 
 
 class ReservedName(InvalidRequest):
-    """The name has a meaning of its own and cannot be a model's."""
+    """The name is reserved and cannot be used for a model."""
 
 
 class QueueFull(RegistryError):
-    """As many runs wait, or are paused and will come back, as may at a time."""
+    """The limit of runs that are queued or paused is reached."""
 
     may_pass: ClassVar[bool] = True
 
 
 class Fenced(RegistryError):
-    """The run is no longer this worker's: it was cancelled, has ended, or its lease went to another."""
+    """The worker no longer holds the run: it was cancelled, has finished, or another worker has claimed it."""
 
 
 class ArtifactMissing(RegistryError):
-    """The blob is not, or no longer, in the store."""
+    """The blob is not in the store, or no longer."""
 
 
 class StoreBusy(RegistryError):
-    """The store of artifacts is being copied or cleared by somebody else, and did not become free in time."""
+    """Another process is copying or cleaning up the artifact store, and did not finish in time."""
 
     may_pass: ClassVar[bool] = True
 
 
 class StillWorking(RegistryError):
-    """What may only be done when nothing else runs was not done."""
+    """The command requires that nothing else is running, but a worker is; nothing was done."""
 
 
 class BackupFailed(RegistryError):
-    """A backup was not made, and nothing of it was left."""
+    """The backup failed, and none of its files were left behind."""
 
 
 class DatabaseUnavailable(RegistryError):
-    """The database did not answer in time. Whether an interrupted transaction took effect is not known."""
+    """The database did not respond in time. An interrupted transaction may or may not have taken effect."""
 
     may_pass: ClassVar[bool] = True
 
-    def __init__(self, detail: str, said: str = "") -> None:
+    def __init__(self, detail: str, driver_message: str = "") -> None:
         super().__init__(detail)
-        self.said = said
-        """What its driver said: for whoever runs the service, as it may name hosts and users."""
+        self.driver_message = driver_message
+        """The driver's message: for operators only, because it may contain hosts and users."""
 
 
 class DatabaseFull(DatabaseUnavailable):
-    """The disk of an SQLite database takes no more: what is there is whole, and can be read."""
+    """The disk of the SQLite database is full; existing data is intact and can be read."""
 
 
 class UnsuitableDatabase(RegistryError):
-    """The database cannot be relied upon where it is."""
+    """The database cannot be used safely at this location."""
 
 
 class NetworkFileSystem(UnsuitableDatabase):
-    """SQLite's locks do not hold on a network file system."""
+    """SQLite's locks do not work on a network file system."""
 
 
 class SchemaError(RegistryError):
-    """The database's schema is not the one that this release works with."""
+    """The schema of the database is not the one that this release needs."""
 
 
 class SchemaMissing(SchemaError):
-    """There is no schema yet."""
+    """The database has no schema yet."""
 
 
 class SchemaTooOld(SchemaError):
-    """The schema is an earlier release's."""
+    """The schema belongs to an earlier release."""
 
 
 class SchemaTooNew(SchemaError):
-    """The schema is a later release's."""
+    """The schema belongs to a later release."""
 
 
 class MigrationFailed(SchemaError):
-    """A migration would have left rows that refer to nothing; it was undone."""
+    """A migration would have left dangling references; it was rolled back."""
 
 
 def for_operators(error: Exception) -> str:
-    """The error in one sentence, with what the database's driver said if it is an outage: never for a client."""
-    said = getattr(error, "said", "")
-    return f"{error} ({said})" if said else str(error)
+    """The error as one sentence, for an outage with the driver's message; never for a client."""
+    driver_message = getattr(error, "driver_message", "")
+    return f"{error} ({driver_message})" if driver_message else str(error)
 
 
 def shown(text: str) -> str:
-    """A client's word as it may stand in a message: quoted, escaped and cut."""
+    """Quote, escape and shorten a client's text for a message."""
     return repr(text if len(text) <= 64 else text[:60] + " ...")

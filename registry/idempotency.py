@@ -1,4 +1,4 @@
-"""Clients' keys that make a repeated request safe: one key, one run. Knows no request but its digest."""
+"""Idempotency keys, which make a repeated request safe: one key, one run. Only the request's digest is stored."""
 
 from typing import Final
 
@@ -11,13 +11,13 @@ from registry.database.tables import IdempotencyKey
 from registry.errors import IdempotencyMismatch
 
 KEPT_SECONDS: Final = 24 * 3600
-"""How long a key is honoured; an older one is taken over by the next request that bears it."""
+"""How long a key is valid; afterwards the next request with the same key takes it over."""
 
 
 def take(session: Session, key: str, request_sha256: str, run_id: str) -> str | None:
-    """None if the key is now that of `run_id`, which must be inserted in the same transaction; else the earlier run.
+    """Assign the key to `run_id`, which must be inserted in the same transaction; returns the earlier run, if any.
 
-    One statement decides: a second transaction with the same key waits for the first and then sees its row. Raises
+    A single statement decides: a second transaction with the same key waits for the first and then sees its row. Raises
     IdempotencyMismatch if the key was used for another request.
     """
     row = {"request_sha256": request_sha256, "run_id": run_id, "created_at": now_ms()}
@@ -37,7 +37,7 @@ def take(session: Session, key: str, request_sha256: str, run_id: str) -> str | 
 
 
 def find(session: Session, key: str, request_sha256: str) -> str | None:
-    """The run that an earlier request with this key made, if the key is still honoured. Raises IdempotencyMismatch."""
+    """The run that an earlier request with this key created, while the key is valid. Raises IdempotencyMismatch."""
     honoured = IdempotencyKey.created_at >= now_ms() - milliseconds(KEPT_SECONDS)
     earlier = session.scalar(select(IdempotencyKey).where(IdempotencyKey.key == key, honoured))
     return None if earlier is None else _run_of(earlier, request_sha256)
@@ -45,5 +45,5 @@ def find(session: Session, key: str, request_sha256: str) -> str | None:
 
 def _run_of(earlier: IdempotencyKey, request_sha256: str) -> str:
     if earlier.request_sha256 != request_sha256:
-        raise IdempotencyMismatch("this Idempotency-Key was used for another request: take a new key for a new request")
+        raise IdempotencyMismatch("this Idempotency-Key was used for another request: use a new key for a new request")
     return earlier.run_id

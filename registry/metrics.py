@@ -1,4 +1,4 @@
-"""The curves of a run: one record per epoch and member. Knows no meaning of the numbers."""
+"""Metrics of a run: one record per epoch and member, stored without interpreting the numbers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from registry.database.tables import RunMetric
 
 @dataclass(frozen=True)
 class MetricRecord:
-    """What one epoch measured; `member` is 0 but for runs of several models, `epoch` counts from 1."""
+    """The metrics of one epoch; `member` is 0 except in runs of several models, `epoch` counts from 1."""
 
     member: int
     epoch: int
@@ -21,9 +21,9 @@ class MetricRecord:
 
 
 def append(session: Session, run_id: str, records: Sequence[MetricRecord]) -> None:
-    """Add records; one that is there already is replaced, so that a batch may be sent again after an outage.
+    """Add records; existing ones are replaced, so that a batch can be sent again after an outage.
 
-    Only for whoever holds the run's row: `runs.record` looks at the fence first.
+    The caller must hold the run's row: `runs.record` checks the fence first.
     """
     if not records:
         return
@@ -37,7 +37,7 @@ def append(session: Session, run_id: str, records: Sequence[MetricRecord]) -> No
 
 
 def cut(session: Session, run_id: str, after: int) -> None:
-    """Remove every record after the epoch `after`: an attempt that resumes there will write them again."""
+    """Delete all records after the epoch `after`: an attempt that resumes there writes them again."""
     session.execute(delete(RunMetric).where(RunMetric.run_id == run_id, RunMetric.epoch > after))
 
 
@@ -46,7 +46,7 @@ def read(
 ) -> list[RunMetric]:
     """Records of the epochs after `after`, by ascending epoch and member; all of them without a `limit`.
 
-    With `member`, only this one's.
+    `member` selects the records of one member.
     """
     query = select(RunMetric).where(RunMetric.run_id == run_id, RunMetric.epoch > after)
     if member is not None:

@@ -1,6 +1,6 @@
-"""Named models, their numbered versions, and aliases. Knows no weights but their digest.
+"""Named models, their numbered versions, and aliases. Weights are known by their digest only.
 
-A number is given once: deleting a version leaves a hole, and `name` alone means the highest one that is there.
+A number is used once: deleting a version leaves a gap, and `name` alone means the highest existing version.
 """
 
 import re
@@ -35,7 +35,7 @@ _ALIAS: Final = re.compile(r"[a-z][a-z0-9-]{0,30}")
 
 @dataclass(frozen=True)
 class Publication:
-    """What becomes the next version of the model `name`."""
+    """The next version of the model `name`."""
 
     name: str
     spec: dict[str, Any]
@@ -45,19 +45,19 @@ class Publication:
     dataset_name: str
     dataset_digest: str
     member: int = 0
-    """Which of the run's models it is."""
+    """Index of the model among the models of its run."""
 
 
 def require_name(name: str) -> None:
-    """Raises ReservedName or InvalidReference for what cannot be a model's name; ask before the work, not after."""
+    """Raises ReservedName or InvalidReference unless this is a valid model name; to be called before training."""
     if name in RESERVED_NAMES:
-        raise ReservedName(f"{shown(name)} has a meaning of its own and cannot be a model's name")
+        raise ReservedName(f"{shown(name)} is reserved and cannot be used as a model's name")
     if not _NAME.fullmatch(name):
         raise InvalidReference(f"a model's name must match {_NAME.pattern}, got {shown(name)}")
 
 
 def publish(session: Session, run_id: str, publication: Publication) -> ModelVersion:
-    """Make the next version. Raises ReservedName and InvalidReference."""
+    """Create the next version. Raises ReservedName and InvalidReference."""
     require_name(publication.name)
     artifacts.register(session, publication.weights)
     version = ModelVersion(
@@ -79,7 +79,7 @@ def publish(session: Session, run_id: str, publication: Publication) -> ModelVer
 
 
 def resolve(session: Session, reference: str) -> ModelVersion:
-    """The version that `name` (its latest), `name@3` or `name@alias` means.
+    """The version that `name` (the latest), `name@3` or `name@alias` refers to.
 
     Raises InvalidReference, ModelNotFound, VersionNotFound, AliasNotFound.
     """
@@ -96,11 +96,11 @@ def resolve(session: Session, reference: str) -> ModelVersion:
 
 
 def hold(session: Session, reference: str) -> ModelVersion:
-    """What `resolve` finds; nobody deletes it until this transaction ends. Raises what that raises."""
+    """Like `resolve`, and lock the version against deletion until this transaction ends."""
     while True:
         found = resolve(session, reference)
         if session.scalar(_numbered(found.name, found.version).with_for_update(read=True)) is not None:
-            return found  # else it was deleted just now, and the reference means another one, or none
+            return found  # else it has just been deleted, and the reference means another version or none
 
 
 def page(
@@ -111,7 +111,7 @@ def page(
     limit: int,
     cursor: str | None = None,
 ) -> pages.Page[ModelVersion]:
-    """The latest version of every model, newest first, or of a run all that it published; of one dataset, if named.
+    """The latest version of every model, or all versions that a run published, newest first; optionally of one dataset.
 
     Raises InvalidCursor.
     """
@@ -129,7 +129,7 @@ def versions(
     limit: int,
     cursor: str | None = None,
 ) -> pages.Page[ModelVersion]:
-    """All versions of one model, the highest number first; of one run or dataset, if named.
+    """All versions of one model, the highest number first; optionally of one run or dataset.
 
     Raises ModelNotFound and InvalidCursor.
     """
@@ -140,13 +140,13 @@ def versions(
 
 
 def of_run(session: Session, run_id: str) -> list[ModelVersion]:
-    """What a run has published and is still there, by ascending member."""
+    """The existing model versions that a run has published, by ascending member."""
     query = select(ModelVersion).where(ModelVersion.run_id == run_id).order_by(ModelVersion.member)
     return list(session.scalars(query))
 
 
 def set_alias(session: Session, name: str, alias: str, version: int) -> ModelVersion:
-    """Point the alias to the version, from wherever it pointed before.
+    """Point the alias to the version, creating or moving it.
 
     Raises InvalidAlias, ModelNotFound, VersionNotFound.
     """
@@ -163,7 +163,7 @@ def set_alias(session: Session, name: str, alias: str, version: int) -> ModelVer
 
 
 def delete_alias(session: Session, name: str, alias: str) -> None:
-    """Take the alias away. Raises ModelNotFound and AliasNotFound."""
+    """Delete the alias. Raises ModelNotFound and AliasNotFound."""
     statement = delete_rows(Alias).where(Alias.name == name, Alias.alias == alias).returning(Alias.alias)
     if not _NAME.fullmatch(name) or not _ALIAS.fullmatch(alias) or session.scalar(statement) is None:
         _require_model(session, name)
@@ -171,14 +171,16 @@ def delete_alias(session: Session, name: str, alias: str) -> None:
 
 
 def delete_version(session: Session, name: str, version: int) -> int:
-    """Forget the version; its number is not given again. Raises ModelNotFound, VersionNotFound, VersionInUse.
+    """Delete the version; its number is not used again. Raises ModelNotFound, VersionNotFound, VersionInUse.
 
-    Weights lose their last references here, but row and file stay until a collector removes them; the answer is their
-    bytes. They are kept, and the answer is 0, while an unfinished run reads them or another version has the same.
+    This removes the last references to its weights; `collection` deletes row and file later. Returns their bytes, or 0
+    if the weights are kept because an unfinished run reads them or another version has the same weights.
     """
     found = _one(session, _numbered(name, version).with_for_update(), name, str(version))
     if found.aliases:
-        raise VersionInUse(f"{found.reference} is what the alias {found.aliases[0]!r} points to: move it first")
+        raise VersionInUse(
+            f"the alias {found.aliases[0]!r} points to {found.reference}: move or delete the alias first"
+        )
     session.execute(
         update(Run)
         .where(Run.model_name == name, Run.model_version == version)
@@ -196,7 +198,7 @@ def delete_version(session: Session, name: str, version: int) -> int:
 
 
 def _unpin(session: Session, digest: str) -> None:
-    """Ended runs that have read the weights no longer keep them; unless another version has the same."""
+    """Release the weights from finished runs that have read them, unless another version has the same weights."""
     ended = select(Run.id).where(Run.state.in_(TERMINAL))
     read = delete_rows(RunInput).where(RunInput.role == "model", RunInput.sha256 == digest, RunInput.run_id.in_(ended))
     if session.scalar(select(ModelVersion.id).where(ModelVersion.digest == digest).limit(1)) is None:
@@ -204,7 +206,7 @@ def _unpin(session: Session, digest: str) -> None:
 
 
 def _next_number(session: Session, name: str) -> int:
-    """One statement, so that two runs that publish at the same time wait for each other and get two numbers."""
+    """The next version number, in one statement, so that two runs that publish at the same time get two numbers."""
     statement = sessions.insert(session, Model).values(name=name, last_version=1)
     numbered = statement.on_conflict_do_update(
         index_elements=["name"], set_={"last_version": Model.last_version + 1}
@@ -219,12 +221,12 @@ def _latest() -> Select[ModelVersion]:
 
 
 def _numbered(name: str, version: int) -> Select[ModelVersion]:
-    number = max(0, min(version, 2**31 - 1))  # what the column can hold: beyond it there is no version either
+    number = max(0, min(version, 2**31 - 1))  # the range of the column; no version has a larger number
     return select(ModelVersion).where(ModelVersion.name == name, ModelVersion.version == number)
 
 
 def _one(session: Session, query: Select[ModelVersion], name: str, which: str) -> ModelVersion:
-    """The version, with its aliases as they are now; `which` is empty, a number or an alias, for the message."""
+    """The version with its current aliases; `which` is empty, a number or an alias, for the error message."""
     found = session.scalar(query.execution_options(populate_existing=True)) if _NAME.fullmatch(name) else None
     if found is not None:
         return found
@@ -235,7 +237,7 @@ def _one(session: Session, query: Select[ModelVersion], name: str, which: str) -
 
 
 def _require_model(session: Session, name: str) -> None:
-    """Raises ModelNotFound also for a model all of whose versions have been deleted."""
+    """Raises ModelNotFound, also if all versions of the model have been deleted."""
     query = select(ModelVersion.name).where(ModelVersion.name == name).limit(1)
     if not _NAME.fullmatch(name) or session.scalar(query) is None:
         raise ModelNotFound(f"there is no model named {shown(name)}")

@@ -1,4 +1,4 @@
-"""Where the archive keeps its database and its files, as its environment says (prefix `SAE_`). Opens nothing."""
+"""Settings of the registry from environment variables (prefix `SAE_`): database, folders, retention. Opens nothing."""
 
 from pathlib import Path
 from typing import Final
@@ -15,15 +15,15 @@ _DRIVERS: Final = {
     "sqlite+pysqlite": "sqlite+pysqlite",
     "postgresql+psycopg": "postgresql+psycopg",
 }
-_WANTED: Final = "must be sqlite:////absolute/path/of/a/file or postgresql://user:password@host/database"
+_EXPECTED: Final = "must be sqlite:////absolute/path/of/a/file or postgresql://user:password@host/database"
 
 
 class RegistrySettings(BaseSettings):
-    """Settings of the archive; every process of the house inherits them."""
+    """Settings of the registry, which every process has."""
 
     model_config = SettingsConfigDict(env_prefix="SAE_", frozen=True, hide_input_in_errors=True)
 
-    data_dir: Path = Field(Path("data"), description="Folder of everything that is kept.", validate_default=True)
+    data_dir: Path = Field(Path("data"), description="Folder of all stored data.", validate_default=True)
     database_url: str | None = Field(
         None,
         repr=False,
@@ -31,20 +31,18 @@ class RegistrySettings(BaseSettings):
     )
 
     keep_last: int = Field(
-        2, ge=0, le=1_000_000, description="Newest checkpoints of an unfinished run that are kept; 0 keeps all."
+        2, ge=0, le=1_000_000, description="Number of newest checkpoints kept of an unfinished run; 0 keeps all."
     )
     unused_seconds: float = Field(
-        86_400, ge=7200, le=366 * 86_400, description="How long a file is kept that nothing needs."
+        86_400, ge=7200, le=366 * 86_400, description="Seconds that an unreferenced file is kept after its last use."
     )
 
-    keep_answers_days: float = Field(
-        30, ge=1, le=3660, description="Days that a computed answer is kept; it can be computed again."
-    )
+    keep_answers_days: float = Field(30, ge=1, le=3660, description="Days that a computed result stays cached.")
 
     @field_validator("data_dir")
     @classmethod
     def _absolute(cls, folder: Path) -> Path:
-        """A process that changes its folder, or is told a path by another, must mean the same place."""
+        """Make the path absolute, so that processes with other working directories use the same folder."""
         return folder.expanduser().absolute()
 
     @field_validator("database_url")
@@ -56,7 +54,7 @@ class RegistrySettings(BaseSettings):
 
     @property
     def url(self) -> URL:
-        """Where the database is, with the driver that is used here."""
+        """URL of the database, with the driver that is used here."""
         if self.database_url is not None:
             return database_url(self.database_url)
         return URL.create("sqlite+pysqlite", database=str(self.data_dir / "registry.sqlite3"))
@@ -68,22 +66,22 @@ class RegistrySettings(BaseSettings):
 
     @property
     def uploads_dir(self) -> Path:
-        """What clients are sending; on the file system of the artifacts, so that it is adopted by renaming."""
+        """Uploads in progress; on the file system of the artifacts, so that finished ones are moved by renaming."""
         return self.data_dir / "uploads"
 
     @property
     def work_dir(self) -> Path:
-        """The trainers' folders, one for each attempt; on the file system of the artifacts, too."""
+        """Folders of the trainers, one per attempt; also on the file system of the artifacts."""
         return self.data_dir / "work"
 
     @property
     def sources_dir(self) -> Path:
-        """Files of built-in datasets that an operator has put there."""
+        """Files of built-in datasets that the operator provides."""
         return self.data_dir / "sources"
 
     @property
     def folders(self) -> tuple[Path, ...]:
-        """All folders, the outer one first."""
+        """All folders, parents first."""
         return self.data_dir, self.artifacts_dir, self.uploads_dir, self.work_dir, self.sources_dir
 
 
@@ -92,9 +90,9 @@ def database_url(text: str) -> URL:
     try:
         url = make_url(text)
     except (ArgumentError, ValueError):
-        raise ValueError(_WANTED) from None
+        raise ValueError(_EXPECTED) from None
     if url.drivername not in _DRIVERS:
-        raise ValueError(_WANTED)
+        raise ValueError(_EXPECTED)
     if url.drivername.startswith("sqlite") and url.database in (None, "", ":memory:"):
-        raise ValueError(f"{_WANTED}; several processes share the database, so it cannot be in memory")
+        raise ValueError(f"{_EXPECTED}; several processes share the database, so it cannot be in memory")
     return url.set(drivername=_DRIVERS[url.drivername])

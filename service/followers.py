@@ -101,7 +101,7 @@ class Followers:
             try:
                 numbers = await anyio.to_thread.run_sync(self._numbers, followed, limiter=self.threads)
             except DatabaseUnavailable as away:
-                _log.warning("database_away", reason=away.said)
+                _log.warning("database_away", reason=away.driver_message)
             except Exception:  # a task that died would wake nobody any more
                 _log.exception("poll_failed")
             else:

@@ -1,7 +1,7 @@
-"""The first tables, all of them: also those that only later features fill, because adding them later is dear.
+"""Creates all tables.
 
-Written by hand: what is here never changes with tables.py. Times are milliseconds since 1970, digests SHA-256 in
-hexadecimal, and no reference cascades.
+Written by hand and never changed with tables.py. Times are milliseconds since 1970, digests are SHA-256 in hexadecimal,
+and nothing is deleted by cascade.
 """
 
 import sqlalchemy as sa
@@ -16,12 +16,12 @@ depends_on = None
 def upgrade() -> None:
     _create_artifacts_and_datasets()
     _create_runs()
-    _create_what_runs_use_and_make()
-    _create_what_runs_tell()
+    _create_inputs_and_outputs_of_runs()
+    _create_metrics_and_events()
     _create_attempts_and_checkpoints()
     _create_models()
     _create_aliases()
-    _create_the_rest()
+    _create_cache_keys_and_workers()
 
 
 def _create_artifacts_and_datasets() -> None:
@@ -125,7 +125,7 @@ def _constraints_of_runs() -> list[sa.schema.SchemaItem]:
     return [sa.PrimaryKeyConstraint("id", name=op.f("pk_runs")), *named]
 
 
-def _create_what_runs_use_and_make() -> None:
+def _create_inputs_and_outputs_of_runs() -> None:
     op.create_table(
         "run_inputs",
         sa.Column("run_id", sa.String(36), nullable=False),
@@ -149,7 +149,7 @@ def _create_what_runs_use_and_make() -> None:
     op.create_index(op.f("ix_run_outputs_sha256"), "run_outputs", ["sha256"])
 
 
-def _create_what_runs_tell() -> None:
+def _create_metrics_and_events() -> None:
     op.create_table(
         "run_metrics",
         sa.Column("run_id", sa.String(36), nullable=False),
@@ -272,7 +272,7 @@ def _create_aliases() -> None:
     op.create_index(op.f("ix_aliases_name_version"), "aliases", ["name", "version"])
 
 
-def _create_the_rest() -> None:
+def _create_cache_keys_and_workers() -> None:
     op.create_table(
         "analyses",
         sa.Column("key", sa.String(64), nullable=False),

@@ -1,6 +1,6 @@
-"""The database's own clock, and the type of every stored time. Never looks at this machine's clock.
+"""The database's clock, and the type of all stored times. This machine's clock is never used.
 
-A lease is judged by one clock only: with the clocks of several workers, one that runs fast would take live runs away.
+All leases are checked by one clock: with the clocks of several workers, a fast one would take runs from live workers.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -26,7 +26,7 @@ class Moment(TypeDecorator[datetime]):
         return None if value is None else (value - _EPOCH) // _MILLISECOND
 
     def process_result_value(self, value: int | None, _dialect: Dialect) -> datetime | None:
-        """Exact, because no float lies between."""
+        """Exact, because no float is involved."""
         return None if value is None else _EPOCH + value * _MILLISECOND
 
 
@@ -45,10 +45,10 @@ def _on_sqlite(_element: now_ms, _compiler: Any, **_options: Any) -> str:
 
 @compiles(now_ms, "postgresql")
 def _on_postgresql(_element: now_ms, _compiler: Any, **_options: Any) -> str:
-    """Not `now()`, which stands still for a whole transaction."""
+    """Not `now()`, which is constant throughout a transaction."""
     return "CAST(extract(epoch FROM statement_timestamp()) * 1000 AS BIGINT)"
 
 
 def milliseconds(seconds: float) -> int:
-    """A duration for arithmetic with `now_ms()`."""
+    """Convert a duration in seconds for arithmetic with `now_ms()`."""
     return round(seconds * 1000)

@@ -1,4 +1,4 @@
-"""Identifiers that sort by the time of their making. Knows nothing of what they name."""
+"""Identifiers that sort by time of creation."""
 
 import re
 import secrets
@@ -10,9 +10,9 @@ _SHAPE: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def new_id() -> str:
-    """A UUIDv7 as text; one process's ids sort in the order of their making, to a quarter of a microsecond.
+    """Create a UUIDv7 as text. Ids of one process sort by time of creation, to a quarter of a microsecond.
 
-    RFC 9562, section 5.7 with method 3 of 6.2: the twelve bits after the milliseconds hold the clock's next digits.
+    RFC 9562, section 5.7 with method 3 of 6.2: the twelve bits after the milliseconds hold its fraction.
     """
     milliseconds, rest = divmod(time.time_ns(), 1_000_000)
     fraction = rest * 4096 // 1_000_000
@@ -20,5 +20,5 @@ def new_id() -> str:
 
 
 def is_id(text: str) -> bool:
-    """Whether `text` can be an identifier at all; what cannot is not worth asking the database for."""
+    """Whether `text` has the form of an identifier; anything else need not be looked up in the database."""
     return _SHAPE.fullmatch(text) is not None

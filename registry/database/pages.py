@@ -1,6 +1,6 @@
-"""Keyset pages, newest first, with cursors that only this file understands. Knows no table.
+"""Keyset pagination, newest first, with opaque cursors.
 
-A page begins where the one before ended, by key and not by count, so what is added meanwhile shifts nothing.
+A page starts after the last key of the previous page, not at an offset, so rows added meanwhile do not shift it.
 """
 
 import base64
@@ -24,15 +24,15 @@ Key = TypeVar("Key", str, int)
 
 @dataclass(frozen=True)
 class Page(Generic[Row]):
-    """Some rows, and where the next ones begin: None after the last."""
+    """A page of rows, and the cursor of the next page; None after the last page."""
 
     items: list[Row]
     next_cursor: str | None
 
 
-def matching(query: Select[Row], wanted: Mapping[InstrumentedAttribute[Any], object]) -> Select[Row]:
-    """The rows of the query whose columns have these values; None asks nothing of its column."""
-    return query.where(*(column == value for column, value in wanted.items() if value is not None))
+def matching(query: Select[Row], filters: Mapping[InstrumentedAttribute[Any], object]) -> Select[Row]:
+    """Filter the query by the values of columns; None means no filter."""
+    return query.where(*(column == value for column, value in filters.items() if value is not None))
 
 
 def newest_first(
@@ -43,29 +43,29 @@ def newest_first(
     limit: int,
     cursor: str | None = None,
 ) -> Page[Row]:
-    """At most `limit` rows (1 to 200; other numbers are moved there) in descending order of the unique `key`.
+    """At most `limit` rows (clamped to 1 to 200) in descending order of the unique `key`.
 
     Raises InvalidCursor.
     """
     size = max(1, min(limit, MAX_LIMIT))
     if cursor is not None:
-        query = query.where(key < _opened(cursor, key.type.python_type))
+        query = query.where(key < _decode(cursor, key.type.python_type))
     rows = list(session.scalars(query.order_by(key.desc()).limit(size + 1)))
     more = len(rows) > size
-    return Page(rows[:size], _closed(getattr(rows[size - 1], key.key)) if more else None)
+    return Page(rows[:size], _encode(getattr(rows[size - 1], key.key)) if more else None)
 
 
-def _closed(value: str | int) -> str:
+def _encode(value: str | int) -> str:
     return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
 
 
-def _opened(cursor: str, kind: type) -> str | int:
-    """The key in a cursor: an identifier or a small number, and nothing else."""
+def _decode(cursor: str, kind: type) -> str | int:
+    """The key in a cursor: an identifier or a small number. Raises InvalidCursor for anything else."""
     value: object = None
-    with contextlib.suppress(ValueError, RecursionError):  # of which bad base64 and bad UTF-8 are kinds
+    with contextlib.suppress(ValueError, RecursionError):  # ValueError includes invalid base64 and UTF-8
         value = json.loads(base64.b64decode(cursor[:100] + "=" * (-len(cursor[:100]) % 4), b"-_", validate=True))
     if isinstance(value, str) and kind is str and identifiers.is_id(value):
         return value
-    if type(value) is int and kind is int and 0 < value < 2**31:  # type() because True is an int, too
+    if type(value) is int and kind is int and 0 < value < 2**31:  # type(), because True is also an int
         return value
-    raise InvalidCursor("the cursor must be `next_cursor` of the page before, as it stands")
+    raise InvalidCursor("the cursor must be the unchanged `next_cursor` of the previous page")

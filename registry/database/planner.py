@@ -1,4 +1,4 @@
-"""What is said to a database's planner about a condition. Changes no result, only the way to it."""
+"""Hints for the query planner. They change the plan of a query, never its result."""
 
 from typing import Any
 
@@ -8,10 +8,11 @@ from sqlalchemy.sql.functions import FunctionElement
 
 
 class likely(FunctionElement[bool]):  # noqa: N801 - reads as the SQL function that it is
-    """SQL: the condition, which most rows of its index meet: SQLite shall not choose an index for its sake.
+    """SQL: a condition that most rows meet, so that SQLite does not choose an index because of it.
 
-    Without statistics it takes every equality for a rare one. PostgreSQL keeps statistics, and hears nothing. It has no
-    type: SQLAlchemy would compare a boolean with 1, and SQLite then see no condition of an index in it.
+    Without statistics, SQLite assumes that every equality is selective. PostgreSQL has statistics and gets no hint. The
+    element has no type: SQLAlchemy would compare a boolean with 1, and SQLite would not recognise the condition of a
+    partial index.
     """
 
     inherit_cache = True
@@ -21,7 +22,7 @@ class likely(FunctionElement[bool]):  # noqa: N801 - reads as the SQL function t
 
 
 @compiles(likely)
-def _unsaid(element: likely, compiler: Any, **options: Any) -> str:
+def _without_hint(element: likely, compiler: Any, **options: Any) -> str:
     return str(compiler.process(element.clauses, **options))
 
 

@@ -1,6 +1,6 @@
-"""The schema's version: brought up to date by whoever is told to, and checked by everybody else.
+"""Schema version: migrated by `upgrade`, checked by all other processes.
 
-Knows how to migrate safely, not what the migrations do: those are the scripts in alembic/, shipped in the wheel as
+This module makes migrations safe; the migrations themselves are the scripts in alembic/, which the wheel contains as
 `registry.migrations`.
 """
 
@@ -24,18 +24,18 @@ from registry.settings import RegistrySettings
 
 _MIGRATE: Final = "run `sae up` or `python -m registry migrate`"
 LOCK: Final = 0x5AE_5C4E3A
-"""Key of PostgreSQL's advisory lock that a migrator holds; any number that nobody else takes."""
+"""Key of the advisory lock that a migration holds on PostgreSQL: an arbitrary number."""
 
 
 def upgrade(settings: RegistrySettings) -> None:
-    """Make the folders, and the database's schema the one of this release. Does nothing where all is there.
+    """Create the folders, and migrate the database to the schema of this release. Idempotent.
 
     Only one process migrates at a time; an older SQLite file is copied first. Raises NetworkFileSystem, SchemaTooNew,
-    MigrationFailed, UnsuitableDatabase and DatabaseUnavailable, each with everything as it was.
+    MigrationFailed, UnsuitableDatabase and DatabaseUnavailable, each with nothing changed.
     """
     for folder in settings.folders:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _understood():
+    with _as_unsuitable():
         if settings.url.get_backend_name() == "sqlite":
             _upgrade_file(settings.url)
         else:
@@ -43,10 +43,10 @@ def upgrade(settings: RegistrySettings) -> None:
 
 
 def require_current(database: sessions.Database) -> None:
-    """Raises SchemaMissing, SchemaTooOld, SchemaTooNew or UnsuitableDatabase unless the schema is of this release."""
+    """Raises SchemaMissing, SchemaTooOld, SchemaTooNew or UnsuitableDatabase unless the schema is this release's."""
     if database.url.get_backend_name() == "sqlite" and not sessions.file_of(database.url).is_file():
         raise SchemaMissing(f"there is no database yet: {_MIGRATE}")
-    with _understood(), database.read() as session:
+    with _as_unsuitable(), database.read() as session:
         found = _version(session.connection())
     head = ScriptDirectory.from_config(_config()).get_current_head()
     if found is None:
@@ -57,13 +57,13 @@ def require_current(database: sessions.Database) -> None:
 
 
 @contextmanager
-def _understood() -> Iterator[None]:
-    """What the database cannot do because of what it holds, as one sentence instead of the library's statement."""
+def _as_unsuitable() -> Iterator[None]:
+    """Turn errors caused by the database's content into UnsuitableDatabase, without the library's SQL."""
     try:
         yield
     except (sqlite3.DatabaseError, exc.DatabaseError) as error:
         raise UnsuitableDatabase(
-            "what is there is no database of this service, or a damaged one; nothing was changed: move it away, "
+            "this is not a database of this service, or it is damaged; nothing was changed: move it away, "
             "restore a copy, or set another SAE_DATABASE_URL"
         ) from error
 
@@ -78,7 +78,7 @@ def _upgrade_file(url: URL) -> None:
     file = sessions.file_of(url)
     file_systems.require_local(file)
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _only_migrator(file), sessions.translated():
+    with _migration_lock(file), sessions.translated():
         file.touch(mode=0o600)
         _copy_older(file)
         _upgrade(url)
@@ -96,10 +96,10 @@ def _upgrade(url: URL) -> None:
 
 @contextmanager
 def _migrating(url: URL) -> Iterator[Connection]:
-    """A connection in the one transaction in which everything is migrated, or nothing."""
+    """A connection whose transaction contains the whole migration."""
     if url.get_backend_name() == "sqlite":
         engine = sessions.sqlite_engine(url, "BEGIN IMMEDIATE")
-        event.listen(engine, "connect", _let_tables_be_rebuilt)
+        event.listen(engine, "connect", _disable_foreign_keys)
     else:
         engine = create_engine(url)
     try:
@@ -113,8 +113,8 @@ def _migrating(url: URL) -> Iterator[Connection]:
         engine.dispose()
 
 
-def _let_tables_be_rebuilt(connection: sqlite3.Connection, _record: object) -> None:
-    """SQLite alters a table by dropping and renaming it; with foreign keys on, that can delete rows of others.
+def _disable_foreign_keys(connection: sqlite3.Connection, _record: object) -> None:
+    """Disable foreign keys: SQLite alters a table by dropping and renaming it, which could delete rows of others.
 
     The setting is ignored within a transaction, so it is made before.
     """
@@ -122,15 +122,15 @@ def _let_tables_be_rebuilt(connection: sqlite3.Connection, _record: object) -> N
 
 
 def _require_references(connection: Connection) -> None:
-    orphans = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
-    if orphans:
-        tables = ", ".join(sorted({str(row[0]) for row in orphans}))
-        raise MigrationFailed(f"{len(orphans)} rows would refer to nothing afterwards ({tables}); nothing was changed")
+    dangling = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+    if dangling:
+        tables = ", ".join(sorted({str(row[0]) for row in dangling}))
+        raise MigrationFailed(f"{len(dangling)} rows would have dangling references ({tables}); nothing was changed")
 
 
 @contextmanager
-def _only_migrator(file: Path) -> Iterator[None]:
-    """Wait for any other migrator of this file; the kernel ends the wait if that one dies."""
+def _migration_lock(file: Path) -> Iterator[None]:
+    """Lock the file against other migrations. The kernel releases the lock if its holder dies."""
     lock = file.with_name(f"{file.name}.migrating")
     lock.touch(mode=0o600)
     with lock.open("r+b") as held:
@@ -139,7 +139,7 @@ def _only_migrator(file: Path) -> Iterator[None]:
 
 
 def _copy_older(file: Path) -> None:
-    """Copy a database that is about to be migrated, whole and consistent, next to itself."""
+    """Make a consistent copy of a database that is about to be migrated, beside it."""
     with closing(sessions.connect_sqlite(file)) as connection:
         found = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone()
         version = connection.execute("SELECT version_num FROM alembic_version").fetchone() if found else None
@@ -158,7 +158,7 @@ def _version(connection: Connection) -> str | None:
 def _require_known(version: str) -> None:
     if version not in {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}:
         raise SchemaTooNew(
-            f"the database's schema ({version}) is of a later release than this one: install that release, "
+            f"the database's schema ({version}) belongs to a later release than this one: install that release, "
             "or use a copy of the database from before"
         )
 

@@ -1,6 +1,6 @@
-"""Engines, sessions, and the transaction at the edge, for SQLite and PostgreSQL. Knows no table.
+"""Engines, sessions and transactions for SQLite and PostgreSQL.
 
-Functions of this room take a session and never commit: `with database.write() as session:` does, once, at its end.
+Functions of the registry take a session and never commit: `with database.write() as session:` commits once, at its end.
 """
 
 import json
@@ -21,18 +21,18 @@ from registry.errors import DatabaseFull, DatabaseUnavailable
 from registry.settings import RegistrySettings
 
 BUSY_SECONDS: Final = 30
-"""How long a writer waits for the others on SQLite, a caller for a free connection, and PostgreSQL for a transaction
-that stands still."""
+"""Seconds that a writer waits for other writers on SQLite, a caller for a free connection, and PostgreSQL for an idle
+transaction."""
 
-_SILENCE: Final = {
+_CONNECTION_TIMEOUTS: Final = {
     "connect_timeout": 10,
     "tcp_user_timeout": BUSY_SECONDS * 1000,
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 4,
 }
-"""How long a PostgreSQL that is far away may say nothing at all. Left to the system, a line that was cut without a word
-holds its caller up for a quarter of an hour when it sends, and for two hours when it waits for an answer."""
+"""How long a remote PostgreSQL may be silent. With the system's defaults, a silently broken connection blocks a caller
+for a quarter of an hour when it sends, and for two hours when it waits for an answer."""
 
 _OUTAGES: Final = frozenset(
     (
@@ -46,13 +46,13 @@ _OUTAGES: Final = frozenset(
 )
 
 _FULL: Final = frozenset((sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE))
-"""What a disk without room comes to: at a change, at the change of a log, at the first look of a process."""
+"""Errors of a full disk: at a write, at a write to the log, when a process first opens the database."""
 
 
 class Database:
-    """The database as all threads of a process share it. Raises NetworkFileSystem for SQLite on one.
+    """The database, shared by all threads of a process. Raises NetworkFileSystem for SQLite on a network file system.
 
-    Opening connects to nothing; `schema.require_current` says whether the right tables are there.
+    Creating it does not connect; `schema.require_current` checks whether the right tables exist.
     """
 
     def __init__(self, url: str | URL) -> None:
@@ -67,16 +67,16 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """A transaction that commits at the end of the block, and is rolled back by any error in it.
+        """A transaction that commits at the end of the block, and is rolled back on any error.
 
-        On SQLite it holds the one write lock from its first statement. Raises DatabaseUnavailable.
+        On SQLite it holds the write lock from its first statement. Raises DatabaseUnavailable.
         """
         with translated(), Session(self._writer, expire_on_commit=False) as session, session.begin():
             yield session
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A transaction that can change nothing, and holds up no writer. Raises DatabaseUnavailable."""
+        """A read-only transaction, which does not block writers. Raises DatabaseUnavailable."""
         with translated(), Session(self._reader, expire_on_commit=False) as session:
             yield session
 
@@ -98,17 +98,18 @@ def file_of(url: URL) -> Path:
 
 
 def insert(session: Session, table: type[DeclarativeBase]) -> postgresql.Insert:
-    """An INSERT that knows ON CONFLICT, which SQLAlchemy keeps in the dialects; both write it alike."""
+    """An INSERT with ON CONFLICT, which SQLAlchemy offers per dialect; both dialects have the same syntax."""
     if session.get_bind().dialect.name == "sqlite":
         return sqlite.insert(table)  # type: ignore[return-value]
     return postgresql.insert(table)
 
 
 def sqlite_engine(url: URL, begin: str) -> Engine:
-    """An engine whose transactions open with the statement `begin`.
+    """An engine whose transactions start with the statement `begin`.
 
-    A transaction that reads first and writes later cannot wait for another writer, it fails at once; so writers take
-    the lock at the start (BEGIN IMMEDIATE). The driver's own handling of transactions is off: it opens none to read.
+    A transaction that reads first and writes later cannot wait for another writer; it fails immediately. Writers
+    therefore take the lock at the start (BEGIN IMMEDIATE). The driver's own transaction handling is off, because it
+    starts none for reading.
     """
     engine = create_engine(
         url,
@@ -127,7 +128,7 @@ def sqlite_engine(url: URL, begin: str) -> Engine:
 
 
 def connect_sqlite(file: Path) -> sqlite3.Connection:
-    """Never creates the file: only a migration may, with the right mode."""
+    """Connect to an existing file. Only a migration creates it, with the right mode."""
     connection = sqlite3.connect(
         f"{file.as_uri()}?mode=rw", uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
     )
@@ -148,47 +149,49 @@ def _postgresql_engine(url: URL) -> Engine:
         pool_size=5,
         max_overflow=10,
         pool_timeout=BUSY_SECONDS,
-        pool_pre_ping=True,  # a server that was restarted has closed every connection in the pool
-        connect_args={name: value for name, value in _SILENCE.items() if name not in url.query},
+        pool_pre_ping=True,  # a restarted server has closed all connections in the pool
+        connect_args={name: value for name, value in _CONNECTION_TIMEOUTS.items() if name not in url.query},
     )
-    event.listen(engine, "connect", _leave_no_locks)
+    event.listen(engine, "connect", _limit_idle_transactions)
     return engine
 
 
-def _leave_no_locks(connection: DBAPIConnection, _record: object) -> None:
-    """A process that stands still within a transaction would keep its rows locked, and nobody could take its run."""
+def _limit_idle_transactions(connection: DBAPIConnection, _record: object) -> None:
+    """Limit idle transactions: a suspended process would keep its rows locked, and nobody could take over its run."""
     connection.cursor().execute(f"SET idle_in_transaction_session_timeout = '{BUSY_SECONDS}s'")
     connection.commit()
 
 
 def _strict_json(value: Any) -> str:
-    """NaN is no JSON: PostgreSQL would refuse it, and SQLite keep it until a reader fails."""
+    """Reject NaN, which is not JSON: PostgreSQL would refuse it, and SQLite would store it until a reader fails."""
     return json.dumps(value, allow_nan=False)
 
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Outages under a name of this room: the callers wait them out, and need not know the library."""
+    """Turn outages into DatabaseUnavailable, so that callers can wait and need not know the library."""
     try:
         yield
     except (exc.DBAPIError, exc.TimeoutError, sqlite3.OperationalError) as error:
         cause = getattr(error, "orig", None) or error
-        if not _passes(error, cause):
+        if not _is_outage(error, cause):
             raise
-        said = str(cause).partition("\n")[0]
+        driver_message = str(cause).partition("\n")[0]
         if isinstance(cause, sqlite3.Error) and cause.sqlite_errorcode in _FULL:
             raise DatabaseFull(
-                "the disk of the database is full: nothing was changed, and room must be made", said
+                "the disk of the database is full: nothing was changed; free some disk space", driver_message
             ) from error
-        raise DatabaseUnavailable("the database did not answer in time; try again shortly", said) from error
+        raise DatabaseUnavailable("the database did not respond in time; try again shortly", driver_message) from error
 
 
-def _passes(error: Exception, cause: BaseException) -> bool:
-    """SQLite uses one class of errors for outages and for mistakes, such as a missing table.
+def _is_outage(error: Exception, cause: BaseException) -> bool:
+    """Whether the error is an outage. SQLite uses one class for outages and for bugs, such as a missing table.
 
-    PostgreSQL ends a transaction that stood still with an error of a class for mistakes, and the connection with it.
+    PostgreSQL ends an idle transaction with an error of a class for bugs, and closes the connection.
     """
     if isinstance(cause, sqlite3.Error):
-        return getattr(cause, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF in _OUTAGES  # some are Python's own
+        return (
+            getattr(cause, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF in _OUTAGES
+        )  # some errors are raised by Python's module itself
     cut = isinstance(error, exc.DBAPIError) and error.connection_invalidated
     return cut or isinstance(error, (exc.OperationalError, exc.InterfaceError, exc.TimeoutError))

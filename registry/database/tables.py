@@ -1,7 +1,7 @@
-"""All tables, and in their constraints every invariant that a row can show by itself.
+"""All tables, with constraints for every invariant that concerns a single row.
 
-Knows no statements. A state is text with a CHECK, a wish is a column, and nothing is deleted by cascade: what uses a
-blob or a row keeps it from being deleted. The migrations in alembic/ build the same schema by hand; a test compares.
+A state is text with a CHECK, a stop request is a column, and nothing is deleted by cascade: a reference protects its
+target. The migrations in alembic/ create the same schema by hand; a test compares both.
 """
 
 from datetime import datetime
@@ -47,10 +47,10 @@ Made = Annotated[datetime, mapped_column(default=now_ms())]
 
 
 class Base(DeclarativeBase):
-    """What all tables share. JSON keeps the order of its keys, which JSONB would not."""
+    """Base of all tables. JSON keeps the order of keys, which JSONB does not."""
 
     metadata = MetaData(naming_convention=NAMING)
-    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's own name and shape
+    type_annotation_map = {  # noqa: RUF012 - the name and type that SQLAlchemy requires
         str: Text(),
         float: Double(),
         datetime: Moment(),
@@ -61,7 +61,7 @@ class Base(DeclarativeBase):
 
 
 class Artifact(Base):
-    """A blob in the store. A row that nothing refers to is left for a collector, which deletes it before its file."""
+    """A blob in the store. `collection` deletes an unreferenced row, and then its file."""
 
     __tablename__ = "artifacts"
     __table_args__ = (CheckConstraint("length(sha256) = 64", "sha256"), CheckConstraint("bytes >= 0", "bytes"))
@@ -73,7 +73,7 @@ class Artifact(Base):
 
 
 class Dataset(Base):
-    """A dataset by name; immutable, so that `bytes` may be kept here a second time."""
+    """A dataset by name; immutable, so `bytes` can be stored here as well."""
 
     __tablename__ = "datasets"
     __table_args__ = (
@@ -101,7 +101,7 @@ class Dataset(Base):
 
 
 class Run(Base):
-    """A queued piece of work through its states; runs.py has the transitions."""
+    """A run and its state; runs.py has the transitions."""
 
     __tablename__ = "runs"
     __table_args__ = (
@@ -124,7 +124,7 @@ class Run(Base):
             postgresql_where=text("state = 'queued'"),
             sqlite_where=text("state = 'queued'"),
         ),
-        # lease_expires_at stays out of it: a renewal then touches no index, which keeps it cheap on PostgreSQL
+        # without lease_expires_at, so that renewing a lease updates no index, which keeps it cheap on PostgreSQL
         Index(
             "ix_runs_running",
             "id",
@@ -164,7 +164,7 @@ class Run(Base):
 
 
 class RunInput(Base):
-    """A blob that a run reads, and keeps from being collected."""
+    """A blob that a run reads, which protects it from deletion."""
 
     __tablename__ = "run_inputs"
     __table_args__ = (Index(None, "sha256"),)
@@ -175,7 +175,7 @@ class RunInput(Base):
 
 
 class RunOutput(Base):
-    """A blob that a run made; `member` is 0 but for runs of several models."""
+    """A blob that a run has written; `member` is 0 except in runs of several models."""
 
     __tablename__ = "run_outputs"
     __table_args__ = (Index(None, "sha256"),)
@@ -187,7 +187,7 @@ class RunOutput(Base):
 
 
 class RunMetric(Base):
-    """One epoch's record of one member of a run."""
+    """The metrics record of one epoch and member of a run."""
 
     __tablename__ = "run_metrics"
 
@@ -198,7 +198,7 @@ class RunMetric(Base):
 
 
 class RunEvent(Base):
-    """One thing that happened to a run; `seq` is gap-free within the run."""
+    """An event of a run; `seq` has no gaps within the run."""
 
     __tablename__ = "run_events"
 
@@ -210,7 +210,7 @@ class RunEvent(Base):
 
 
 class Attempt(Base):
-    """One claim of a run, from lease to outcome: who tried, on what, from where, and how it ended."""
+    """One attempt at a run, from claim to outcome: worker, environment, first epoch, how it ended."""
 
     __tablename__ = "attempts"
     __table_args__ = (
@@ -256,7 +256,7 @@ class Checkpoint(Base):
 
 
 class Model(Base):
-    """A name for versions. It stays when its last version goes, so that no number is ever given twice."""
+    """A model name. It stays when its last version is deleted, so that no number is used twice."""
 
     __tablename__ = "models"
     __table_args__ = (CheckConstraint("name <> 'stats'", "name"), CheckConstraint("last_version >= 1", "last_version"))
@@ -267,7 +267,7 @@ class Model(Base):
 
 
 class ModelVersion(Base):
-    """The final weights of a run under a name and a number."""
+    """The final weights of a run, with a name and a number."""
 
     __tablename__ = "model_versions"
     __table_args__ = (
@@ -300,12 +300,12 @@ class ModelVersion(Base):
 
     @property
     def aliases(self) -> list[str]:
-        """The aliases that pointed to this version when it was read, in alphabetical order."""
+        """The aliases that pointed to this version when it was loaded, in alphabetical order."""
         return [pointer.alias for pointer in self.pointers]
 
 
 class Alias(Base):
-    """A movable word for a version; it holds the version in place."""
+    """A movable name for a version, which protects the version from deletion."""
 
     __tablename__ = "aliases"
     __table_args__ = (
@@ -320,7 +320,7 @@ class Alias(Base):
 
 
 class Analysis(Base):
-    """A computed answer: `key` is the hash of kind, digests, parameters and formula version."""
+    """A cached result: `key` is the hash of kind, digests, parameters and formula version."""
 
     __tablename__ = "analyses"
     __table_args__ = (Index(None, "sha256"),)
@@ -332,7 +332,7 @@ class Analysis(Base):
 
 
 class IdempotencyKey(Base):
-    """A client's key for one request. The run may follow its key within a transaction, so that the key decides."""
+    """A client's key for one request. A transaction inserts the key before its run, so that the key decides."""
 
     __tablename__ = "idempotency_keys"
     __table_args__ = (Index(None, "run_id"),)
@@ -344,7 +344,7 @@ class IdempotencyKey(Base):
 
 
 class Worker(Base):
-    """A worker as it last described itself; informational, never a token of ownership."""
+    """A worker and its last heartbeat; informational, never a token of ownership."""
 
     __tablename__ = "workers"
 
@@ -362,4 +362,4 @@ class Worker(Base):
     seen_at: Mapped[Made]
 
     serial: Mapped[str] = column_property(func.substr(id, func.length(id) - 35, type_=String()))  # noqa: A003 - the column
-    """The end of its id, an identifier: it sorts by the time of its making."""
+    """The end of its id, an identifier that sorts by time of creation."""

@@ -1,4 +1,4 @@
-"""Blobs as read-only files in a folder, adopted by rename. Understands nothing of what is in them."""
+"""Stores blobs as read-only files in a folder. Files are moved in by rename."""
 
 import errno
 import fcntl
@@ -23,7 +23,7 @@ _READ_ONLY: Final = 0o444
 _UNFINISHED: Final = ".incoming-"
 _LOCK: Final = ".lock"
 _LOCK_SECONDS: Final = 5.0
-_LOOK_AGAIN_SECONDS: Final = 0.05
+_POLL_SECONDS: Final = 0.05
 
 
 class DirectoryStore:
@@ -33,16 +33,16 @@ class DirectoryStore:
         self._root = root
 
     def put(self, source: Path) -> Stored:
-        """Adopt `source` by renaming it, or by a durable copy where it lies on another file system.
+        """Move `source` into the store by rename, or by a durable copy if it is on another file system.
 
-        A blob that is there already stays, but for its time, which says that it is wanted again. Raises OSError if
-        `source` is not a regular file.
+        An existing blob stays and gets a new time, which marks it as used. Raises OSError if `source` is not a regular
+        file.
         """
         stored = _measure(source)
         target = self._place(stored.sha256)
         _make_folder(target.parent)
         with self.steady():
-            if _holds(target, stored) and _wanted_again(target):
+            if _is_stored(target, stored) and _touch(target):
                 source.unlink()
                 return stored
             source.chmod(_READ_ONLY)
@@ -58,18 +58,18 @@ class DirectoryStore:
         return stored
 
     def path(self, sha256: str) -> Path:
-        """The blob's file. Raises ArtifactMissing, also for what is no digest."""
+        """The blob's file. Raises ArtifactMissing, also if `sha256` is not a digest."""
         if _SHA256.fullmatch(sha256) is None or not (place := self._place(sha256)).is_file():
-            raise ArtifactMissing("a file that the registry knows of is missing from the artifact store")
+            raise ArtifactMissing("a file that the database references is missing from the artifact store")
         return place
 
     def remove(self, sha256: str) -> None:
-        """Delete the blob's file if it is there."""
+        """Delete the blob's file if it exists."""
         if _SHA256.fullmatch(sha256) is not None:
             self._place(sha256).unlink(missing_ok=True)
 
     def idle(self, seconds: float) -> Iterator[Idle]:
-        """Blobs that were last put, and beginnings of some that were last written, longer ago than that."""
+        """Blobs last stored, and incomplete files last written, more than `seconds` ago."""
         before = self._now() - seconds
         for folder in sorted(self._root.glob("[0-9a-f][0-9a-f]")):
             for place in sorted(folder.iterdir()):
@@ -77,12 +77,12 @@ class DirectoryStore:
                     yield found
 
     def require_free(self) -> None:
-        """Raises StoreBusy while somebody copies or clears the store: ask before rows are deleted for its files."""
+        """Raises StoreBusy during a backup or garbage collection; to be called before rows of files are deleted."""
         with self._locked(fcntl.LOCK_EX):
             return
 
     def clear(self, names: Collection[str], seconds: float) -> list[Idle]:
-        """Remove those of the files that are still idle, while nobody puts any; what went. Raises StoreBusy."""
+        """Delete those of the files that are still idle, under the store's lock; returns them. Raises StoreBusy."""
         if not names:
             return []
         with self._locked(fcntl.LOCK_EX):
@@ -95,13 +95,13 @@ class DirectoryStore:
 
     @contextmanager
     def steady(self) -> Iterator[None]:
-        """Nothing is cleared during the block. Raises StoreBusy if clearing does not come to its end."""
+        """Prevent garbage collection during the block. Raises StoreBusy if one is running and does not end in time."""
         with self._locked(fcntl.LOCK_SH):
             yield
 
     @contextmanager
     def _locked(self, kind: int) -> Iterator[None]:
-        """Bounded, because a lock that one host forgot on shared storage must not stop the others for ever."""
+        """Lock the store, with a time limit: a lock left behind by one host must not block the others for ever."""
         self._root.mkdir(parents=True, exist_ok=True)
         deadline = time.monotonic() + _LOCK_SECONDS
         with self._open_lock() as held:
@@ -111,25 +111,27 @@ class DirectoryStore:
                     break
                 except BlockingIOError:
                     if time.monotonic() > deadline:
-                        raise StoreBusy("the artifact store is being copied or cleared; try again shortly") from None
-                    time.sleep(_LOOK_AGAIN_SECONDS)
+                        raise StoreBusy(
+                            "the artifact store is locked by a backup or by garbage collection; try again shortly"
+                        ) from None
+                    time.sleep(_POLL_SECONDS)
             yield
 
     def _open_lock(self) -> IO[str]:
-        """For writing, which locks on network storage need; but an operator may have made the file as another user."""
+        """Open the lock file for writing, as network storage requires, or for reading if another user created it."""
         try:
             return (self._root / _LOCK).open("a")
         except PermissionError:
             return (self._root / _LOCK).open()
 
     def _now(self) -> float:
-        """By the clock of the file system, which may be another machine's."""
+        """The time by the file system's clock, which may be another machine's."""
         self._root.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=self._root) as probe:
             return os.fstat(probe.fileno()).st_mtime
 
     def _places(self, names: Iterable[str]) -> Iterator[Path]:
-        """Where blobs are, and beginnings of blobs, which lie in any of the folders."""
+        """Paths of blobs, and of incomplete files, which can be in any of the folders."""
         for name in names:
             if _SHA256.fullmatch(name) is not None:
                 yield self._place(name)
@@ -141,23 +143,23 @@ class DirectoryStore:
 
 
 def _measure(source: Path) -> Stored:
-    """Digest and size of a regular file, once its content is on the disk; symbolic links are not followed."""
+    """Sync a regular file to disk, and return its digest and size; symbolic links are not followed."""
     descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(errno.EINVAL, "an artifact is made from a regular file")
+            raise OSError(errno.EINVAL, "an artifact must be a regular file")
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         os.fsync(descriptor)
         return Stored(digest, os.fstat(descriptor).st_size)
 
 
-def _holds(target: Path, stored: Stored) -> bool:
-    """Whether the blob is there; a file of another size is what a broken disk left, and is replaced."""
+def _is_stored(target: Path, stored: Stored) -> bool:
+    """Whether the blob exists; a file of another size is damaged, and will be replaced."""
     return target.is_file() and target.stat().st_size == stored.bytes
 
 
 def _if_idle(place: Path, before: float) -> Idle | None:
-    """The file, if it is one of the store's, is there and was last put or written before that time."""
+    """The file if it exists, belongs to the store and was last stored or written before that time."""
     if _SHA256.fullmatch(place.name) is None and not place.name.startswith(_UNFINISHED):
         return None
     try:
@@ -167,8 +169,8 @@ def _if_idle(place: Path, before: float) -> Idle | None:
     return Idle(place.name, facts.st_size) if stat.S_ISREG(facts.st_mode) and facts.st_mtime < before else None
 
 
-def _wanted_again(target: Path) -> bool:
-    """Renew the file's time; a file of another user's, to whom that is left, is replaced by ours instead."""
+def _touch(target: Path) -> bool:
+    """Update the file's time. Returns False for a file of another user, which will be replaced by ours."""
     try:
         os.utime(target)
     except PermissionError:
@@ -188,14 +190,14 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _make_folder(folder: Path) -> None:
-    """A new folder's own entry must last, too."""
+    """Create a folder durably, which requires a sync of its parent."""
     if not folder.is_dir():
         folder.mkdir(parents=True, exist_ok=True)
         sync(folder.parent)
 
 
 def sync(path: Path) -> None:
-    """Make a file's content, or a folder's entries, last."""
+    """Sync a file's content, or a folder's entries, to disk."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""What a store of blobs offers. Blobs are named by their SHA-256, written once and never changed.
+"""Interface of a blob store. Blobs are named by their SHA-256, written once and never changed.
 
 A blob is durable before a row refers to it: an interruption leaves an unreferenced file, never a row without its file.
 """
@@ -11,7 +11,7 @@ from typing import Protocol
 
 @dataclass(frozen=True)
 class Stored:
-    """A blob that is in the store, durably."""
+    """A blob that has been stored durably."""
 
     sha256: str
     bytes: int
@@ -19,29 +19,29 @@ class Stored:
 
 @dataclass(frozen=True)
 class Idle:
-    """A file in the store that nobody has put or written for a while: a blob by its SHA-256, or a beginning of one."""
+    """A file that was not stored or written for a while: a blob, named by its SHA-256, or an incomplete file."""
 
     name: str
     bytes: int
 
 
 class ArtifactStore(Protocol):
-    """Where blobs are kept."""
+    """A store of blobs."""
 
     def put(self, source: Path) -> Stored:
-        """Take over the file `source`, which is gone from its place afterwards."""
+        """Move the file `source` into the store."""
 
     def path(self, sha256: str) -> Path:
-        """A local file with the blob, to be read or mapped, never written. Raises ArtifactMissing."""
+        """A local read-only file with the blob. Raises ArtifactMissing."""
 
     def remove(self, sha256: str) -> None:
-        """Forget the blob; one that is not there is no error."""
+        """Delete the blob if it exists."""
 
     def idle(self, seconds: float) -> Iterator[Idle]:
-        """Files that were last put or written longer ago than that."""
+        """Files last stored or written more than `seconds` ago."""
 
     def require_free(self) -> None:
-        """Raises StoreBusy if nothing can be cleared now."""
+        """Raises StoreBusy if the store is locked."""
 
     def clear(self, names: Collection[str], seconds: float) -> list[Idle]:
-        """Remove those of the files that are still idle; what went. Raises StoreBusy."""
+        """Delete those of the files that are still idle; returns them. Raises StoreBusy."""

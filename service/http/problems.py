@@ -238,7 +238,7 @@ async def _handle(request: Request, error: Exception) -> Response:
     elif status_of(type(error)) == 500:
         raise error  # not the client's fault: logged with its traceback, and sent without
     elif isinstance(error, registry_errors.DatabaseUnavailable):
-        _log.warning("database_away", reason=error.said)
+        _log.warning("database_away", reason=error.driver_message)
     return answer(error, request.state.request_id)
 
 

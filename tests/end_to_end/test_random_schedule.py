@@ -416,7 +416,7 @@ class World:
 
     def collected(self, seconds: float) -> list[collection.Gone]:
         store = DirectoryStore(self.settings.artifacts_dir)
-        return list(collection.collect(self.database, store, collection.Rules(2, seconds), strays=True))
+        return list(collection.collect(self.database, store, collection.Rules(2, seconds), orphaned=True))
 
     def change(self, statement: Any) -> int:
         """Rows that were changed; 0, too, where somebody who is stopped holds what that needs."""

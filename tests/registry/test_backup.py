@@ -137,7 +137,7 @@ def test_while_all_goes_on_every_copy_is_whole(
                 os.utime(store.path(stored.sha256), (1, 1))
                 old = update(Artifact).where(Artifact.sha256 == stored.sha256)
                 desk.do(lambda session, old=old: session.execute(old.values(touched_at=now_ms() - 10**9)))
-                list(collection.collect(desk.database, store, rules, strays=True))
+                list(collection.collect(desk.database, store, rules, orphaned=True))
         except Exception as error:
             failures.append(error)
 

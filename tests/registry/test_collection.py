@@ -63,7 +63,7 @@ def rows(desk: Any) -> set[str]:
 def collected(desk: Any, store: DirectoryStore, rules: Rules = RULES) -> dict[str, str]:
     """What a survey finds and a collection then removes."""
     found = {gone.name: gone.why for gone in collection.survey(desk.database, store, rules)}
-    gone = {gone.name: gone.why for gone in collection.collect(desk.database, store, rules, strays=True)}
+    gone = {gone.name: gone.why for gone in collection.collect(desk.database, store, rules, orphaned=True)}
     assert gone == found
     return gone
 
@@ -136,7 +136,7 @@ def test_what_was_wanted_today_stays(desk: Any, store: DirectoryStore, put: Call
     put("stray")
     assert collected(desk, store) == {}, "registered and put again"
     age(desk, store)
-    assert collected(desk, store) == {known.sha256: collection.UNUSED, stray.sha256: collection.STRAY}
+    assert collected(desk, store) == {known.sha256: collection.UNUSED, stray.sha256: collection.ORPHANED}
     assert (rows(desk), blobs(store)) == (set(), [])
 
 
@@ -147,7 +147,7 @@ def test_a_file_outlives_its_row_while_somebody_puts_it_again(
     desk.do(artifacts.register, stored)
     age(desk, store)
     put("wanted again")
-    assert list(collection.collect(desk.database, store, RULES, strays=True)) == []
+    assert list(collection.collect(desk.database, store, RULES, orphaned=True)) == []
     assert rows(desk) == set()
     desk.do(datasets.enter, name="digits", stored=stored, facts=FACTS)
     age(desk, store)
@@ -165,7 +165,7 @@ def test_strays_are_left_to_the_operator_and_beginnings_of_dead_writers_are_stra
     (folder / "README").write_text("not ours")
     age(desk, store)
     assert list(collection.collect(desk.database, store, RULES)) == []
-    assert collected(desk, store) == {stray.sha256: collection.STRAY, ".incoming-0123": collection.STRAY}
+    assert collected(desk, store) == {stray.sha256: collection.ORPHANED, ".incoming-0123": collection.ORPHANED}
     assert (folder / "README").exists()
 
 
@@ -176,7 +176,7 @@ def test_a_database_that_knows_no_file_clears_no_store(
     age(desk, store)
     for look in (collection.survey, collection.collect):
         with pytest.raises(UnsuitableDatabase):
-            list(look(desk.database, store, RULES, **({"strays": True} if look is collection.collect else {})))
+            list(look(desk.database, store, RULES, **({"orphaned": True} if look is collection.collect else {})))
     assert len(blobs(store)) == 1
 
 
@@ -332,7 +332,7 @@ def test_collectors_and_writers_at_the_same_time_leave_every_row_its_file(
 
     def clear() -> None:
         while not done.is_set():
-            cleared.extend(collection.collect(desk.database, store, RULES, strays=True))
+            cleared.extend(collection.collect(desk.database, store, RULES, orphaned=True))
 
     def watched(work: Callable[..., None], *arguments: Any) -> None:
         try:

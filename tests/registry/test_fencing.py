@@ -55,7 +55,7 @@ def already_ended(desk: Any) -> Run:
 
 WRITES: dict[str, Callable[[Any, Run], object]] = {
     "renew": lambda desk, run: desk.do(runs.renew, run.id, run.fence, 60),
-    "wish": lambda desk, run: desk.see(runs.wish, run.id, run.fence),
+    "stop request": lambda desk, run: desk.see(runs.stop_request, run.id, run.fence),
     "describe": lambda desk, run: desk.do(runs.describe, run.id, run.fence, {"threads": 1}),
     "record progress": lambda desk, run: desk.do(runs.record, run.id, run.fence, progress={"epoch": 9}),
     "record metrics": lambda desk, run: desk.do(
@@ -78,8 +78,8 @@ WRITES: dict[str, Callable[[Any, Run], object]] = {
     "release": lambda desk, run: desk.do(runs.release, run.id, run.fence),
     "acknowledge_stop": lambda desk, run: desk.do(runs.acknowledge_stop, run.id, run.fence),
 }
-SAID_AGAIN = {already_ended: "acknowledge_stop", claimed_again_by_the_same_worker: "release"}
-"""How a run was lost, where it was by the worker's own word: that word may be said twice."""
+REPEATABLE = {already_ended: "acknowledge_stop", claimed_again_by_the_same_worker: "release"}
+"""Ways to lose a run that the worker itself reported: that call is idempotent."""
 
 
 @pytest.mark.parametrize("lose", [reaped, reaped_and_claimed_again, cancelled_by_force, already_ended])
@@ -88,9 +88,9 @@ def test_nothing_that_a_zombie_does_changes_anything(
 ) -> None:
     run = lose(desk)
     before = everything(desk)
-    for name in WRITES.keys() - {SAID_AGAIN.get(lose)}:
+    for name in WRITES.keys() - {REPEATABLE.get(lose)}:
         with subtests.test(name):
-            with pytest.raises(Fenced, match="not this worker's"):
+            with pytest.raises(Fenced, match="no longer holds the run"):
                 WRITES[name](desk, run)
             assert everything(desk) == before
 
@@ -98,7 +98,7 @@ def test_nothing_that_a_zombie_does_changes_anything(
 def test_a_workers_name_is_no_token(desk: Any, subtests: pytest.Subtests) -> None:
     run = claimed_again_by_the_same_worker(desk)
     before = everything(desk)
-    for name in WRITES.keys() - {SAID_AGAIN[claimed_again_by_the_same_worker]}:
+    for name in WRITES.keys() - {REPEATABLE[claimed_again_by_the_same_worker]}:
         with subtests.test(name):
             with pytest.raises(Fenced):
                 WRITES[name](desk, run)

@@ -60,12 +60,12 @@ def test_when_nothing_else_runs_no_file_is_too_young(
     needed, unneeded = (_put(store, settings.data_dir, content) for content in ("needed", "unneeded"))
     desk.do(datasets.enter, name="digits", stored=needed, facts=FACTS)
     desk.do(artifacts.register, unneeded)
-    desk.do(workers.beat, "a-worker", workers.Identity("host", 1, "cpu", "0"))
+    desk.do(workers.heartbeat, "a-worker", workers.Identity("host", 1, "cpu", "0"))
     assert main(["gc"]) == 0
     assert capsys.readouterr().out == "0 bytes freed: 0 files\n"
     assert main(["gc", "--stopped"]) == 1
-    assert "the worker a-worker was heard of" in capsys.readouterr().err
-    desk.do(workers.forget, "a-worker")
+    assert "the worker a-worker sent a heartbeat" in capsys.readouterr().err
+    desk.do(workers.remove, "a-worker")
     assert main(["gc", "--stopped"]) == 0
     assert capsys.readouterr().out.endswith("8 bytes freed: 1 files\n")
     assert store.path(needed.sha256).exists()

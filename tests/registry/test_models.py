@@ -105,7 +105,7 @@ def test_what_a_run_published_is_found_by_the_run_in_the_order_of_its_members(de
 def test_what_a_run_made_is_found_by_its_role(desk: Any) -> None:
     run = desk.published("a")
     assert desk.see(run_blobs.output, run.id, "weights") == desk.blob(f"weights {run.id}").sha256
-    with pytest.raises(NotFound, match="no atoms"):
+    with pytest.raises(NotFound, match="no output atoms"):
         desk.see(run_blobs.output, run.id, "atoms")
     with pytest.raises(NotFound):
         desk.see(run_blobs.output, "nothing", "weights")

@@ -48,7 +48,7 @@ def test_a_renewal_extends_the_lease_and_answers_the_wish(desk: Any) -> None:
     assert desk.get(run).lease_expires_at > run.lease_expires_at + timedelta(minutes=50)
     desk.do(runs.cancel, run.id)
     assert desk.do(runs.renew, run.id, run.fence, 60) == "cancel"
-    assert desk.see(runs.wish, run.id, run.fence) == "cancel"
+    assert desk.see(runs.stop_request, run.id, run.fence) == "cancel"
 
 
 def test_a_late_renewal_saves_a_run_that_nobody_has_reaped(desk: Any) -> None:
@@ -106,7 +106,7 @@ def test_a_permanent_error_or_the_limits_fail_the_run(desk: Any, columns: dict[s
     failed = desk.fail(run, may_pass=may_pass)
     assert (failed.state, failed.error_code) == ("failed", "BROKEN")
     assert failed.error_detail.startswith("It broke.")
-    assert ("ask for it once more" in failed.error_detail) == may_pass, "what can be done about it is said"
+    assert ("then create it again" in failed.error_detail) == may_pass, "it says what can be done"
     assert free(failed)
     assert failed.finished_at is not None
 
@@ -230,7 +230,7 @@ def test_a_run_that_loses_three_workers_at_the_same_place_fails(desk: Any) -> No
         desk.do(runs.reap)
         desk.arrange(run, available_at=run.available_at)
     assert (desk.get(run).state, desk.get(run).attempt) == ("failed", 3)
-    assert "ask for the run once more" in desk.get(run).error_detail
+    assert "then create the run again" in desk.get(run).error_detail
     assert outcomes(desk, run) == ["lost"] * 3
 
 

@@ -93,7 +93,7 @@ class Lease:
             except errors.Fenced:
                 return self._lose("another worker or a forced cancel has taken the run")
             except errors.DatabaseUnavailable as away:
-                _log.warning("database_away", work="renewal", reason=away.said)
+                _log.warning("database_away", work="renewal", reason=away.driver_message)
                 pause = min(self._renew_seconds, RETRY_SECONDS)
                 continue  # the guard decides how long that may last
             pause = self._renew_seconds

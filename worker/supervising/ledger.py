@@ -82,7 +82,7 @@ class Ledger:
         """What the run's owner asked for; None, too, while the database is away."""
         try:
             with self._database.read() as session:
-                return runs.wish(session, self._run_id, self._fence)
+                return runs.stop_request(session, self._run_id, self._fence)
         except errors.DatabaseUnavailable:
             return None
 
@@ -94,7 +94,7 @@ class Ledger:
         self._afterwards.clear()
 
     def _warn(self, away: errors.DatabaseUnavailable) -> None:
-        _log.warning("database_away", reason=away.said, unwritten_metrics=len(self._metrics))
+        _log.warning("database_away", reason=away.driver_message, unwritten_metrics=len(self._metrics))
 
     @property
     def _has_notes(self) -> bool:

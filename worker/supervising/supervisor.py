@@ -82,7 +82,7 @@ class Supervisor:
             try:
                 run = self._claim()
             except errors.DatabaseUnavailable as away:
-                _log.warning("database_away", work="claim", reason=away.said)
+                _log.warning("database_away", work="claim", reason=away.driver_message)
                 drain.wait(AWAY_SECONDS)
                 continue
             if run is not None:

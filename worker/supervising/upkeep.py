@@ -59,7 +59,7 @@ class Upkeep:
         try:
             work()
         except errors.DatabaseUnavailable as away:
-            _log.warning("database_away", work="upkeep", reason=away.said)
+            _log.warning("database_away", work="upkeep", reason=away.driver_message)
         except Exception:  # the work goes on without upkeep, and other workers reap too; the log must say it
             _log.exception("upkeep_failed")
 
@@ -69,17 +69,17 @@ class Upkeep:
             holding = workers.holding(session)
         dead = [worker.id for worker in holding if identity.is_gone(worker, me)]
         with self._database.write() as session:
-            workers.beat(session, self._worker_id, me)
+            workers.heartbeat(session, self._worker_id, me)
             lost = runs.reap(session, dead)
-            workers.forget_silent(session, FORGET_SECONDS)
+            workers.remove_silent(session, FORGET_SECONDS)
             for worker_id in set(dead) - workers.runs_of(session, dead).keys():
-                workers.forget(session, worker_id)
+                workers.remove(session, worker_id)
         for run_id in lost:
             _log.warning("run_reaped", run=run_id)
 
     def _forget(self) -> None:
         with self._database.write() as session:
-            workers.forget(session, self._worker_id)
+            workers.remove(session, self._worker_id)
 
     def _sweep(self) -> None:
         """Remove folders that killed workers left behind: those of attempts that are over."""

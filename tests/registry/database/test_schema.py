@@ -276,7 +276,7 @@ def test_migrators_that_start_at_the_same_time_all_succeed(empty: RegistrySettin
     ("name", "value", "reason"),
     [
         ("SAE_DATABASE_URL", "mysql://me:secret@host/name", "SAE_DATABASE_URL: Value error, must be sqlite:"),
-        ("SAE_DATABASE_URL", "postgresql://me:secret@127.0.0.1:1/name", "did not answer"),
+        ("SAE_DATABASE_URL", "postgresql://me:secret@127.0.0.1:1/name", "did not respond"),
         ("SAE_DATA_DIR", "/proc/nowhere", "nowhere"),
     ],
 )
@@ -311,7 +311,7 @@ def test_a_file_that_is_no_database_is_refused_in_words_and_left_alone(tmp_path:
     file = tmp_path / "registry.sqlite3"
     file.write_bytes(b"no database, but somebody's notes" * 100)
     for refused in (schema.upgrade, lambda settings: schema.require_current(sessions.open(settings))):
-        with pytest.raises(UnsuitableDatabase, match="no database of this service"):
+        with pytest.raises(UnsuitableDatabase, match="not a database of this service"):
             refused(settings)
     assert file.read_bytes() == b"no database, but somebody's notes" * 100
 

@@ -230,7 +230,7 @@ def test_a_transaction_that_the_server_ended_for_it_stood_still_is_an_outage(des
 
     with pytest.raises(DatabaseUnavailable) as caught:
         desk.do(stand_still)
-    assert "idle-in-transaction" in caught.value.said
+    assert "idle-in-transaction" in caught.value.driver_message
     assert desk.see(runs.counts)["queued"] == 0
 
 

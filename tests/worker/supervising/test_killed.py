@@ -194,7 +194,7 @@ def test_a_run_whose_trainers_die_three_times_at_one_place_is_failed_with_what_t
     ended = yard.get(run)
     assert (ended.error_code, ended.attempt, ended.failures) == ("OUT_OF_MEMORY_OR_KILLED", 3, 3)
     assert "memory" in ended.error_detail
-    assert "ask for it once more" in ended.error_detail
+    assert "then create it again" in ended.error_detail
     assert [attempt.outcome for attempt in yard.attempts(run)] == ["failed"] * 3
     assert yard.story(run) == ["queued", "running"] * 3 + ["failed"]
     assert worker.poll() is None, "the worker goes on"

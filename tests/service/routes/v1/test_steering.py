@@ -92,7 +92,7 @@ def test_workers_that_live_are_listed_with_what_they_run(door: Any) -> None:
     names = [f"host-{number}-018f0000-0000-7000-8000-00000000000{number}" for number in range(4)]
     for number, name in enumerate(names):
         identity = workers.Identity(f"host-{number}", 100 + number, "cpu", "1.2.3", device_name="x", threads=number)
-        act(door, workers.beat, name, identity)
+        act(door, workers.heartbeat, name, identity)
     act(door, silence, names[1])
     run = ask(door)
     claim(door, names[2])
