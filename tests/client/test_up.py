@@ -2,59 +2,56 @@
 
 import signal
 import time
-from collections.abc import Callable
-from typing import Any
 
 import httpx
 import pytest
 
-Survivors = Callable[[list[Any]], list[str]]
+from testing.command_line import StartSae
+from testing.processes import survivors
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_up_with_0_and_leaves_no_process(sae: Any, survivors_of: Survivors, number: int) -> None:
+def test_a_signal_ends_up_with_0_and_leaves_no_process(sae: StartSae, number: int) -> None:
     up = sae("up")
-    up.says("ready: ")
-    assert f"http://127.0.0.1:{up.port}/docs" in up.said()
+    up.wait_for("ready: ")
+    assert f"http://127.0.0.1:{up.port}/docs" in up.output
     assert httpx.get(f"http://127.0.0.1:{up.port}/readyz", trust_env=False).status_code == 200
-    family = up.family()
+    family = up.descendants()
     assert len(family) >= 2, "an API and a worker"
     begun = time.monotonic()
-    assert up.end(number) == 0, up.said()
+    assert up.end(number) == 0, up.output
     assert time.monotonic() - begun < 10
-    assert survivors_of(family) == []
+    assert survivors(family) == []
 
 
 @pytest.mark.parametrize(("module", "name"), [("worker", "worker"), ("service", "API")])
-def test_the_death_of_a_child_is_reported_and_ends_the_rest(
-    sae: Any, survivors_of: Survivors, module: str, name: str
-) -> None:
+def test_the_death_of_a_child_is_reported_and_ends_the_rest(sae: StartSae, module: str, name: str) -> None:
     up = sae("up")
-    up.says("ready: ")
-    family = up.family()
+    up.wait_for("ready: ")
+    family = up.descendants()
     up.child(module).kill()
     assert up.process.wait(60) == 1
-    assert f"error: the {name} was ended by SIGKILL" in up.said()
-    assert survivors_of(family) == []
+    assert f"error: the {name} was ended by SIGKILL" in up.output
+    assert survivors(family) == []
 
 
-def test_a_port_in_use_is_said_clearly_and_nothing_is_started(sae: Any) -> None:
+def test_a_port_in_use_is_said_clearly_and_nothing_is_started(sae: StartSae) -> None:
     up = sae("up")
-    up.says("ready: ")
+    up.wait_for("ready: ")
     second = sae("up", SAE_PORT=str(up.port))
     assert second.process.wait(60) == 8
-    assert "address already in use" in second.said()
-    assert "SAE_PORT=" in second.said()
+    assert "address already in use" in second.output
+    assert "SAE_PORT=" in second.output
     assert httpx.get(f"http://127.0.0.1:{up.port}/readyz", trust_env=False).status_code == 200
 
 
-def test_a_house_that_cannot_migrate_says_so(sae: Any) -> None:
+def test_a_house_that_cannot_migrate_says_so(sae: StartSae) -> None:
     up = sae("up", SAE_DATABASE_URL="postgresql+psycopg://nobody@127.0.0.1:9/nothing")
     assert up.process.wait(120) == 1
-    assert "error: the migration ended by itself with exit status" in up.said()
+    assert "error: the migration ended by itself with exit status" in up.output
 
 
-def test_other_addresses_without_a_key_are_refused(sae: Any, survivors_of: Survivors) -> None:
+def test_other_addresses_without_a_key_are_refused(sae: StartSae) -> None:
     up = sae("up", SAE_HOST="0.0.0.0")
     assert up.process.wait(60) == 1
-    assert "SAE_API_KEY" in up.said()
+    assert "SAE_API_KEY" in up.output

@@ -15,6 +15,8 @@ import numpy as np
 import psutil
 import pytest
 
+from testing.local_service import LocalService
+
 MIB = 2**20
 NPY = "application/x-npy"
 SAFETENSORS = "application/vnd.safetensors"
@@ -68,44 +70,48 @@ UPLOADS = {
 }
 
 
-def api_process(house: Any) -> psutil.Process:
+def api_process(local_service: LocalService) -> psutil.Process:
     """The child of `sae up` that listens."""
-    for child in psutil.Process(house.process.pid).children(recursive=True):
+    for child in psutil.Process(local_service.process.pid).children(recursive=True):
         if any(word == "service" for word in child.cmdline()):
             return child
     raise AssertionError("no API process")
 
 
-def left_behind(house: Any) -> list[Path]:
-    uploads = house.folder / "uploads"
+def left_behind(local_service: LocalService) -> list[Path]:
+    uploads = local_service.folder / "uploads"
     assert uploads.is_dir(), "where uploads are received"
     return [path for path in uploads.rglob("*") if path.is_file() and path.suffix != ".lock"]
 
 
 @pytest.fixture
-def watched(house: Any) -> Iterator[None]:
+def watched(local_service: LocalService) -> Iterator[None]:
     """The API process keeps its size, stays alive and leaves no file of an upload behind."""
-    house.http.get("/api/v1/datasets")
-    process = api_process(house)
+    local_service.http.get("/api/v1/datasets")
+    process = api_process(local_service)
     before = process.memory_info().rss
     yield
     assert process.memory_info().rss - before < 64 * MIB
-    assert house.http.get("/livez").status_code == 200
-    assert left_behind(house) == []
+    assert local_service.http.get("/livez").status_code == 200
+    assert left_behind(local_service) == []
 
 
 @pytest.fixture(scope="module")
-def model(house: Any) -> str:
-    run = house.trained(
+def model(local_service: LocalService) -> str:
+    run = local_service.trained(
         name="target", dataset={"name": "digits"}, model={"n_latents": 8, "hidden": []}, training={"epochs": 1}
     )
     return str(run["model"])
 
 
 @pytest.mark.parametrize("case", sorted(BODIES))
-def test_a_hostile_body_of_encode_is_refused_quickly(house: Any, model: str, watched: None, case: str) -> None:
+def test_a_hostile_body_of_encode_is_refused_quickly(
+    local_service: LocalService, model: str, watched: None, case: str
+) -> None:
     media_type, body = BODIES[case]
-    answer = house.http.post(f"/api/v1/models/{model}/encode", content=body, headers={"Content-Type": media_type})
+    answer = local_service.http.post(
+        f"/api/v1/models/{model}/encode", content=body, headers={"Content-Type": media_type}
+    )
     assert 400 <= answer.status_code < 500, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     problem = answer.json()
@@ -116,50 +122,53 @@ def test_a_hostile_body_of_encode_is_refused_quickly(house: Any, model: str, wat
 
 @pytest.mark.parametrize("multipart", [True, False], ids=["multipart", "raw"])
 @pytest.mark.parametrize("case", sorted(UPLOADS))
-def test_a_hostile_upload_is_refused_and_leaves_nothing(house: Any, watched: None, case: str, multipart: bool) -> None:
+def test_a_hostile_upload_is_refused_and_leaves_nothing(
+    local_service: LocalService, watched: None, case: str, multipart: bool
+) -> None:
     media_type, name, body = UPLOADS[case]
     path = "/api/v1/datasets/hostile"
     if multipart:
-        answer = house.http.post(path, files=[("files", (name, body, media_type))])
+        answer = local_service.http.post(path, files=[("files", (name, body, media_type))])
     else:
-        answer = house.http.post(path, content=body, headers={"Content-Type": media_type})
+        answer = local_service.http.post(path, content=body, headers={"Content-Type": media_type})
     assert 400 <= answer.status_code < 500, answer.text
     assert answer.json()["code"].isupper()
-    assert house.http.get(path).status_code == 404
+    assert local_service.http.get(path).status_code == 404
 
 
-def test_an_upload_that_breaks_off_leaves_nothing(house: Any, watched: None) -> None:
+def test_an_upload_that_breaks_off_leaves_nothing(local_service: LocalService, watched: None) -> None:
     body = npy_header("(1000, 100)") + bytes(1000)
+    address = local_service.http.base_url
     head = (
-        f"POST /api/v1/datasets/broken HTTP/1.1\r\nHost: {house.http.base_url.host}:{house.http.base_url.port}\r\n"
+        f"POST /api/v1/datasets/broken HTTP/1.1\r\nHost: {address.host}:{address.port}\r\n"
         f"Content-Type: {NPY}\r\nContent-Length: 400128\r\n\r\n"
     )
-    with socket.create_connection((house.http.base_url.host, house.http.base_url.port)) as connection:
+    with socket.create_connection((address.host, address.port)) as connection:
         connection.sendall(head.encode() + body)
         time.sleep(0.2)  # the service is inside the body when the connection goes
     deadline = time.monotonic() + 30
-    while left_behind(house) and time.monotonic() < deadline:
+    while left_behind(local_service) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert house.http.get("/api/v1/datasets/broken").status_code == 404
+    assert local_service.http.get("/api/v1/datasets/broken").status_code == 404
 
 
 @pytest.mark.parametrize(
     "path", ["/api/v1/datasets/%2e%2e%2fregistry.sqlite3", "/api/v1/models/..%2f..%2fetc", "/api/v1/datasets/a%00b"]
 )
-def test_a_name_that_climbs_out_of_its_folder_is_refused(house: Any, watched: None, path: str) -> None:
+def test_a_name_that_climbs_out_of_its_folder_is_refused(local_service: LocalService, watched: None, path: str) -> None:
     for method in ("GET", "DELETE"):
-        answer = house.http.request(method, path)
+        answer = local_service.http.request(method, path)
         assert answer.status_code in (404, 405, 422), answer.text
-    assert (house.folder / "registry.sqlite3").exists()
+    assert (local_service.folder / "registry.sqlite3").exists()
 
 
-def test_rows_that_no_dataset_has_are_refused(house: Any, model: str, watched: None) -> None:
+def test_rows_that_no_dataset_has_are_refused(local_service: LocalService, model: str, watched: None) -> None:
     for indices in ([360], [-1], [2**62]):
         body = {"dataset": "digits", "split": "test", "indices": indices}
-        answer = house.http.post(f"/api/v1/models/{model}/encode", json=body)
+        answer = local_service.http.post(f"/api/v1/models/{model}/encode", json=body)
         assert answer.status_code == 422, answer.text
     wide = np.zeros((2, 63)).tolist()
-    answer = house.http.post(f"/api/v1/models/{model}/encode", json={"inputs": wide})
+    answer = local_service.http.post(f"/api/v1/models/{model}/encode", json={"inputs": wide})
     assert (answer.status_code, answer.json()["code"]) == (422, "WRONG_WIDTH")
     assert "64" in answer.json()["detail"]
     assert "63" in answer.json()["detail"]

@@ -14,9 +14,9 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from sqlalchemy import func, select, text, update
+from sqlalchemy import CursorResult, func, select, text, update
 
 from registry import artifacts, collection
 from registry.database import schema, sessions
@@ -46,6 +46,9 @@ from registry.errors import DatabaseUnavailable
 from registry.settings import RegistrySettings
 from registry.stores.directory import DirectoryStore
 from sparse_coding.specs import runs as run_specs
+from testing.network import free_port
+from testing.processes import is_alive, read_proc
+from testing.waiting import eventually
 
 SEED = int(os.environ.get("SCHEDULE_SEED", "1"))
 RUNS = 50
@@ -92,43 +95,14 @@ DIGITS = {"name": "digits"}
 SMALL = {"n_latents": 8, "hidden": [16]}
 
 
-def free_port() -> int:
-    """None of those that outgoing connections take: it shall be free for the next service, too."""
-    while True:
-        port = random.SystemRandom().randrange(20_000, 32_000)
-        with socket.socket() as listener, suppress(OSError):
-            listener.bind(("127.0.0.1", port))
-            return port
-
-
-def text_of(file: Path) -> bytes:
-    """What a file of /proc says; nothing of a process that is gone."""
-    try:
-        return file.read_bytes()
-    except (FileNotFoundError, ProcessLookupError):
-        return b""
-
-
 def trainers() -> dict[int, int]:
     """Every trainer of this machine that lives -> its supervisor, whether that lives or not."""
     found = {}
     for folder in Path("/proc").glob("[0-9]*"):
-        words = text_of(folder / "cmdline").split(b"\0")
+        words = read_proc(folder.name, "cmdline").split(b"\0")
         if b"worker.training.trainer" in words and b"--supervisor" in words:
             found[int(folder.name)] = int(words[words.index(b"--supervisor") + 1])
     return found
-
-
-def is_over(pid: int) -> bool:
-    """Whether the process has ended, though nobody may have buried it yet."""
-    return text_of(Path(f"/proc/{pid}/stat")).rpartition(b")")[2].split()[:1] in ([], [b"Z"], [b"X"])
-
-
-def patiently(what: str, happened: Callable[[], Any], within: float = PATIENCE) -> None:
-    deadline = time.monotonic() + within
-    while not happened():
-        assert time.monotonic() < deadline, f"{what} did not happen within {within:g} s"
-        time.sleep(0.05)
 
 
 @dataclass
@@ -317,7 +291,7 @@ class World:
         worker.kill()
         worker.wait()
         self.stopped.pop(worker.pid, None)
-        patiently("the death of its trainer", lambda: worker.pid not in trainers().values(), ORPHAN_SECONDS)
+        eventually("the death of its trainer", lambda: worker.pid not in trainers().values(), within=ORPHAN_SECONDS)
 
     def kill_a_trainer(self) -> None:
         trainer = self.a_trainer()
@@ -422,7 +396,9 @@ class World:
         """Rows that were changed; 0, too, where somebody who is stopped holds what that needs."""
         try:
             with self.database.write() as session:
-                return int(session.execute(statement).rowcount)
+                done = session.execute(statement)
+                assert isinstance(done, CursorResult)
+                return int(done.rowcount)
         except DatabaseUnavailable:
             self.go_on()
             return 0
@@ -435,7 +411,7 @@ class World:
 
     def open(self) -> None:
         self.replenish()
-        patiently("the start of all services", lambda: all(map(self.answers, self.ports)))
+        eventually("the start of all services", lambda: all(map(self.answers, self.ports)), within=PATIENCE)
 
     def is_known(self, worker: "subprocess.Popen[bytes]") -> bool:
         """Whether it has said that it lives: before, it may still be starting, and end by any signal."""
@@ -480,11 +456,11 @@ class World:
         """Disturb nothing any more, and wait for the end of every run."""
         self.note("settle")
         self.go_on()
-        patiently("every answer", self._all_is_answered)
-        patiently("the end of every run", self._all_is_ended)
-        patiently("the end of all work", lambda: not any(self.settings.work_dir.iterdir()))
-        patiently("the start of all services", lambda: all(map(self.answers, self.ports)))
-        patiently("the start of all workers", lambda: all(map(self.is_known, self.workers)))
+        eventually("every answer", self._all_is_answered, within=PATIENCE)
+        eventually("the end of every run", self._all_is_ended, within=PATIENCE)
+        eventually("the end of all work", lambda: not any(self.settings.work_dir.iterdir()), within=PATIENCE)
+        eventually("the start of all services", lambda: all(map(self.answers, self.ports)), within=PATIENCE)
+        eventually("the start of all workers", lambda: all(map(self.is_known, self.workers)), within=PATIENCE)
 
     def _all_is_answered(self) -> bool:
         self.keep_the_crowd()
@@ -613,7 +589,7 @@ def timeless(record: dict[str, Any]) -> str:
 
 
 def nothing_is_left(world: World) -> None:
-    assert not [pid for pid, supervisor in trainers().items() if supervisor in world.hired and not is_over(pid)]
+    assert not [pid for pid, supervisor in trainers().items() if supervisor in world.hired and is_alive(pid)]
     assert not any(world.settings.work_dir.iterdir())
     assert not any(world.settings.uploads_dir.iterdir())
     runs = {row.id for row in world.see(select(Run.id))}

@@ -4,9 +4,10 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 from PIL import Image
+
+from testing.local_service import LocalService
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 
@@ -18,8 +19,8 @@ def session() -> str:
     return found[1]
 
 
-def test_the_session_works_when_pasted(house: Any, tmp_path: Path) -> None:
-    address = str(house.http.base_url).rstrip("/")
+def test_the_session_works_when_pasted(local_service: LocalService, tmp_path: Path) -> None:
+    address = str(local_service.http.base_url).rstrip("/")
     script = session().replace("http://127.0.0.1:8000", address).replace(".venv/bin/python", sys.executable)
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=300

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import select, update
@@ -20,6 +19,7 @@ from registry.errors import BackupFailed
 from registry.settings import RegistrySettings
 from registry.stores.directory import DirectoryStore
 from registry.stores.protocol import Stored
+from testing.registry_harness import RegistryHarness
 
 FACTS = datasets.Facts("images", (1, 8, 8), 64, 80, 20)
 
@@ -30,14 +30,14 @@ def store(settings: RegistrySettings) -> DirectoryStore:
 
 
 @pytest.fixture
-def enter(desk: Any, store: DirectoryStore, tmp_path: Path) -> Callable[[str], Stored]:
+def enter(harness: RegistryHarness, store: DirectoryStore, tmp_path: Path) -> Callable[[str], Stored]:
     """Store a file and let a dataset of the same name name it."""
 
     def enter(name: str) -> Stored:
         source = tmp_path / f"source-{name}"
         source.write_text(name)
         stored = store.put(source)
-        desk.do(datasets.enter, name=name, stored=stored, facts=FACTS)
+        harness.write(datasets.enter, name=name, stored=stored, facts=FACTS)
         return stored
 
     return enter
@@ -118,7 +118,7 @@ def test_a_place_that_is_taken_is_refused(
 
 
 def test_while_all_goes_on_every_copy_is_whole(
-    desk: Any, settings: RegistrySettings, enter: Callable[[str], Stored], tmp_path: Path
+    harness: RegistryHarness, settings: RegistrySettings, enter: Callable[[str], Stored], tmp_path: Path
 ) -> None:
     """Datasets come, go and are collected at once, while one copy is made after the other."""
     enter("anchor")
@@ -133,11 +133,11 @@ def test_while_all_goes_on_every_copy_is_whole(
             while not done.is_set():
                 number += 1
                 stored = enter(f"set-{number % 3}")
-                desk.do(datasets.delete, f"set-{number % 3}")
+                harness.write(datasets.delete, f"set-{number % 3}")
                 os.utime(store.path(stored.sha256), (1, 1))
                 old = update(Artifact).where(Artifact.sha256 == stored.sha256)
-                desk.do(lambda session, old=old: session.execute(old.values(touched_at=now_ms() - 10**9)))
-                list(collection.collect(desk.database, store, rules, orphaned=True))
+                harness.write(lambda session, old=old: session.execute(old.values(touched_at=now_ms() - 10**9)))
+                list(collection.collect(harness.database, store, rules, orphaned=True))
         except Exception as error:
             failures.append(error)
 

@@ -22,6 +22,7 @@ from registry.settings import RegistrySettings
 from registry.stores import directory
 from registry.stores.directory import DirectoryStore
 from registry.stores.protocol import Stored
+from testing.registry_harness import RegistryHarness
 
 DAY = 86_400.0
 RULES = Rules(keep_last=2, seconds=DAY)
@@ -43,10 +44,10 @@ def put(store: DirectoryStore, tmp_path: Path) -> Callable[[str], Stored]:
     return put
 
 
-def age(desk: Any, store: DirectoryStore, seconds: float = DAY + 60) -> None:
+def age(harness: RegistryHarness, store: DirectoryStore, seconds: float = DAY + 60) -> None:
     """Let everything have been wanted last so long ago."""
     long_ago = now_ms() - round(seconds * 1000)
-    desk.do(lambda session: session.execute(update(Artifact).values(touched_at=long_ago)))
+    harness.write(lambda session: session.execute(update(Artifact).values(touched_at=long_ago)))
     for file in blobs(store):
         made = file.stat().st_mtime - seconds
         os.utime(file, (made, made))
@@ -56,51 +57,55 @@ def blobs(store: DirectoryStore) -> list[Path]:
     return sorted(store._root.glob("[0-9a-f][0-9a-f]/*"))
 
 
-def rows(desk: Any) -> set[str]:
-    return set(desk.see(lambda session: session.scalars(select(Artifact.sha256)).all()))
+def rows(harness: RegistryHarness) -> set[str]:
+    return set(harness.read(lambda session: session.scalars(select(Artifact.sha256)).all()))
 
 
-def collected(desk: Any, store: DirectoryStore, rules: Rules = RULES) -> dict[str, str]:
+def collected(harness: RegistryHarness, store: DirectoryStore, rules: Rules = RULES) -> dict[str, str]:
     """What a survey finds and a collection then removes."""
-    found = {gone.name: gone.why for gone in collection.survey(desk.database, store, rules)}
-    gone = {gone.name: gone.why for gone in collection.collect(desk.database, store, rules, orphaned=True)}
+    found = {gone.name: gone.why for gone in collection.survey(harness.database, store, rules)}
+    gone = {gone.name: gone.why for gone in collection.collect(harness.database, store, rules, orphaned=True)}
     assert gone == found
     return gone
 
 
-def checkpoint(desk: Any, put: Callable[[str], Stored], run: Run, epoch: int, mse: float | None) -> Stored:
+def checkpoint(
+    harness: RegistryHarness, put: Callable[[str], Stored], run: Run, epoch: int, mse: float | None
+) -> Stored:
     stored = put(f"{run.id} {epoch}")
     if mse is not None:
         record = [MetricRecord(0, epoch, {"test_mse": mse}), MetricRecord(1, epoch, {"test_mse": 9.0})]
-        desk.do(runs.record, run.id, run.fence, metrics=record)
-    desk.do(checkpoints.add, run.id, run.fence, epoch=epoch, stored=stored)
+        harness.write(runs.record, run.id, run.fence, metrics=record)
+    harness.write(checkpoints.add, run.id, run.fence, epoch=epoch, stored=stored)
     return stored
 
 
-def epochs(desk: Any, run: Run) -> list[int]:
-    return [row.epoch for row in desk.see(checkpoints.of_run, run.id)]
+def epochs(harness: RegistryHarness, run: Run) -> list[int]:
+    return [row.epoch for row in harness.read(checkpoints.of_run, run.id)]
 
 
 # --- blobs and files -------------------------------------------------------------------------------------------------
 
 
-def test_every_table_that_names_a_blob_holds_it(desk: Any, store: DirectoryStore, put: Callable[[str], Stored]) -> None:
+def test_every_table_that_names_a_blob_holds_it(
+    harness: RegistryHarness, store: DirectoryStore, put: Callable[[str], Stored]
+) -> None:
     names = ("dataset", "input", "checkpoint", "output", "weights", "analysis", "unused")
     made = {name: put(name) for name in names}
     for stored in made.values():
-        desk.do(artifacts.register, stored)
-    desk.do(datasets.enter, name="digits", stored=made["dataset"], facts=FACTS)
-    run = desk.running()
-    desk.do(run_blobs.attach_dataset, run.id, run.fence, made["input"].sha256)
-    desk.do(checkpoints.add, run.id, run.fence, epoch=1, stored=made["checkpoint"])
+        harness.write(artifacts.register, stored)
+    harness.write(datasets.enter, name="digits", stored=made["dataset"], facts=FACTS)
+    run = harness.running()
+    harness.write(run_blobs.attach_dataset, run.id, run.fence, made["input"].sha256)
+    harness.write(checkpoints.add, run.id, run.fence, epoch=1, stored=made["checkpoint"])
     version = models.Publication("model", {}, 1, {"mse": 0.5}, made["weights"], "digits", made["dataset"].sha256)
     outputs = [run_blobs.Output("atoms", 0, made["output"])]
-    desk.do(runs.succeed, run.id, run.fence, result={"mse": 0.5}, outputs=outputs, publish=[version])
-    desk.do(analyses.keep, "0" * 64, "probe", made["analysis"])
-    age(desk, store)
-    assert collected(desk, store) == {made["unused"].sha256: collection.UNUSED}
+    harness.write(runs.succeed, run.id, run.fence, result={"mse": 0.5}, outputs=outputs, publish=[version])
+    harness.write(analyses.keep, "0" * 64, "probe", made["analysis"])
+    age(harness, store)
+    assert collected(harness, store) == {made["unused"].sha256: collection.UNUSED}
     left = {stored.sha256 for name, stored in made.items() if name != "unused"}
-    assert rows(desk) == {file.name for file in blobs(store)} == left
+    assert rows(harness) == {file.name for file in blobs(store)} == left
 
 
 def test_the_tables_that_name_a_blob_are_those_of_the_schema() -> None:
@@ -125,76 +130,78 @@ def test_the_tables_that_name_a_blob_are_those_of_the_schema() -> None:
     )
 
 
-def test_what_was_wanted_today_stays(desk: Any, store: DirectoryStore, put: Callable[[str], Stored]) -> None:
+def test_what_was_wanted_today_stays(
+    harness: RegistryHarness, store: DirectoryStore, put: Callable[[str], Stored]
+) -> None:
     known, stray = put("known"), put("stray")
-    desk.do(artifacts.register, known)
-    assert collected(desk, store) == {}
-    age(desk, store, DAY - 60)
-    assert collected(desk, store) == {}
-    age(desk, store)
-    desk.do(artifacts.register, known)
+    harness.write(artifacts.register, known)
+    assert collected(harness, store) == {}
+    age(harness, store, DAY - 60)
+    assert collected(harness, store) == {}
+    age(harness, store)
+    harness.write(artifacts.register, known)
     put("stray")
-    assert collected(desk, store) == {}, "registered and put again"
-    age(desk, store)
-    assert collected(desk, store) == {known.sha256: collection.UNUSED, stray.sha256: collection.ORPHANED}
-    assert (rows(desk), blobs(store)) == (set(), [])
+    assert collected(harness, store) == {}, "registered and put again"
+    age(harness, store)
+    assert collected(harness, store) == {known.sha256: collection.UNUSED, stray.sha256: collection.ORPHANED}
+    assert (rows(harness), blobs(store)) == (set(), [])
 
 
 def test_a_file_outlives_its_row_while_somebody_puts_it_again(
-    desk: Any, store: DirectoryStore, put: Callable[[str], Stored]
+    harness: RegistryHarness, store: DirectoryStore, put: Callable[[str], Stored]
 ) -> None:
     stored = put("wanted again")
-    desk.do(artifacts.register, stored)
-    age(desk, store)
+    harness.write(artifacts.register, stored)
+    age(harness, store)
     put("wanted again")
-    assert list(collection.collect(desk.database, store, RULES, orphaned=True)) == []
-    assert rows(desk) == set()
-    desk.do(datasets.enter, name="digits", stored=stored, facts=FACTS)
-    age(desk, store)
-    assert collected(desk, store) == {}
+    assert list(collection.collect(harness.database, store, RULES, orphaned=True)) == []
+    assert rows(harness) == set()
+    harness.write(datasets.enter, name="digits", stored=stored, facts=FACTS)
+    age(harness, store)
+    assert collected(harness, store) == {}
     assert store.path(stored.sha256).read_text() == "wanted again"
 
 
 def test_strays_are_left_to_the_operator_and_beginnings_of_dead_writers_are_strays(
-    desk: Any, store: DirectoryStore, put: Callable[[str], Stored]
+    harness: RegistryHarness, store: DirectoryStore, put: Callable[[str], Stored]
 ) -> None:
-    desk.do(datasets.enter, name="digits", stored=put("held"), facts=FACTS)
+    harness.write(datasets.enter, name="digits", stored=put("held"), facts=FACTS)
     stray = put("stray")
     folder = store.path(stray.sha256).parent
     (folder / ".incoming-0123").write_text("half")
     (folder / "README").write_text("not ours")
-    age(desk, store)
-    assert list(collection.collect(desk.database, store, RULES)) == []
-    assert collected(desk, store) == {stray.sha256: collection.ORPHANED, ".incoming-0123": collection.ORPHANED}
+    age(harness, store)
+    assert list(collection.collect(harness.database, store, RULES)) == []
+    assert collected(harness, store) == {stray.sha256: collection.ORPHANED, ".incoming-0123": collection.ORPHANED}
     assert (folder / "README").exists()
 
 
 def test_a_database_that_knows_no_file_clears_no_store(
-    desk: Any, store: DirectoryStore, put: Callable[[str], Stored]
+    harness: RegistryHarness, store: DirectoryStore, put: Callable[[str], Stored]
 ) -> None:
     put("another database's")
-    age(desk, store)
+    age(harness, store)
     for look in (collection.survey, collection.collect):
         with pytest.raises(UnsuitableDatabase):
-            list(look(desk.database, store, RULES, **({"orphaned": True} if look is collection.collect else {})))
+            list(look(harness.database, store, RULES, **({"orphaned": True} if look is collection.collect else {})))
     assert len(blobs(store)) == 1
 
 
 def test_nothing_is_cleared_while_the_store_is_being_copied(
-    desk: Any, store: DirectoryStore, put: Callable[[str], Stored], monkeypatch: pytest.MonkeyPatch
+    harness: RegistryHarness, store: DirectoryStore, put: Callable[[str], Stored], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(directory, "_LOCK_SECONDS", 0.0)
     stored = put("unused")
-    desk.do(artifacts.register, stored)
-    age(desk, store)
+    harness.write(artifacts.register, stored)
+    age(harness, store)
     with store.steady():
         put("meanwhile")
         with pytest.raises(StoreBusy):
-            list(collection.collect(desk.database, store, RULES))
+            list(collection.collect(harness.database, store, RULES))
         with pytest.raises(StoreBusy):
             store.clear([stored.sha256], DAY)
     assert store.path(stored.sha256).exists()
-    assert rows(desk) == {stored.sha256}, "or its file would be a stray"
+    assert rows(harness) == {stored.sha256}, "or its file would be a stray"
 
 
 def test_a_lock_that_another_user_made_locks_all_the_same(store: DirectoryStore, put: Callable[[str], Stored]) -> None:
@@ -210,114 +217,118 @@ def test_a_lock_that_another_user_made_locks_all_the_same(store: DirectoryStore,
 # --- checkpoints -----------------------------------------------------------------------------------------------------
 
 
-def test_a_run_keeps_its_newest_checkpoints_and_its_best(desk: Any, put: Callable[[str], Stored]) -> None:
-    run = desk.running()
+def test_a_run_keeps_its_newest_checkpoints_and_its_best(
+    harness: RegistryHarness, put: Callable[[str], Stored]
+) -> None:
+    run = harness.running()
     for epoch, mse in enumerate((0.9, 0.2, 0.5, 0.3, 0.4), start=1):
-        checkpoint(desk, put, run, epoch, mse)
-    assert desk.do(collection.prune, run.id, 0) == []
-    assert desk.do(collection.prune, run.id, 9) == []
-    assert desk.do(collection.prune, run.id, 2) == [desk.blob(f"{run.id} {epoch}").sha256 for epoch in (1, 3)]
-    assert epochs(desk, run) == [2, 4, 5]
-    desk.fail(run, may_pass=False)
-    desk.do(collection.prune, run.id, 2)
-    assert epochs(desk, run) == [2, 5], "ended: the last and the best"
+        checkpoint(harness, put, run, epoch, mse)
+    assert harness.write(collection.prune, run.id, 0) == []
+    assert harness.write(collection.prune, run.id, 9) == []
+    assert harness.write(collection.prune, run.id, 2) == [harness.blob(f"{run.id} {epoch}").sha256 for epoch in (1, 3)]
+    assert epochs(harness, run) == [2, 4, 5]
+    harness.fail(run, may_pass=False)
+    harness.write(collection.prune, run.id, 2)
+    assert epochs(harness, run) == [2, 5], "ended: the last and the best"
 
 
-def test_without_figures_the_newest_is_the_best(desk: Any, put: Callable[[str], Stored]) -> None:
-    run = desk.running()
+def test_without_figures_the_newest_is_the_best(harness: RegistryHarness, put: Callable[[str], Stored]) -> None:
+    run = harness.running()
     for epoch in (1, 2, 3):
-        checkpoint(desk, put, run, epoch, None)
-    desk.do(collection.prune, run.id, 1)
-    assert epochs(desk, run) == [3]
+        checkpoint(harness, put, run, epoch, None)
+    harness.write(collection.prune, run.id, 1)
+    assert epochs(harness, run) == [3]
 
 
 def test_a_checkpoint_that_two_runs_share_goes_with_the_second(
-    desk: Any, store: DirectoryStore, put: Callable[[str], Stored]
+    harness: RegistryHarness, store: DirectoryStore, put: Callable[[str], Stored]
 ) -> None:
-    first = desk.running()
-    shared, *_ = [checkpoint(desk, put, first, epoch, 1 / epoch) for epoch in (1, 2, 3)]
-    second = desk.running()
-    desk.do(checkpoints.add, second.id, second.fence, epoch=1, stored=put(f"{first.id} 1"))
-    age(desk, store)
-    assert collected(desk, store) == {}
-    assert (epochs(desk, first), epochs(desk, second)) == ([2, 3], [1])
+    first = harness.running()
+    shared, *_ = [checkpoint(harness, put, first, epoch, 1 / epoch) for epoch in (1, 2, 3)]
+    second = harness.running()
+    harness.write(checkpoints.add, second.id, second.fence, epoch=1, stored=put(f"{first.id} 1"))
+    age(harness, store)
+    assert collected(harness, store) == {}
+    assert (epochs(harness, first), epochs(harness, second)) == ([2, 3], [1])
     for epoch in (2, 3):
-        checkpoint(desk, put, second, epoch, float(epoch))
-    age(desk, store)
-    assert set(collected(desk, store)) == {shared.sha256}
-    assert epochs(desk, second) == [2, 3]
+        checkpoint(harness, put, second, epoch, float(epoch))
+    age(harness, store)
+    assert set(collected(harness, store)) == {shared.sha256}
+    assert epochs(harness, second) == [2, 3]
 
 
 def test_a_young_blob_of_an_old_checkpoint_waits_for_its_time(
-    desk: Any, store: DirectoryStore, put: Callable[[str], Stored]
+    harness: RegistryHarness, store: DirectoryStore, put: Callable[[str], Stored]
 ) -> None:
-    run = desk.running()
-    made = [checkpoint(desk, put, run, epoch, 1 / epoch) for epoch in (1, 2, 3)]
-    assert collected(desk, store) == {}
-    assert epochs(desk, run) == [2, 3]
-    age(desk, store)
-    assert set(collected(desk, store)) == {made[0].sha256}
+    run = harness.running()
+    made = [checkpoint(harness, put, run, epoch, 1 / epoch) for epoch in (1, 2, 3)]
+    assert collected(harness, store) == {}
+    assert epochs(harness, run) == [2, 3]
+    age(harness, store)
+    assert set(collected(harness, store)) == {made[0].sha256}
 
 
 # --- answers ---------------------------------------------------------------------------------------------------------
 
 
 def test_an_answer_goes_when_it_is_old_unless_something_else_is_the_same_file(
-    desk: Any, store: DirectoryStore, put: Callable[[str], Stored]
+    harness: RegistryHarness, store: DirectoryStore, put: Callable[[str], Stored]
 ) -> None:
     old, young, shared = put("old"), put("young"), put("shared")
-    desk.do(datasets.enter, name="digits", stored=shared, facts=FACTS)
+    harness.write(datasets.enter, name="digits", stored=shared, facts=FACTS)
     for number, stored in enumerate((old, old, young, shared)):
-        desk.do(analyses.keep, f"{number:064}", "probe", stored)
-    month_ago = desk.see(datasets.get, "digits").created_at - timedelta(days=30)
+        harness.write(analyses.keep, f"{number:064}", "probe", stored)
+    month_ago = harness.read(datasets.get, "digits").created_at - timedelta(days=30)
     outdated = update(Analysis).where(Analysis.sha256 != young.sha256).values(created_at=month_ago)
-    desk.do(lambda session: session.execute(outdated))
-    age(desk, store)
-    assert collected(desk, store) == {}, "without a rule answers stay"
-    assert collected(desk, store, Rules(2, DAY, answers=31 * DAY)) == {}
-    assert collected(desk, store, Rules(2, DAY, answers=29 * DAY)) == {old.sha256: collection.ANSWER}
-    assert [desk.see(analyses.find, f"{number:064}") for number in range(4)] == [None, None, young.sha256, None]
-    assert rows(desk) == {young.sha256, shared.sha256}
+    harness.write(lambda session: session.execute(outdated))
+    age(harness, store)
+    assert collected(harness, store) == {}, "without a rule answers stay"
+    assert collected(harness, store, Rules(2, DAY, answers=31 * DAY)) == {}
+    assert collected(harness, store, Rules(2, DAY, answers=29 * DAY)) == {old.sha256: collection.ANSWER}
+    assert [harness.read(analyses.find, f"{number:064}") for number in range(4)] == [None, None, young.sha256, None]
+    assert rows(harness) == {young.sha256, shared.sha256}
 
 
-def test_more_answers_than_one_transaction_forgets_all_go(desk: Any, store: DirectoryStore, put: Any) -> None:
+def test_more_answers_than_one_transaction_forgets_all_go(
+    harness: RegistryHarness, store: DirectoryStore, put: Any
+) -> None:
     answer, kept = put("answer"), put("kept")
-    desk.do(datasets.enter, name="digits", stored=kept, facts=FACTS)
+    harness.write(datasets.enter, name="digits", stored=kept, facts=FACTS)
     for number in range(collection.BATCH + 1):
-        desk.do(analyses.keep, f"{number:064}", "probe", answer)
-    desk.do(lambda session: session.execute(update(Analysis).values(created_at=_LONG_AGO)))
-    age(desk, store)
-    assert collected(desk, store, Rules(2, DAY, answers=DAY)) == {answer.sha256: collection.ANSWER}
+        harness.write(analyses.keep, f"{number:064}", "probe", answer)
+    harness.write(lambda session: session.execute(update(Analysis).values(created_at=_LONG_AGO)))
+    age(harness, store)
+    assert collected(harness, store, Rules(2, DAY, answers=DAY)) == {answer.sha256: collection.ANSWER}
 
 
 # --- all at once -----------------------------------------------------------------------------------------------------
 
 
 def test_collectors_and_writers_at_the_same_time_leave_every_row_its_file(
-    desk: Any, store: DirectoryStore, put: Callable[[str], Stored]
+    harness: RegistryHarness, store: DirectoryStore, put: Callable[[str], Stored]
 ) -> None:
     """Each writer has few contents: it puts, names, forgets and ages them, and then puts the same ones again."""
     anchor = put("anchor")
-    desk.do(datasets.enter, name="anchor", stored=anchor, facts=FACTS)
-    made = {seed: desk.published(f"first-{seed}") for seed in (1, 3)}
+    harness.write(datasets.enter, name="anchor", stored=anchor, facts=FACTS)
+    made = {seed: harness.published(f"first-{seed}") for seed in (1, 3)}
     failures: list[BaseException] = []
     done = threading.Event()
 
     def enter(seed: int, stored: Stored) -> str:
-        desk.do(datasets.enter, name=f"set-{seed}", stored=stored, facts=FACTS)
-        return desk.see(datasets.get, f"set-{seed}").digest
+        harness.write(datasets.enter, name=f"set-{seed}", stored=stored, facts=FACTS)
+        return harness.read(datasets.get, f"set-{seed}").digest
 
     def publish(seed: int, stored: Stored) -> str:
         publication = models.Publication(f"model-{seed}", {}, 1, {}, stored, "anchor", anchor.sha256, member=1)
-        desk.do(models.publish, made[seed].id, publication)
-        return desk.see(models.resolve, f"model-{seed}").digest
+        harness.write(models.publish, made[seed].id, publication)
+        return harness.read(models.resolve, f"model-{seed}").digest
 
     def forget(seed: int) -> None:
         if seed in made:
-            version = desk.see(models.resolve, f"model-{seed}")
-            desk.do(models.delete_version, version.name, version.version)
+            version = harness.read(models.resolve, f"model-{seed}")
+            harness.write(models.delete_version, version.name, version.version)
         else:
-            desk.do(datasets.delete, f"set-{seed}")
+            harness.write(datasets.delete, f"set-{seed}")
 
     def write(seed: int) -> None:
         draw = random.Random(seed)
@@ -328,11 +339,11 @@ def test_collectors_and_writers_at_the_same_time_leave_every_row_its_file(
             forget(seed)
             os.utime(store.path(digest), (1, 1))
             wanted = update(Artifact).where(Artifact.sha256 == digest)
-            desk.do(lambda session, wanted=wanted: session.execute(wanted.values(touched_at=_LONG_AGO)))
+            harness.write(lambda session, wanted=wanted: session.execute(wanted.values(touched_at=_LONG_AGO)))
 
     def clear() -> None:
         while not done.is_set():
-            cleared.extend(collection.collect(desk.database, store, RULES, orphaned=True))
+            cleared.extend(collection.collect(harness.database, store, RULES, orphaned=True))
 
     def watched(work: Callable[..., None], *arguments: Any) -> None:
         try:
@@ -352,11 +363,11 @@ def test_collectors_and_writers_at_the_same_time_leave_every_row_its_file(
         thread.join()
     assert failures == []
     assert len(cleared) > 10, "they met"
-    desk.do(datasets.delete, "anchor")
-    desk.do(lambda session: session.execute(update(Artifact).values(touched_at=_LONG_AGO)))
-    collected(desk, store)
-    held = {version.digest for version in (desk.see(models.resolve, f"first-{seed}") for seed in made)}
-    assert held <= rows(desk), "what is named stays"
+    harness.write(datasets.delete, "anchor")
+    harness.write(lambda session: session.execute(update(Artifact).values(touched_at=_LONG_AGO)))
+    collected(harness, store)
+    held = {version.digest for version in (harness.read(models.resolve, f"first-{seed}") for seed in made)}
+    assert held <= rows(harness), "what is named stays"
 
 
 _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)

@@ -14,12 +14,16 @@ from registry.errors import ArtifactMissing
 from registry.settings import RegistrySettings
 from registry.stores.directory import DirectoryStore
 from registry.stores.protocol import Stored
+from testing.registry_harness import RegistryHarness
 
 FACTS = datasets.Facts("images", (1, 8, 8), 64, 80, 20)
 
 
 def test_a_dry_run_lists_what_the_next_one_removes(
-    desk: Any, settings: RegistrySettings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    harness: RegistryHarness,
+    settings: RegistrySettings,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("SAE_DATA_DIR", str(settings.data_dir))
     monkeypatch.setenv("SAE_KEEP_LAST", "1")
@@ -27,11 +31,13 @@ def test_a_dry_run_lists_what_the_next_one_removes(
         monkeypatch.setenv("SAE_DATABASE_URL", settings.database_url)
     store = DirectoryStore(settings.artifacts_dir)
     made = [_put(store, settings.data_dir, content) for content in ("one", "two", "three", "stray", "dataset")]
-    run = desk.running()
+    run = harness.running()
     for epoch, stored in enumerate(made[:3], start=1):
-        desk.do(checkpoints.add, run.id, run.fence, epoch=epoch, stored=stored)
-    desk.do(datasets.enter, name="digits", stored=made[4], facts=FACTS)
-    desk.do(lambda session: session.execute(update(Artifact).values(touched_at=run.created_at.replace(year=2000))))
+        harness.write(checkpoints.add, run.id, run.fence, epoch=epoch, stored=stored)
+    harness.write(datasets.enter, name="digits", stored=made[4], facts=FACTS)
+    harness.write(
+        lambda session: session.execute(update(Artifact).values(touched_at=run.created_at.replace(year=2000)))
+    )
     for stored in made:
         os.utime(store.path(stored.sha256), (1, 1))
 
@@ -41,31 +47,34 @@ def test_a_dry_run_lists_what_the_next_one_removes(
     assert {line.split()[0] for line in listed[:-1]} == {made[0].sha256, made[1].sha256, made[3].sha256}
     assert f"the checkpoint after epoch 2 of the run {run.id}" in "\n".join(listed)
     assert [store.path(stored.sha256).exists() for stored in made] == [True] * 5
-    assert len(desk.see(checkpoints.of_run, run.id)) == 3
+    assert len(harness.read(checkpoints.of_run, run.id)) == 3
 
     assert main(["gc"]) == 0
     assert sorted(capsys.readouterr().out.splitlines()[:-1]) == sorted(listed[:-1])
-    assert [row.epoch for row in desk.see(checkpoints.of_run, run.id)] == [3]
+    assert [row.epoch for row in harness.read(checkpoints.of_run, run.id)] == [3]
     assert main(["gc"]) == 0
     assert capsys.readouterr().out == "0 bytes freed: 0 files\n"
 
 
 def test_when_nothing_else_runs_no_file_is_too_young(
-    desk: Any, settings: RegistrySettings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    harness: RegistryHarness,
+    settings: RegistrySettings,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("SAE_DATA_DIR", str(settings.data_dir))
     if settings.database_url:
         monkeypatch.setenv("SAE_DATABASE_URL", settings.database_url)
     store = DirectoryStore(settings.artifacts_dir)
     needed, unneeded = (_put(store, settings.data_dir, content) for content in ("needed", "unneeded"))
-    desk.do(datasets.enter, name="digits", stored=needed, facts=FACTS)
-    desk.do(artifacts.register, unneeded)
-    desk.do(workers.heartbeat, "a-worker", workers.Identity("host", 1, "cpu", "0"))
+    harness.write(datasets.enter, name="digits", stored=needed, facts=FACTS)
+    harness.write(artifacts.register, unneeded)
+    harness.write(workers.heartbeat, "a-worker", workers.Identity("host", 1, "cpu", "0"))
     assert main(["gc"]) == 0
     assert capsys.readouterr().out == "0 bytes freed: 0 files\n"
     assert main(["gc", "--stopped"]) == 1
     assert "the worker a-worker sent a heartbeat" in capsys.readouterr().err
-    desk.do(workers.remove, "a-worker")
+    harness.write(workers.remove, "a-worker")
     assert main(["gc", "--stopped"]) == 0
     assert capsys.readouterr().out.endswith("8 bytes freed: 1 files\n")
     assert store.path(needed.sha256).exists()

@@ -1,41 +1,40 @@
 """What the schema itself refuses, to whoever writes past the functions of this room."""
 
-from typing import Any
-
 import pytest
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
 from sqlalchemy.exc import IntegrityError
 
 from registry import artifacts, checkpoints, datasets, models, run_blobs, runs
 from registry.database import tables
+from testing.registry_harness import RegistryHarness
 
 IMAGES = datasets.Facts("images", (1, 8, 8), 64, 80, 20)
 
 
 @pytest.fixture
-def house(desk: Any) -> Any:
+def populated(harness: RegistryHarness) -> RegistryHarness:
     """A registry with a row in every table that refers to another."""
     for content in ("input", "checkpoint", "analysis", "unused"):
-        desk.do(artifacts.register, desk.blob(content))
-    desk.do(datasets.enter, name="digits", stored=desk.blob("dataset"), facts=IMAGES)
-    run = desk.enqueue(idempotency_key="key", request_sha256="0" * 64)
-    desk.claim()
-    desk.do(run_blobs.attach_dataset, run.id, 1, desk.blob("input").sha256)
-    desk.do(checkpoints.add, run.id, 1, epoch=1, stored=desk.blob("checkpoint"))
-    desk.succeed(desk.get(run))
-    desk.do(models.set_alias, "model", "production", 1)
-    execute(desk, f"INSERT INTO analyses VALUES ('{'0' * 64}', 'probe', '{desk.blob('analysis').sha256}', 0)")
-    return desk
+        harness.write(artifacts.register, harness.blob(content))
+    harness.write(datasets.enter, name="digits", stored=harness.blob("dataset"), facts=IMAGES)
+    run = harness.enqueue(idempotency_key="key", request_sha256="0" * 64)
+    harness.claim()
+    harness.write(run_blobs.attach_dataset, run.id, 1, harness.blob("input").sha256)
+    harness.write(checkpoints.add, run.id, 1, epoch=1, stored=harness.blob("checkpoint"))
+    harness.succeed(harness.get(run))
+    harness.write(models.set_alias, "model", "production", 1)
+    execute(harness, f"INSERT INTO analyses VALUES ('{'0' * 64}', 'probe', '{harness.blob('analysis').sha256}', 0)")
+    return harness
 
 
-def execute(desk: Any, statement: str) -> None:
-    desk.do(lambda session: session.execute(text(statement)))
+def execute(harness: RegistryHarness, statement: str) -> None:
+    harness.write(lambda session: session.execute(text(statement)))
 
 
-def refusal(desk: Any, statement: str) -> str:
+def refusal(harness: RegistryHarness, statement: str) -> str:
     """What the database says against the statement."""
     with pytest.raises(IntegrityError) as caught:
-        execute(desk, statement)
+        execute(harness, statement)
     return str(caught.value.orig)
 
 
@@ -75,12 +74,12 @@ BROKEN = {
 """For each constraint a statement that breaks it, and no other."""
 
 
-def test_no_row_can_contradict_itself(house: Any, subtests: pytest.Subtests) -> None:
-    house.running()
-    house.enqueue()
+def test_no_row_can_contradict_itself(populated: RegistryHarness, subtests: pytest.Subtests) -> None:
+    populated.running()
+    populated.enqueue()
     for constraint, statement in BROKEN.items():
         with subtests.test(constraint):
-            message = refusal(house, statement)
+            message = refusal(populated, statement)
             if "UNIQUE constraint failed" not in message:  # where SQLite names the columns instead
                 assert constraint in message
 
@@ -96,25 +95,25 @@ def test_every_constraint_of_the_tables_is_tried() -> None:
     assert named == set(BROKEN)
 
 
-def test_a_blob_in_use_cannot_be_deleted(house: Any, subtests: pytest.Subtests) -> None:
-    [run] = house.see(runs.page, limit=1, state="succeeded").items
+def test_a_blob_in_use_cannot_be_deleted(populated: RegistryHarness, subtests: pytest.Subtests) -> None:
+    [run] = populated.read(runs.page, limit=1, state="succeeded").items
     for content in ("dataset", "input", "checkpoint", "analysis", f"weights {run.id}"):
         with subtests.test(content):
-            refusal(house, f"DELETE FROM artifacts WHERE sha256 = '{house.blob(content).sha256}'")
+            refusal(populated, f"DELETE FROM artifacts WHERE sha256 = '{populated.blob(content).sha256}'")
 
 
-def test_a_blob_that_nothing_uses_can_be_deleted(house: Any) -> None:
-    execute(house, f"DELETE FROM artifacts WHERE sha256 = '{house.blob('unused').sha256}'")
+def test_a_blob_that_nothing_uses_can_be_deleted(populated: RegistryHarness) -> None:
+    execute(populated, f"DELETE FROM artifacts WHERE sha256 = '{populated.blob('unused').sha256}'")
 
 
-def test_nothing_is_deleted_by_cascade(house: Any, subtests: pytest.Subtests) -> None:
+def test_nothing_is_deleted_by_cascade(populated: RegistryHarness, subtests: pytest.Subtests) -> None:
     for table in ("runs", "models", "model_versions", "artifacts"):
         with subtests.test(table):
-            refusal(house, f"DELETE FROM {table}")
+            refusal(populated, f"DELETE FROM {table}")
 
 
-def test_what_is_told_of_a_run_needs_the_run(house: Any, subtests: pytest.Subtests) -> None:
-    blob = house.blob("unused").sha256
+def test_what_is_told_of_a_run_needs_the_run(populated: RegistryHarness, subtests: pytest.Subtests) -> None:
+    blob = populated.blob("unused").sha256
     rows = {
         "attempts": "('none', 1, 1, 'me', NULL, NULL, 0, 0, 'lost', NULL, NULL)",
         "checkpoints": f"('none', 1, 1, '{blob}', 1, 0)",
@@ -126,4 +125,4 @@ def test_what_is_told_of_a_run_needs_the_run(house: Any, subtests: pytest.Subtes
     }
     for table, row in rows.items():
         with subtests.test(table):
-            assert "foreign key" in refusal(house, f"INSERT INTO {table} VALUES {row}").lower()
+            assert "foreign key" in refusal(populated, f"INSERT INTO {table} VALUES {row}").lower()

@@ -1,6 +1,6 @@
 """A service whose PostgreSQL goes away and comes back: it says so, keeps its streams, and loses and doubles nothing."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,6 +11,7 @@ from sqlalchemy import make_url
 from registry import runs
 from registry.database import schema, sessions
 from registry.settings import RegistrySettings
+from testing.service_process import Launch
 
 RUNS = "/api/v1/runs"
 DIGITS = {"dataset": {"name": "digits"}}
@@ -36,7 +37,7 @@ def away(registry: RegistrySettings) -> Iterator[None]:
 
 
 def test_what_is_asked_in_an_outage_is_refused_in_words_and_done_once_when_it_is_asked_again(
-    registry: RegistrySettings, launch: Callable[..., Any]
+    registry: RegistrySettings, launch: Launch
 ) -> None:
     http = launch(registry).http
     run = http.post(RUNS, json=DIGITS, headers={"Idempotency-Key": "before"}).json()
@@ -56,7 +57,7 @@ def test_what_is_asked_in_an_outage_is_refused_in_words_and_done_once_when_it_is
 
 
 def test_a_stream_outlives_an_outage_and_tells_what_happened_after_it(
-    registry: RegistrySettings, launch: Callable[..., Any]
+    registry: RegistrySettings, launch: Launch
 ) -> None:
     http = launch(registry).http
     run = http.post(RUNS, json=DIGITS).json()["id"]

@@ -4,15 +4,15 @@ import io
 import os
 import resource
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import numpy as np
 import pytest
 
 from service.analyses import cache
+from testing.api import Api, StartApi
 
 LIMIT = 3_000_000
 """Bytes that the disk takes; more than everything else needs that is written here."""
@@ -31,8 +31,8 @@ def npz(rows: int) -> bytes:
     return file.getvalue()
 
 
-def send(door: Any, name: str, content: bytes) -> httpx.Response:
-    return door.http.post(
+def send(api: Api, name: str, content: bytes) -> httpx.Response:
+    return api.http.post(
         f"/api/v1/datasets/{name}", content=content, headers={"Content-Type": "application/octet-stream"}
     )
 
@@ -60,28 +60,28 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
-def refused_and_alive(door: Any, content: bytes) -> None:
-    answer = send(door, "large", content)
+def refused_and_alive(api: Api, content: bytes) -> None:
+    answer = send(api, "large", content)
     assert (answer.status_code, answer.json()["code"]) == (507, "STORAGE_FULL")
     assert "disk" in answer.json()["detail"]
-    assert list(door.app_state.uploads.iterdir()) == []
-    assert door.http.get("/livez").status_code == 200
-    assert door.http.get("/readyz").status_code == 200
-    assert door.http.get("/api/v1/datasets/large").status_code == 404
-    assert send(door, "small", npy(100)).status_code == 201
+    assert list(api.app_state.uploads.iterdir()) == []
+    assert api.http.get("/livez").status_code == 200
+    assert api.http.get("/readyz").status_code == 200
+    assert api.http.get("/api/v1/datasets/large").status_code == 404
+    assert send(api, "small", npy(100)).status_code == 201
 
 
 @pytest.mark.parametrize("content", [npy(20_000), npz(20_000)], ids=["received", "unpacked"])
-def test_an_upload_beyond_the_largest_file_is_507(serve: Callable[..., Any], limited: None, content: bytes) -> None:
+def test_an_upload_beyond_the_largest_file_is_507(serve: StartApi, limited: None, content: bytes) -> None:
     refused_and_alive(serve(), content)
 
 
 @pytest.mark.parametrize("content", [npy(20_000), npz(20_000)], ids=["received", "unpacked"])
-def test_an_upload_onto_a_full_disk_is_507(serve: Callable[..., Any], small_disk: Path, content: bytes) -> None:
+def test_an_upload_onto_a_full_disk_is_507(serve: StartApi, small_disk: Path, content: bytes) -> None:
     refused_and_alive(serve(), content)
 
 
-def test_an_answer_that_finds_no_room_is_given_all_the_same(serve: Callable[..., Any]) -> None:
+def test_an_answer_that_finds_no_room_is_given_all_the_same(serve: StartApi) -> None:
     app_state = serve().app_state
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     made: list[int] = []

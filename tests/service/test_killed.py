@@ -21,6 +21,8 @@ from registry import attempts, events, runs
 from registry.database import sessions
 from registry.database.tables import Artifact, Dataset, Run, RunEvent, RunInput
 from service.settings import ServiceSettings
+from testing.service_process import Launch, ServiceProcess
+from testing.waiting import eventually
 
 RUNS = "/api/v1/runs"
 STREAM = {"Accept": "text/event-stream"}
@@ -28,9 +30,9 @@ PATIENCE = 60.0
 
 
 @pytest.fixture
-def see(furnished: ServiceSettings) -> Iterator[Callable[..., Any]]:
+def see(settings_with_wide_model: ServiceSettings) -> Iterator[Callable[..., Any]]:
     """Looks past the service into the registry: `see(query)` is its rows, `see(runs.get, run)` what the verb says."""
-    database = sessions.open(furnished)
+    database = sessions.open(settings_with_wide_model)
 
     def look(wanted: Any, *given: Any) -> Any:
         with database.read() as session:
@@ -38,20 +40,6 @@ def see(furnished: ServiceSettings) -> Iterator[Callable[..., Any]]:
 
     yield look
     database.dispose()
-
-
-def until(happened: Callable[[], Any]) -> Any:
-    """The first true answer to what another process makes so."""
-    for _ in range(6000):
-        if answer := happened():
-            return answer
-        threading.Event().wait(0.01)
-    raise AssertionError("it never came to that")
-
-
-def kill(process: Any) -> None:
-    process.process.kill()
-    process.process.wait(PATIENCE)
 
 
 def body(number: int) -> dict[str, Any]:
@@ -62,7 +50,7 @@ def body(number: int) -> dict[str, Any]:
 class Crowd:
     """Twenty clients at the same moment, two for each of ten keys."""
 
-    def __init__(self, process: Any) -> None:
+    def __init__(self, process: ServiceProcess) -> None:
         self.answers: list[tuple[str, httpx.Response]] = []
         self._url, self._ready = process.http.base_url, threading.Barrier(20)
         self._clients = [threading.Thread(target=self._post, args=[number % 10]) for number in range(20)]
@@ -90,16 +78,16 @@ class Crowd:
 
 
 def test_posts_that_were_on_their_way_make_one_run_for_each_key_when_they_are_repeated(
-    furnished: ServiceSettings, launch: Callable[..., Any], see: Callable[..., Any]
+    settings_with_wide_model: ServiceSettings, launch: Launch, see: Callable[..., Any]
 ) -> None:
     """Killed after the third answer; those who come again to the next service get what those three were told."""
-    process = launch(furnished)
+    process = launch(settings_with_wide_model)
     crowd = Crowd(process)
-    until(lambda: len(crowd.answers) >= 3)
-    kill(process)
+    eventually("what another process makes so", lambda: len(crowd.answers) >= 3)
+    process.kill()
     known = crowd.gone()
     every_run_is_whole(see)
-    again = Crowd(launch(furnished)).gone()
+    again = Crowd(launch(settings_with_wide_model)).gone()
     every_run_is_whole(see)
     assert len(again) == len(set(again.values())) == 10
     assert again == again | known
@@ -117,9 +105,9 @@ def every_run_is_whole(see: Callable[..., Any]) -> None:
 
 
 def test_half_an_upload_leaves_nothing_and_is_repeated_in_full(
-    furnished: ServiceSettings, launch: Callable[..., Any], see: Callable[..., Any]
+    settings_with_wide_model: ServiceSettings, launch: Launch, see: Callable[..., Any]
 ) -> None:
-    process, uploads = launch(furnished), furnished.uploads_dir
+    process, uploads = launch(settings_with_wide_model), settings_with_wide_model.uploads_dir
     file = io.BytesIO()
     np.save(file, np.random.default_rng(0).random((500, 100), np.float32))
     content, known = file.getvalue(), see(select(Artifact.sha256))
@@ -127,13 +115,15 @@ def test_half_an_upload_leaves_nothing_and_is_repeated_in_full(
     head += f"Content-Length: {len(content)}\r\n\r\n"
     with socket.create_connection((process.http.base_url.host, process.http.base_url.port)) as connection:
         connection.sendall(head.encode() + content[:100_000])
-        until(lambda: sum(path.stat().st_size for path in received(uploads)) == 100_000)
-        kill(process)
+        eventually(
+            "what another process makes so", lambda: sum(path.stat().st_size for path in received(uploads)) == 100_000
+        )
+        process.kill()
     assert received(uploads), "nobody was left to remove it"
     assert see(select(Artifact.sha256)) == known
     assert see(select(Dataset.name)) == [("digits",)]
 
-    process = launch(furnished)
+    process = launch(settings_with_wide_model)
     assert received(uploads) == []
     assert len([path for path in uploads.iterdir() if path.is_dir()]) == 1, "its own"
     answer = process.http.post("/api/v1/datasets/rows", content=content, headers={"Content-Type": "application/x-npy"})
@@ -145,10 +135,15 @@ def received(uploads: Path) -> list[Path]:
 
 
 @pytest.fixture
-def worker(furnished: ServiceSettings) -> Iterator["subprocess.Popen[bytes]"]:
-    settings = {"DATA_DIR": furnished.data_dir, "DATABASE_URL": furnished.database_url, "DEVICE": "cpu", "THREADS": 1}
+def worker(settings_with_wide_model: ServiceSettings) -> Iterator["subprocess.Popen[bytes]"]:
+    settings = {
+        "DATA_DIR": settings_with_wide_model.data_dir,
+        "DATABASE_URL": settings_with_wide_model.database_url,
+        "DEVICE": "cpu",
+        "THREADS": 1,
+    }
     named = {f"SAE_{name}": str(value) for name, value in settings.items() if value is not None}
-    log = (furnished.data_dir / "worker.log").open("wb")
+    log = (settings_with_wide_model.data_dir / "worker.log").open("wb")
     with (
         log,
         subprocess.Popen(
@@ -160,14 +155,14 @@ def worker(furnished: ServiceSettings) -> Iterator["subprocess.Popen[bytes]"]:
 
 
 def test_a_run_goes_on_and_its_reader_misses_and_repeats_nothing(
-    furnished: ServiceSettings, launch: Callable[..., Any], see: Callable[..., Any], worker: Any
+    settings_with_wide_model: ServiceSettings, launch: Launch, see: Callable[..., Any], worker: Any
 ) -> None:
     """The service is killed while the run trains; the reader comes back with the number that it saw last."""
     training = {"epochs": 200, "batch_size": 64}
     seen: list[dict[str, Any]] = []
     run = None
     for wanted in ("checkpoint", None):
-        process = launch(furnished)
+        process = launch(settings_with_wide_model)
         run = run or process.http.post(RUNS, json={"dataset": {"name": "digits"}, "training": training}).json()["id"]
         headers = STREAM | ({"Last-Event-ID": str(seen[-1]["seq"])} if seen else {})
         with process.http.stream("GET", f"{RUNS}/{run}/events", headers=headers) as answer:
@@ -176,7 +171,7 @@ def test_a_run_goes_on_and_its_reader_misses_and_repeats_nothing(
                 if event["type"] == wanted:
                     break
             if wanted:
-                kill(process)
+                process.kill()
     ended = see(runs.get, run)
     assert (ended.state, ended.attempt, ended.failures) == ("succeeded", 1, 0)
     assert [attempt.outcome for attempt in see(attempts.of_run, run)] == ["succeeded"]
@@ -192,15 +187,15 @@ def told(lines: Iterator[str]) -> Iterator[dict[str, Any]]:
 
 
 def test_answers_that_break_off_are_the_same_from_the_next_service(
-    furnished: ServiceSettings, launch: Callable[..., Any]
+    settings_with_wide_model: ServiceSettings, launch: Launch
 ) -> None:
     rows = {"dataset": "digits", "split": "train", "indices": list(range(720))}
     weights = {"method": "GET", "url": "/api/v1/models/wide/weights"}
     codes = {"method": "POST", "url": "/api/v1/models/wide/encode", "json": rows}
-    process = launch(furnished)
+    process = launch(settings_with_wide_model)
     with process.http.stream(**weights) as file, process.http.stream(**codes) as answer:
         begun = list(broken_off(process, [file, answer]))
-    process = launch(furnished)
+    process = launch(settings_with_wide_model)
     for request, first, part in zip((weights, codes), (file, answer), begun, strict=True):
         whole = process.http.request(**request).content
         assert 0 < len(part) < len(whole) == int(first.headers["Content-Length"])
@@ -211,11 +206,11 @@ def test_answers_that_break_off_are_the_same_from_the_next_service(
     assert f'"{hashlib.sha256(begun[0] + rest.content).hexdigest()}"' == file.headers["ETag"]
 
 
-def broken_off(process: Any, answers: list[httpx.Response]) -> Iterator[bytes]:
+def broken_off(process: ServiceProcess, answers: list[httpx.Response]) -> Iterator[bytes]:
     """What comes of each answer, the service of which is killed when all have begun."""
     streams = [answer.iter_raw(65_536) for answer in answers]
     begun = [next(stream) for stream in streams]
-    kill(process)
+    process.kill()
     for part, stream in zip(begun, streams, strict=True):
         yield part + rest(stream)
 

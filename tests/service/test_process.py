@@ -26,6 +26,8 @@ from registry.metrics import MetricRecord
 from registry.settings import RegistrySettings
 from service import app
 from service.settings import ServiceSettings
+from testing.service_process import Launch, ServiceProcess
+from testing.waiting import eventually
 
 PATIENCE = 60.0
 KEY = "a-key-that-nobody-guesses"
@@ -50,7 +52,7 @@ def migrated(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def start(migrated: Path, launch: Callable[..., Any]) -> Callable[..., Any]:
+def start(migrated: Path, launch: Launch) -> Callable[..., Any]:
     return partial(launch, RegistrySettings(data_dir=migrated))
 
 
@@ -103,24 +105,24 @@ def test_a_signal_ends_it_with_0_and_every_line_of_its_log_is_json(start: Callab
 
 
 def test_a_request_that_does_not_end_holds_up_its_end_only_for_the_time_that_is_set(
-    two_doors: ServiceSettings, launch: Callable[..., Any]
+    service_settings: ServiceSettings, launch: Launch
 ) -> None:
-    process = launch(two_doors, SAE_SHUTDOWN_SECONDS="1")
+    process = launch(service_settings, SAE_SHUTDOWN_SECONDS="1")
     head = "POST /api/v1/datasets/x HTTP/1.1\r\nHost: localhost\r\nContent-Type: a/b\r\nContent-Length: 9\r\n\r\nhalf"
     with socket.create_connection((process.http.base_url.host, process.http.base_url.port)) as connection:
         connection.sendall(head.encode())
-        until(lambda: uploaded(two_doors.data_dir))
+        eventually("what another process makes so", lambda: uploaded(service_settings.data_dir))
         process.process.send_signal(signal.SIGTERM)
         assert process.process.wait(PATIENCE) == 0
-    assert uploaded(two_doors.data_dir) == []
+    assert uploaded(service_settings.data_dir) == []
 
 
 def test_a_reader_of_events_is_sent_away_at_the_end_and_goes_on_at_the_next_service(
-    two_doors: ServiceSettings, launch: Callable[..., Any]
+    service_settings: ServiceSettings, launch: Launch
 ) -> None:
     """The run goes on while no service is there; the reader has every event once."""
-    database = sessions.open(two_doors)
-    first = launch(two_doors, SAE_SHUTDOWN_SECONDS="600")
+    database = sessions.open(service_settings)
+    first = launch(service_settings, SAE_SHUTDOWN_SECONDS="600")
     run = first.http.post("/api/v1/runs", json={"dataset": {"name": "digits"}}).json()["id"]
     address, wanted = f"/api/v1/runs/{run}/events", {"Accept": "text/event-stream"}
     seen: list[str] = []
@@ -136,7 +138,7 @@ def test_a_reader_of_events_is_sent_away_at_the_end_and_goes_on_at_the_next_serv
     assert first.process.wait(PATIENCE) == 0
     with database.write() as session:
         runs.record(session, run, claimed.fence, metrics=[MetricRecord(0, 1, {})])
-    second = launch(two_doors)
+    second = launch(service_settings)
     with second.http.stream("GET", address, headers={**wanted, "Last-Event-ID": seen[-1][4:]}) as answer:
         lines = (line for line in answer.iter_lines() if line.startswith("id: "))
         seen.append(next(lines))
@@ -157,7 +159,7 @@ def test_a_computation_that_does_not_end_holds_up_its_end_only_for_the_time_that
 
     async def open_and_close() -> float:
         async with application.router.lifespan_context(application):
-            request = Request({"type": "http"}, receive=asyncio.Event().wait)  # type: ignore[arg-type]
+            request = Request({"type": "http"}, receive=asyncio.Event().wait)
             running = asyncio.create_task(application.state.opened.interactive.run(request, compute))
             await asyncio.to_thread(begun.wait, PATIENCE)
             closing = time.monotonic()
@@ -170,20 +172,20 @@ def test_a_computation_that_does_not_end_holds_up_its_end_only_for_the_time_that
 
 
 def test_an_answer_that_is_on_its_way_is_sent_whole_before_it_ends(
-    furnished: ServiceSettings, launch: Callable[..., Any]
+    settings_with_wide_model: ServiceSettings, launch: Launch
 ) -> None:
-    process = launch(furnished)
+    process = launch(settings_with_wide_model)
     with process.http.stream("GET", "/api/v1/models/wide/weights") as answer:
         parts = answer.iter_raw(65_536)
         first = next(parts)
         process.process.send_signal(signal.SIGTERM)
-        until(lambda: not answers(process))
+        eventually("what another process makes so", lambda: not answers(process))
         content = first + b"".join(parts)
     assert process.process.wait(PATIENCE) == 0
     assert f'"{hashlib.sha256(content).hexdigest()}"' == answer.headers["ETag"]
 
 
-def answers(process: Any) -> bool:
+def answers(process: ServiceProcess) -> bool:
     """Whether it still takes new connections."""
     with socket.socket() as caller:
         return caller.connect_ex((process.http.base_url.host, process.http.base_url.port)) == 0
@@ -191,12 +193,3 @@ def answers(process: Any) -> bool:
 
 def uploaded(folder: Path) -> list[Path]:
     return [path for path in (folder / "uploads").rglob("*") if path.is_file() and path.suffix != ".lock"]
-
-
-def until(happened: Callable[[], Any]) -> None:
-    """Returns once something is so that the other process makes so."""
-    for _ in range(6000):
-        if happened():
-            return
-        threading.Event().wait(0.01)
-    raise AssertionError("it never came to that")

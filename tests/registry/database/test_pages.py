@@ -10,27 +10,28 @@ from registry import datasets, models, runs
 from registry.database import pages
 from registry.database.identifiers import is_id, new_id
 from registry.errors import InvalidCursor
+from testing.registry_harness import RegistryHarness
 
 VECTORS = datasets.Facts("vectors", None, 5, 10, 0)
 
 
-def add_run(desk: Any, number: int) -> str:
-    return desk.enqueue(priority=number % 2).id
+def add_run(harness: RegistryHarness, number: int) -> str:
+    return harness.enqueue(priority=number % 2).id
 
 
-def add_dataset(desk: Any, number: int) -> str:
-    stored = desk.blob(str(number))
-    return desk.do(datasets.enter, name=f"d{number}", stored=stored, facts=VECTORS).dataset.id
+def add_dataset(harness: RegistryHarness, number: int) -> str:
+    stored = harness.blob(str(number))
+    return harness.write(datasets.enter, name=f"d{number}", stored=stored, facts=VECTORS).dataset.id
 
 
-def add_model(desk: Any, number: int) -> str:
-    desk.published(f"m{number}")
-    return desk.see(models.resolve, f"m{number}").id
+def add_model(harness: RegistryHarness, number: int) -> str:
+    harness.published(f"m{number}")
+    return harness.read(models.resolve, f"m{number}").id
 
 
-def add_version(desk: Any, _: int) -> str:
-    desk.published("versions")
-    return desk.see(models.resolve, "versions").id
+def add_version(harness: RegistryHarness, _: int) -> str:
+    harness.published("versions")
+    return harness.read(models.resolve, "versions").id
 
 
 def versions(session: Any, **options: Any) -> pages.Page[Any]:
@@ -46,58 +47,58 @@ LISTS = {
 
 
 @pytest.mark.parametrize("name", LISTS)
-def test_every_row_comes_once_and_newest_first_while_rows_are_added(desk: Any, name: str) -> None:
+def test_every_row_comes_once_and_newest_first_while_rows_are_added(harness: RegistryHarness, name: str) -> None:
     add, page = LISTS[name]
-    made = [add(desk, number) for number in range(7)]
+    made = [add(harness, number) for number in range(7)]
     seen, cursor, number = [], None, 7
     while True:
-        found = desk.see(page, limit=3, cursor=cursor)
+        found: Any = harness.read(page, limit=3, cursor=cursor)
         seen += [row.id for row in found.items]
         cursor = found.next_cursor
         if cursor is None:
             break
-        add(desk, number)
+        add(harness, number)
         number += 1
     assert seen == made[::-1]
 
 
 @pytest.mark.parametrize(("asked", "given"), [(-5, 1), (0, 1), (2, 2), (200, 200), (201, 200), (10**9, 200)])
-def test_a_limit_is_moved_into_its_bounds(desk: Any, asked: int, given: int) -> None:
+def test_a_limit_is_moved_into_its_bounds(harness: RegistryHarness, asked: int, given: int) -> None:
     rows = [{"kind": "train", "spec": {}, "spec_version": 1} for _ in range(max(3, given + 1))]
-    desk.do(lambda session: [runs.enqueue(session, **row) for row in rows])
-    found = desk.see(runs.page, limit=asked)
+    harness.write(lambda session: [runs.enqueue(session, **row) for row in rows])
+    found = harness.read(runs.page, limit=asked)
     assert len(found.items) == given
     assert found.next_cursor is not None
 
 
-def test_a_last_page_that_is_full_says_that_it_is_the_last(desk: Any) -> None:
+def test_a_last_page_that_is_full_says_that_it_is_the_last(harness: RegistryHarness) -> None:
     for number in range(4):
-        add_run(desk, number)
-    first = desk.see(runs.page, limit=2)
-    assert desk.see(runs.page, limit=2, cursor=first.next_cursor).next_cursor is None
+        add_run(harness, number)
+    first = harness.read(runs.page, limit=2)
+    assert harness.read(runs.page, limit=2, cursor=first.next_cursor).next_cursor is None
 
 
-def test_runs_are_listed_by_state_kind_and_dataset(desk: Any) -> None:
-    imported, waiting = desk.enqueue(kind="import", dataset_name="digits"), desk.enqueue(dataset_name="faces")
-    desk.claim()
-    assert [run.id for run in desk.see(runs.page, limit=9, state="queued").items] == [waiting.id]
-    assert [run.id for run in desk.see(runs.page, limit=9, kind="import").items] == [imported.id]
-    assert [run.id for run in desk.see(runs.page, limit=9, dataset="faces").items] == [waiting.id]
-    assert desk.see(runs.page, limit=9, state="queued", kind="import").items == []
-    assert desk.see(runs.page, limit=9, kind="import", dataset="faces").items == []
+def test_runs_are_listed_by_state_kind_and_dataset(harness: RegistryHarness) -> None:
+    imported, waiting = harness.enqueue(kind="import", dataset_name="digits"), harness.enqueue(dataset_name="faces")
+    harness.claim()
+    assert [run.id for run in harness.read(runs.page, limit=9, state="queued").items] == [waiting.id]
+    assert [run.id for run in harness.read(runs.page, limit=9, kind="import").items] == [imported.id]
+    assert [run.id for run in harness.read(runs.page, limit=9, dataset="faces").items] == [waiting.id]
+    assert harness.read(runs.page, limit=9, state="queued", kind="import").items == []
+    assert harness.read(runs.page, limit=9, kind="import", dataset="faces").items == []
 
 
-def test_models_are_listed_by_run_and_dataset(desk: Any) -> None:
-    first, second = desk.published("a"), desk.published("a")
-    other = desk.published("b")
+def test_models_are_listed_by_run_and_dataset(harness: RegistryHarness) -> None:
+    first, second = harness.published("a"), harness.published("a")
+    other = harness.published("b")
     listed = [
-        [version.reference for version in desk.see(models.page, limit=9, **asked).items]
+        [version.reference for version in harness.read(models.page, limit=9, **asked).items]
         for asked in ({"run_id": first.id}, {"run_id": other.id, "dataset": "digits"}, {"dataset": "faces"})
     ]
     assert listed == [["a@1"], ["b@1"], []]
-    by_name = desk.see(models.versions, "a", limit=9, run_id=second.id, dataset="digits").items
+    by_name = harness.read(models.versions, "a", limit=9, run_id=second.id, dataset="digits").items
     assert [version.reference for version in by_name] == ["a@2"]
-    assert desk.see(models.versions, "a", limit=9, run_id=other.id).items == []
+    assert harness.read(models.versions, "a", limit=9, run_id=other.id).items == []
 
 
 def encoded(value: object) -> str:
@@ -125,17 +126,17 @@ FOREIGN = [
 ]
 
 
-def test_a_cursor_that_is_not_ours_is_refused(desk: Any, subtests: pytest.Subtests) -> None:
+def test_a_cursor_that_is_not_ours_is_refused(harness: RegistryHarness, subtests: pytest.Subtests) -> None:
     for cursor in FOREIGN:
         with subtests.test(cursor[:10]), pytest.raises(InvalidCursor):
-            desk.see(runs.page, limit=1, cursor=cursor)
+            harness.read(runs.page, limit=1, cursor=cursor)
 
 
-def test_a_list_by_number_takes_only_numbers(desk: Any, subtests: pytest.Subtests) -> None:
-    desk.published("versions")
+def test_a_list_by_number_takes_only_numbers(harness: RegistryHarness, subtests: pytest.Subtests) -> None:
+    harness.published("versions")
     for value in (new_id(), 0, -1, 2**31, True):
         with subtests.test(str(value)), pytest.raises(InvalidCursor):
-            desk.see(versions, limit=1, cursor=encoded(value))
+            harness.read(versions, limit=1, cursor=encoded(value))
 
 
 def test_identifiers_are_uuids_that_sort_in_the_order_of_their_making() -> None:

@@ -19,6 +19,7 @@ from registry.database.clock import now_ms
 from registry.database.tables import LIVE, TERMINAL, Alias, Artifact, IdempotencyKey, ModelVersion, Run
 from registry.settings import RegistrySettings
 from registry.stores.directory import DirectoryStore
+from testing.next_release import NextRelease
 
 FOLDER = Path(__file__).parent / "released"
 DUMPS = sorted(FOLDER.glob("*.sql"))
@@ -114,7 +115,9 @@ def test_an_upgrade_keeps_every_row_with_every_column_that_still_exists(released
     require_intact(released.tables, contents(released.settings))
 
 
-def test_an_upgrade_beyond_this_release_rebuilds_a_table_and_keeps_every_row(released: Released, later: Any) -> None:
+def test_an_upgrade_beyond_this_release_rebuilds_a_table_and_keeps_every_row(
+    released: Released, later: NextRelease
+) -> None:
     later()
     schema.upgrade(released.settings)
     after = contents(released.settings)

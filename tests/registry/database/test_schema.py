@@ -29,6 +29,8 @@ from registry.errors import (
     UnsuitableDatabase,
 )
 from registry.settings import RegistrySettings
+from testing.next_release import NextRelease
+from testing.registry_harness import RegistryHarness
 
 
 @pytest.fixture
@@ -53,7 +55,7 @@ def everything(settings: RegistrySettings) -> dict[str, list[Any]]:
 def described(connection: Connection) -> dict[str, Any]:
     """Everything that the database says of its own tables."""
     inspector = inspect(connection)
-    parts = {
+    parts: dict[str, Any] = {
         "columns": inspector.get_multi_columns(),
         "keys": inspector.get_multi_pk_constraint(),
         "foreign keys": inspector.get_multi_foreign_keys(),
@@ -110,9 +112,11 @@ def test_an_upgrade_makes_private_folders_and_files(empty: RegistrySettings) -> 
     database.dispose()
 
 
-def test_a_second_upgrade_changes_nothing_and_copies_nothing(settings: RegistrySettings, desk: Any) -> None:
+def test_a_second_upgrade_changes_nothing_and_copies_nothing(
+    settings: RegistrySettings, harness: RegistryHarness
+) -> None:
     schema.upgrade(settings)
-    desk.published()
+    harness.published()
     before, files = everything(settings), set(settings.data_dir.iterdir())
     schema.upgrade(settings)
     assert everything(settings) == before
@@ -140,13 +144,13 @@ def test_a_file_without_tables_is_refused(tmp_path: Path) -> None:
     database.dispose()
 
 
-def test_an_older_schema_is_refused_with_the_remedy(database: sessions.Database, later: Any) -> None:
+def test_an_older_schema_is_refused_with_the_remedy(database: sessions.Database, later: NextRelease) -> None:
     later()
     with pytest.raises(SchemaTooOld, match=r"0001.*0002.*registry migrate"):
         schema.require_current(database)
 
 
-def test_a_newer_schema_is_neither_used_nor_touched(empty: RegistrySettings, later: Any) -> None:
+def test_a_newer_schema_is_neither_used_nor_touched(empty: RegistrySettings, later: NextRelease) -> None:
     later()
     schema.upgrade(empty)
     later.over()
@@ -175,7 +179,7 @@ def full(empty: RegistrySettings) -> RegistrySettings:
     return empty
 
 
-def test_an_upgrade_keeps_every_row_even_where_a_table_is_rebuilt(full: RegistrySettings, later: Any) -> None:
+def test_an_upgrade_keeps_every_row_even_where_a_table_is_rebuilt(full: RegistrySettings, later: NextRelease) -> None:
     before = everything(full)
     later()
     schema.upgrade(full)
@@ -188,7 +192,7 @@ def test_an_upgrade_keeps_every_row_even_where_a_table_is_rebuilt(full: Registry
     assert len(after["attempts"]) == len(after["run_metrics"]) == len(after["idempotency_keys"]) == 1
 
 
-def test_an_older_file_is_copied_whole_before_it_is_migrated(full: RegistrySettings, later: Any) -> None:
+def test_an_older_file_is_copied_whole_before_it_is_migrated(full: RegistrySettings, later: NextRelease) -> None:
     if not on_sqlite(full):
         pytest.skip("PostgreSQL is copied by its own tools")
     before = everything(full)
@@ -201,7 +205,7 @@ def test_an_older_file_is_copied_whole_before_it_is_migrated(full: RegistrySetti
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
-def test_a_migration_that_fails_changes_nothing(full: RegistrySettings, later: Any) -> None:
+def test_a_migration_that_fails_changes_nothing(full: RegistrySettings, later: NextRelease) -> None:
     before = everything(full)
     later(more="raise RuntimeError('half way')")
     with pytest.raises(RuntimeError, match="half way"):
@@ -211,7 +215,7 @@ def test_a_migration_that_fails_changes_nothing(full: RegistrySettings, later: A
     schema.upgrade(full)
 
 
-def test_a_migration_that_would_orphan_rows_is_undone(full: RegistrySettings, later: Any) -> None:
+def test_a_migration_that_would_orphan_rows_is_undone(full: RegistrySettings, later: NextRelease) -> None:
     if not on_sqlite(full):
         pytest.skip("PostgreSQL refuses the statement itself")
     before = everything(full)

@@ -21,6 +21,7 @@ from registry.database import clock, file_systems, schema, sessions
 from registry.database.tables import Run
 from registry.errors import DatabaseFull, DatabaseUnavailable, for_operators
 from registry.settings import RegistrySettings
+from testing.registry_harness import RegistryHarness
 
 
 @pytest.fixture
@@ -28,64 +29,64 @@ def on_sqlite(tmp_path: Path) -> RegistrySettings:
     return RegistrySettings(data_dir=tmp_path / "data")
 
 
-def test_a_block_that_raises_leaves_nothing_behind(desk: Any) -> None:
+def test_a_block_that_raises_leaves_nothing_behind(harness: RegistryHarness) -> None:
     def break_off(session: Any) -> None:
         runs.enqueue(session, kind="train", spec={}, spec_version=1)
         raise KeyError
 
     with pytest.raises(KeyError):
-        desk.do(break_off)
-    assert desk.see(runs.counts)["queued"] == 0
+        harness.write(break_off)
+    assert harness.read(runs.counts)["queued"] == 0
 
 
-def test_what_is_read_stays_readable_after_the_transaction(desk: Any) -> None:
-    assert desk.enqueue().spec == {"a": 1}
+def test_what_is_read_stays_readable_after_the_transaction(harness: RegistryHarness) -> None:
+    assert harness.enqueue().spec == {"a": 1}
 
 
-def test_a_reader_cannot_write(desk: Any) -> None:
-    desk.enqueue()
+def test_a_reader_cannot_write(harness: RegistryHarness) -> None:
+    harness.enqueue()
     with pytest.raises(DBAPIError, match=r"(?i)read.?only"):
-        desk.see(lambda session: session.execute(text("DELETE FROM runs")))
-    assert desk.see(runs.counts)["queued"] == 1
+        harness.read(lambda session: session.execute(text("DELETE FROM runs")))
+    assert harness.read(runs.counts)["queued"] == 1
 
 
-def test_a_reader_neither_waits_for_a_writer_nor_sees_its_half_done_work(desk: Any) -> None:
-    with desk.database.write() as session:
+def test_a_reader_neither_waits_for_a_writer_nor_sees_its_half_done_work(harness: RegistryHarness) -> None:
+    with harness.database.write() as session:
         runs.enqueue(session, kind="train", spec={}, spec_version=1)
-        assert desk.see(runs.counts)["queued"] == 0
-    assert desk.see(runs.counts)["queued"] == 1
+        assert harness.read(runs.counts)["queued"] == 0
+    assert harness.read(runs.counts)["queued"] == 1
 
 
-def test_writers_that_read_first_wait_for_each_other_and_lose_nothing(desk: Any) -> None:
+def test_writers_that_read_first_wait_for_each_other_and_lose_nothing(harness: RegistryHarness) -> None:
     """With plain transactions, SQLite would refuse the second of two that read before they write."""
-    run = desk.enqueue(spec_version=0)
+    run = harness.enqueue(spec_version=0)
 
     def count_up(_: int) -> None:
-        with desk.database.write() as session:
+        with harness.database.write() as session:
             found = session.scalars(select(Run).where(Run.id == run.id).with_for_update()).one()
             found.spec_version += 1
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(count_up, range(40)))
-    assert desk.get(run).spec_version == 40
+    assert harness.get(run).spec_version == 40
 
 
-def test_nan_is_refused_where_json_is_kept(desk: Any) -> None:
-    run = desk.running()
+def test_nan_is_refused_where_json_is_kept(harness: RegistryHarness) -> None:
+    run = harness.running()
     with pytest.raises((StatementError, ValueError), match="JSON compliant"):
-        desk.do(runs.record, run.id, run.fence, progress={"loss": float("nan")})
+        harness.write(runs.record, run.id, run.fence, progress={"loss": float("nan")})
 
 
-def test_times_are_aware_and_of_the_databases_clock(desk: Any) -> None:
+def test_times_are_aware_and_of_the_databases_clock(harness: RegistryHarness) -> None:
     now = datetime.now(UTC)
-    made = desk.enqueue().created_at
+    made = harness.enqueue().created_at
     assert made.tzinfo is UTC
     assert abs(made - now) < timedelta(minutes=1)
     assert made.microsecond % 1000 == 0
 
 
-def test_a_statement_sees_one_time_and_the_next_one_a_later(desk: Any) -> None:
-    with desk.database.write() as session:
+def test_a_statement_sees_one_time_and_the_next_one_a_later(harness: RegistryHarness) -> None:
+    with harness.database.write() as session:
         first, same = session.execute(select(clock.now_ms(), clock.now_ms())).one()
         later = [session.execute(select(clock.now_ms())).scalar_one() for _ in range(200)]
     assert first == same
@@ -214,8 +215,10 @@ def test_a_full_disk_is_called_by_its_name(on_sqlite: RegistrySettings) -> None:
 
 
 @pytest.mark.parametrize("at_the_end", [False, True], ids=["at a statement", "at the commit"])
-def test_a_transaction_that_the_server_ended_for_it_stood_still_is_an_outage(desk: Any, at_the_end: bool) -> None:
-    if desk.database.url.get_backend_name() == "sqlite":
+def test_a_transaction_that_the_server_ended_for_it_stood_still_is_an_outage(
+    harness: RegistryHarness, at_the_end: bool
+) -> None:
+    if harness.database.url.get_backend_name() == "sqlite":
         pytest.skip("SQLite has no server")
 
     def stand_still(session: Session) -> None:
@@ -223,32 +226,32 @@ def test_a_transaction_that_the_server_ended_for_it_stood_still_is_an_outage(des
         pid = session.scalar(text("SELECT pg_backend_pid()"))
         alive = text(f"SELECT count(*) FROM pg_stat_activity WHERE pid = {pid}")
         deadline = time.monotonic() + 30
-        while desk.see(lambda other: other.scalar(alive)):
+        while harness.read(lambda other: other.scalar(alive)):
             assert time.monotonic() < deadline
         if not at_the_end:
             session.execute(text("SELECT 1"))
 
     with pytest.raises(DatabaseUnavailable) as caught:
-        desk.do(stand_still)
+        harness.write(stand_still)
     assert "idle-in-transaction" in caught.value.driver_message
-    assert desk.see(runs.counts)["queued"] == 0
+    assert harness.read(runs.counts)["queued"] == 0
 
 
-def test_a_mistake_in_a_statement_is_no_outage(desk: Any) -> None:
+def test_a_mistake_in_a_statement_is_no_outage(harness: RegistryHarness) -> None:
     with pytest.raises(DBAPIError):
-        desk.do(lambda session: session.execute(text("SELECT * FROM nowhere")))
+        harness.write(lambda session: session.execute(text("SELECT * FROM nowhere")))
 
 
-def test_a_waiting_writer_goes_on_when_the_other_is_done(desk: Any) -> None:
+def test_a_waiting_writer_goes_on_when_the_other_is_done(harness: RegistryHarness) -> None:
     waiting, done = threading.Event(), threading.Event()
-    run = desk.enqueue()
+    run = harness.enqueue()
 
     def cancel() -> None:
         waiting.set()
-        desk.do(runs.cancel, run.id)
+        harness.write(runs.cancel, run.id)
         done.set()
 
-    with desk.database.write() as session:
+    with harness.database.write() as session:
         session.scalars(select(Run).with_for_update()).one()
         thread = threading.Thread(target=cancel)
         thread.start()
@@ -256,11 +259,11 @@ def test_a_waiting_writer_goes_on_when_the_other_is_done(desk: Any) -> None:
         assert not done.wait(0.2), "the row is held"
     assert done.wait(10)
     thread.join()
-    assert desk.get(run).state == "cancelled"
+    assert harness.get(run).state == "cancelled"
 
 
 @pytest.fixture
-def mounts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def mounts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     file = tmp_path / "mounts"
     monkeypatch.setattr(file_systems, "MOUNTS", file)
     return file

@@ -6,7 +6,6 @@ import os
 import re
 import stat
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,6 +14,7 @@ from registry.database.tables import Artifact
 from registry.errors import ArtifactMissing
 from registry.stores.directory import DirectoryStore
 from registry.stores.protocol import Stored
+from testing.registry_harness import RegistryHarness
 
 
 @pytest.fixture
@@ -152,31 +152,31 @@ def test_a_removed_blob_is_missing_and_may_be_removed_again(store: DirectoryStor
         store.path(stored.sha256)
 
 
-def test_a_blob_is_registered_once_and_then_touched(desk: Any) -> None:
-    desk.do(artifacts.register, desk.blob("hello"))
-    with desk.database.write() as session:
-        row = session.get_one(Artifact, desk.blob("hello").sha256)
+def test_a_blob_is_registered_once_and_then_touched(harness: RegistryHarness) -> None:
+    harness.write(artifacts.register, harness.blob("hello"))
+    with harness.database.write() as session:
+        row = session.get_one(Artifact, harness.blob("hello").sha256)
         made = row.created_at
         row.touched_at = made - (made - made.replace(year=2000))
-    desk.do(artifacts.register, desk.blob("hello"))
-    with desk.database.read() as session:
-        row = session.get_one(Artifact, desk.blob("hello").sha256)
+    harness.write(artifacts.register, harness.blob("hello"))
+    with harness.database.read() as session:
+        row = session.get_one(Artifact, harness.blob("hello").sha256)
     assert (row.bytes, row.created_at) == (5, made)
     assert row.touched_at >= made
 
 
-def test_bytes_are_counted_once_and_only_while_something_needs_them(desk: Any) -> None:
-    assert desk.see(artifacts.bytes_in_use) == 0
+def test_bytes_are_counted_once_and_only_while_something_needs_them(harness: RegistryHarness) -> None:
+    assert harness.read(artifacts.bytes_in_use) == 0
     for content in ("hello", "you"):
-        desk.do(artifacts.register, desk.blob(content))
-    assert desk.see(artifacts.bytes_in_use) == 0
+        harness.write(artifacts.register, harness.blob(content))
+    assert harness.read(artifacts.bytes_in_use) == 0
     facts = datasets.Facts(
         kind="vectors", image_shape=None, n_inputs=1, train_rows=1, test_rows=1, minimum=0.0, maximum=1.0, classes=None
     )
     for name in ("first", "second"):
-        desk.do(datasets.enter, name=name, stored=desk.blob("hello"), facts=facts)
-    assert desk.see(artifacts.bytes_in_use) == 5
-    desk.do(datasets.delete, "first")
-    assert desk.see(artifacts.bytes_in_use) == 5
-    desk.do(datasets.delete, "second")
-    assert desk.see(artifacts.bytes_in_use) == 0
+        harness.write(datasets.enter, name=name, stored=harness.blob("hello"), facts=facts)
+    assert harness.read(artifacts.bytes_in_use) == 5
+    harness.write(datasets.delete, "first")
+    assert harness.read(artifacts.bytes_in_use) == 5
+    harness.write(datasets.delete, "second")
+    assert harness.read(artifacts.bytes_in_use) == 0

@@ -1,7 +1,7 @@
 """The description of the interface is complete and bounded, and the page that explores it needs no other origin."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -13,13 +13,15 @@ from fastapi.routing import iter_route_contexts
 from service import app
 from service.http import documentation
 from service.settings import ServiceSettings
+from testing.api import StartApi
+from testing.published_models import SharedApi
 
 METHODS = {"get", "put", "post", "delete"}
 
 
 @pytest.fixture
-def described(gallery: Any) -> dict[str, Any]:
-    document: dict[str, Any] = gallery.http.get("/openapi.json").json()
+def described(shared_api: SharedApi) -> dict[str, Any]:
+    document: dict[str, Any] = shared_api.http.get("/openapi.json").json()
     return document
 
 
@@ -124,10 +126,10 @@ def test_every_reference_leads_somewhere(described: dict[str, Any]) -> None:
         assert reference.rpartition("/")[2] in described["components"]["schemas"]
 
 
-def test_keys_are_described_where_one_is_wanted(serve: Callable[..., Any]) -> None:
+def test_keys_are_described_where_one_is_wanted(serve: StartApi) -> None:
     key = "a-key-that-nobody-guesses"
-    door = serve(api_key=key)
-    document = door.http.get("/openapi.json", headers={"X-API-Key": key}).json()
+    api = serve(api_key=key)
+    document = api.http.get("/openapi.json", headers={"X-API-Key": key}).json()
     assert set(document["components"]["securitySchemes"]) == {"bearer", "api_key"}
     assert document["security"] == [{"bearer": []}, {"api_key": []}]
     assert document["paths"]["/livez"]["get"]["security"] == []
@@ -156,8 +158,8 @@ class Addresses(HTMLParser):
             self.inline.append(tag)
 
 
-def test_the_explorer_and_all_that_it_names_come_from_our_own_origin(gallery: Any) -> None:
-    page = gallery.http.get("/docs")
+def test_the_explorer_and_all_that_it_names_come_from_our_own_origin(shared_api: SharedApi) -> None:
+    page = shared_api.http.get("/docs")
     addresses = Addresses()
     addresses.feed(page.text)
     assert addresses.inline == [], "the policy of the page lets no inline script run"
@@ -165,18 +167,18 @@ def test_the_explorer_and_all_that_it_names_come_from_our_own_origin(gallery: An
     assert len(fetched) == 3
     for address in fetched:
         assert urlsplit(address).netloc == ""
-        asset = gallery.http.get(urljoin("/docs", address))
+        asset = shared_api.http.get(urljoin("/docs", address))
         assert asset.status_code == 200, address
         assert re.findall(r"url\((?!\s*[\"']?data:)", asset.text) == [] or not address.endswith(".css")
         assert re.findall(r"@import", asset.text) == [] or not address.endswith(".css")
-    script = gallery.http.get("/docs/start.js")
+    script = shared_api.http.get("/docs/start.js")
     assert script.headers["content-type"].startswith("text/javascript")
     assert re.findall(r"https?:|//", script.text) == []
     assert "validatorUrl: null" in script.text
 
 
-def test_the_explorers_policy_lets_it_work_and_nothing_else_in(gallery: Any) -> None:
-    policy = gallery.http.get("/docs").headers["content-security-policy"]
+def test_the_explorers_policy_lets_it_work_and_nothing_else_in(shared_api: SharedApi) -> None:
+    policy = shared_api.http.get("/docs").headers["content-security-policy"]
     rules = dict(rule.strip().partition(" ")[::2] for rule in policy.split(";"))
     assert rules["default-src"] == "'none'"
     assert rules["script-src"] == rules["connect-src"] == "'self'"
@@ -184,18 +186,18 @@ def test_the_explorers_policy_lets_it_work_and_nothing_else_in(gallery: Any) -> 
     assert "'unsafe-eval'" not in policy
 
 
-def test_the_explorer_reads_the_description_that_is_served(gallery: Any) -> None:
-    assert '"/openapi.json"' in gallery.http.get("/docs/start.js").text
+def test_the_explorer_reads_the_description_that_is_served(shared_api: SharedApi) -> None:
+    assert '"/openapi.json"' in shared_api.http.get("/docs/start.js").text
 
 
 @pytest.mark.parametrize(
     "path", ["/docs/assets/../../../app.py", "/docs/assets/%2e%2e/%2e%2e/core.py", "/docs/assets/"]
 )
-def test_the_assets_are_the_only_files_below_their_path(gallery: Any, path: str) -> None:
-    answer = gallery.http.get(path)
+def test_the_assets_are_the_only_files_below_their_path(shared_api: SharedApi, path: str) -> None:
+    answer = shared_api.http.get(path)
     assert answer.status_code == 404
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-def test_the_title_of_the_page_is_that_of_the_service(gallery: Any) -> None:
-    assert f"<title>{documentation.TITLE}</title>" in gallery.http.get("/docs").text
+def test_the_title_of_the_page_is_that_of_the_service(shared_api: SharedApi) -> None:
+    assert f"<title>{documentation.TITLE}</title>" in shared_api.http.get("/docs").text

@@ -13,6 +13,7 @@ import service.errors as service_errors
 import sparse_coding.errors as core_errors
 from service.http import problems
 from sparse_coding.specs import runs as run_specs
+from testing.published_models import SharedApi
 
 TREES: list[type[Exception]] = [
     service_errors.ServiceError,
@@ -115,20 +116,20 @@ def faults(answer: httpx.Response) -> dict[str, str]:
     ],
 )
 def test_a_spec_that_makes_no_sense_is_refused_by_a_pointer_to_the_field(
-    gallery: Any, changed: dict[str, Any], pointer: str, words: list[str]
+    shared_api: SharedApi, changed: dict[str, Any], pointer: str, words: list[str]
 ) -> None:
-    answer = gallery.http.post("/api/v1/runs", json={"dataset": {"name": "digits"}} | changed)
+    answer = shared_api.http.post("/api/v1/runs", json={"dataset": {"name": "digits"}} | changed)
     found = faults(answer)
     assert pointer in found
     for word in words:
         assert word in found[pointer]
     assert "passwd" not in answer.text
-    assert gallery.http.get("/api/v1/runs?state=queued").json()["items"] == []
+    assert shared_api.http.get("/api/v1/runs?state=queued").json()["items"] == []
 
 
-def test_a_long_input_is_never_echoed_and_many_faults_are_counted_not_listed(gallery: Any) -> None:
+def test_a_long_input_is_never_echoed_and_many_faults_are_counted_not_listed(shared_api: SharedApi) -> None:
     body: dict[str, Any] = {"dataset": {"name": "n" * 5000}, "model": {"hidden": [0] * 5}, "k" * 5000: 1}
-    answer = gallery.http.post("/api/v1/runs", json=body | {f"field{i}": "v" * 100 for i in range(500)})
+    answer = shared_api.http.post("/api/v1/runs", json=body | {f"field{i}": "v" * 100 for i in range(500)})
     assert len(faults(answer)) == problems.MAX_FAULTS
     assert "and 50" in answer.json()["detail"]
     assert "nnnn" not in answer.text
@@ -149,17 +150,17 @@ def test_a_long_input_is_never_echoed_and_many_faults_are_counted_not_listed(gal
         ("/api/v1/datasets/digits/images?indices=1,,2", "query:indices"),
     ],
 )
-def test_a_parameter_that_makes_no_sense_is_named(gallery: Any, path: str, pointer: str) -> None:
-    assert list(faults(gallery.http.get(path))) == [pointer]
+def test_a_parameter_that_makes_no_sense_is_named(shared_api: SharedApi, path: str, pointer: str) -> None:
+    assert list(faults(shared_api.http.get(path))) == [pointer]
 
 
-def test_a_parameter_is_named_without_the_branch_that_failed_and_never_told_to_be_text(gallery: Any) -> None:
+def test_a_parameter_is_named_without_the_branch_that_failed_and_never_told_to_be_text(shared_api: SharedApi) -> None:
     for path, pointer in [
         ("/api/v1/models/kl/features?amplitude=lots", "query:amplitude"),
         ("/api/v1/models/kl/features/many", "path:latent"),
         ("/api/v1/runs/x/metrics?after=soon", "query:after"),
     ]:
-        found = faults(gallery.http.get(path))
+        found = faults(shared_api.http.get(path))
         assert list(found) == [pointer]
         assert "got text" not in found[pointer]
 
@@ -174,36 +175,38 @@ def test_a_parameter_is_named_without_the_branch_that_failed_and_never_told_to_b
     ],
 )
 def test_a_parameter_that_a_route_does_not_have_is_refused_with_those_that_it_has(
-    gallery: Any, path: str, known: str
+    shared_api: SharedApi, path: str, known: str
 ) -> None:
-    found = faults(gallery.http.get(path))
+    found = faults(shared_api.http.get(path))
     assert list(found) == ["query:treshold"]
     assert found["query:treshold"].endswith(known)
 
 
-def test_unknown_parameters_are_not_echoed_at_length_and_do_not_trouble_probes(gallery: Any) -> None:
-    answer = gallery.http.get("/api/v1/runs?" + "&".join(f"{'n' * 1000}{i}=v" for i in range(30)))
+def test_unknown_parameters_are_not_echoed_at_length_and_do_not_trouble_probes(shared_api: SharedApi) -> None:
+    answer = shared_api.http.get("/api/v1/runs?" + "&".join(f"{'n' * 1000}{i}=v" for i in range(30)))
     assert answer.status_code == 422
     assert len(answer.content) < 8000
     for path in ("/livez", "/readyz", "/metrics", "/docs", "/openapi.json"):
-        assert gallery.http.get(f"{path}?from=probe").status_code == 200
+        assert shared_api.http.get(f"{path}?from=probe").status_code == 200
 
 
 @pytest.mark.parametrize("media_type", [None, "text/plain", "application/x-www-form-urlencoded", "application/json5"])
-def test_a_json_body_under_another_type_is_415_and_says_what_is_read(gallery: Any, media_type: str | None) -> None:
+def test_a_json_body_under_another_type_is_415_and_says_what_is_read(
+    shared_api: SharedApi, media_type: str | None
+) -> None:
     headers = {"Content-Type": media_type} if media_type else {}
-    answer = gallery.http.post("/api/v1/runs", content=json.dumps({"dataset": {"name": "digits"}}), headers=headers)
+    answer = shared_api.http.post("/api/v1/runs", content=json.dumps({"dataset": {"name": "digits"}}), headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (415, "UNSUPPORTED_MEDIA_TYPE")
     assert answer.headers["accept"] == "application/json"
 
 
-def test_a_missing_body_is_422(gallery: Any) -> None:
-    assert "" in faults(gallery.http.post("/api/v1/runs", headers={"Content-Type": "application/json"}))
+def test_a_missing_body_is_422(shared_api: SharedApi) -> None:
+    assert "" in faults(shared_api.http.post("/api/v1/runs", headers={"Content-Type": "application/json"}))
 
 
-def test_nothing_at_a_path_is_a_problem_that_points_to_the_explorer(gallery: Any) -> None:
+def test_nothing_at_a_path_is_a_problem_that_points_to_the_explorer(shared_api: SharedApi) -> None:
     for path in ("/", "/api", "/api/v1", "/api/v1/nothing", "/api/v1/runs/", "/api/v1/datasets/"):
-        answer = gallery.http.get(path)
+        answer = shared_api.http.get(path)
         assert (answer.status_code, answer.json()["code"]) == (404, "NOT_FOUND"), path
         assert "/docs" in answer.json()["detail"]
 
@@ -220,9 +223,9 @@ def test_nothing_at_a_path_is_a_problem_that_points_to_the_explorer(gallery: Any
     ],
 )
 def test_a_method_that_is_not_there_is_405_with_every_method_that_is(
-    gallery: Any, method: str, path: str, allowed: str
+    shared_api: SharedApi, method: str, path: str, allowed: str
 ) -> None:
-    answer = gallery.http.request(method, path)
+    answer = shared_api.http.request(method, path)
     assert (answer.status_code, answer.json()["code"]) == (405, "METHOD_NOT_ALLOWED")
     assert answer.headers["allow"] == allowed
     assert allowed in answer.json()["detail"]

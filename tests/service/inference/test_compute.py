@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any
 
 import pytest
 import torch
@@ -18,6 +17,7 @@ from starlette.types import Message
 
 from service.errors import Overloaded
 from service.inference.compute import Compute
+from testing.published_models import SharedApi
 
 
 class Client:
@@ -32,7 +32,7 @@ class Client:
         return {"type": "http.disconnect"}
 
 
-class Door:
+class Api:
     """Work that says when it has begun, and ends when it is let out."""
 
     def __init__(self) -> None:
@@ -74,14 +74,14 @@ def test_what_the_work_raises_reaches_the_caller(compute: Compute) -> None:
 
 def test_a_full_queue_refuses_at_once_and_takes_work_again_later(compute: Compute) -> None:
     async def main() -> None:
-        door = Door()
-        running = asyncio.ensure_future(compute.run(Client().request, door))
+        api = Api()
+        running = asyncio.ensure_future(compute.run(Client().request, api))
         waiting = asyncio.ensure_future(compute.run(Client().request, str))
-        await asyncio.to_thread(door.begun.wait, 30)
+        await asyncio.to_thread(api.begun.wait, 30)
         with pytest.raises(Overloaded) as refused:
             await compute.run(Client().request, str)
         assert refused.value.retry_after >= 1
-        door.open.set()
+        api.open.set()
         await asyncio.gather(running, waiting)
         assert await compute.run(Client().request, int) == 0
 
@@ -90,16 +90,17 @@ def test_a_full_queue_refuses_at_once_and_takes_work_again_later(compute: Comput
 
 def test_work_of_a_client_that_has_gone_never_begins(compute: Compute) -> None:
     async def main() -> None:
-        door, client, done = Door(), Client(), []
-        running = asyncio.ensure_future(compute.run(Client().request, door))
-        await asyncio.to_thread(door.begun.wait, 30)
+        api, client = Api(), Client()
+        done: list[str] = []
+        running = asyncio.ensure_future(compute.run(Client().request, api))
+        await asyncio.to_thread(api.begun.wait, 30)
         abandoned = asyncio.ensure_future(compute.run(client.request, done.append, "abandoned"))
         await asyncio.sleep(0)
         client.gone.set()
         with pytest.raises(ClientDisconnect):
             await abandoned
         following = asyncio.ensure_future(compute.run(Client().request, done.append, "following"))
-        door.open.set()
+        api.open.set()
         await asyncio.gather(running, following)
         assert done == ["following"]
 
@@ -108,13 +109,13 @@ def test_work_of_a_client_that_has_gone_never_begins(compute: Compute) -> None:
 
 def test_a_client_that_goes_while_its_work_runs_does_not_stop_the_thread(compute: Compute) -> None:
     async def main() -> None:
-        door, client = Door(), Client()
-        running = asyncio.ensure_future(compute.run(client.request, door))
-        await asyncio.to_thread(door.begun.wait, 30)
+        api, client = Api(), Client()
+        running = asyncio.ensure_future(compute.run(client.request, api))
+        await asyncio.to_thread(api.begun.wait, 30)
         client.gone.set()
         with pytest.raises(ClientDisconnect):
             await running
-        door.open.set()
+        api.open.set()
         assert await compute.run(Client().request, int) == 0
 
     asyncio.run(main())
@@ -122,15 +123,16 @@ def test_a_client_that_goes_while_its_work_runs_does_not_stop_the_thread(compute
 
 def test_closing_waits_for_what_runs_and_drops_what_waits() -> None:
     async def main() -> list[str]:
-        thread, door, done = Compute(threads=None, max_waiting=2), Door(), []
-        running = asyncio.ensure_future(thread.run(Client().request, door))
+        thread, api = Compute(threads=None, max_waiting=2), Api()
+        done: list[str] = []
+        running = asyncio.ensure_future(thread.run(Client().request, api))
         waiting = asyncio.ensure_future(thread.run(Client().request, done.append, "waited"))
-        await asyncio.to_thread(door.begun.wait, 30)
+        await asyncio.to_thread(api.begun.wait, 30)
         closing = asyncio.ensure_future(asyncio.to_thread(thread.close))
         with pytest.raises(asyncio.CancelledError):
             await waiting
         assert not closing.done()
-        door.open.set()
+        api.open.set()
         await asyncio.gather(running, closing)
         return done
 
@@ -146,58 +148,58 @@ BODY = {"dataset": "digits", "split": "test", "indices": [0]}
 @contextmanager
 def occupied(compute: Compute, slots: int) -> Iterator[None]:
     """The compute thread held up by as many pieces of work, until the block ends."""
-    door = Door()
+    api = Api()
 
     def work() -> None:
         async def wait() -> None:
-            await compute.run(Client().request, door)
+            await compute.run(Client().request, api)
 
         asyncio.run(wait())
 
     with ThreadPoolExecutor(slots) as callers:
         waiting = [callers.submit(work) for _ in range(slots)]
         try:
-            assert door.begun.wait(30)
+            assert api.begun.wait(30)
             deadline = time.monotonic() + 30
             while compute.waiting < slots and time.monotonic() < deadline:
                 time.sleep(0.005)
             yield
         finally:
-            door.open.set()
+            api.open.set()
         for work_done in waiting:
             work_done.result()
 
 
-def test_a_full_queue_is_a_503_that_says_when_to_come_back_while_health_stays_fast(gallery: Any) -> None:
-    with occupied(gallery.app_state.interactive, 4):
-        refused = gallery.http.post(ENCODE, json=BODY)
+def test_a_full_queue_is_a_503_that_says_when_to_come_back_while_health_stays_fast(shared_api: SharedApi) -> None:
+    with occupied(shared_api.app_state.interactive, 4):
+        refused = shared_api.http.post(ENCODE, json=BODY)
         assert (refused.status_code, refused.json()["code"]) == (503, "OVERLOADED")
         assert int(refused.headers["retry-after"]) >= 1
-        assert gallery.http.get("/livez").status_code == 200
-        assert gallery.http.get("/api/v1/models/kl").status_code == 200
-    assert gallery.http.post(ENCODE, json=BODY).status_code == 200
+        assert shared_api.http.get("/livez").status_code == 200
+        assert shared_api.http.get("/api/v1/models/kl").status_code == 200
+    assert shared_api.http.post(ENCODE, json=BODY).status_code == 200
 
 
-def counted(gallery: Any, line: str) -> float:
+def counted(shared_api: SharedApi, line: str) -> float:
     """A number in /metrics whose line begins and goes on like this."""
     name, _, label = line.partition(" ")
-    lines = gallery.http.get("/metrics").text.splitlines()
+    lines = shared_api.http.get("/metrics").text.splitlines()
     return sum(float(found.split()[-1]) for found in lines if found.startswith(name) and label in found)
 
 
-def test_a_request_whose_client_has_gone_is_never_computed(gallery: Any) -> None:
+def test_a_request_whose_client_has_gone_is_never_computed(shared_api: SharedApi) -> None:
     went, rows = 'http_server_request_duration_seconds_count{ status_code="499"', "sae_rows_total encode"
-    before = counted(gallery, went), counted(gallery, rows)
+    before = counted(shared_api, went), counted(shared_api, rows)
     text = json.dumps(BODY)
-    url = gallery.http.base_url
+    url = shared_api.http.base_url
     head = f"POST {ENCODE} HTTP/1.1\r\nHost: {url.host}:{url.port}\r\nContent-Type: application/json\r\n"
-    with occupied(gallery.app_state.interactive, 1):
+    with occupied(shared_api.app_state.interactive, 1):
         with socket.create_connection((url.host, url.port)) as connection:
             connection.sendall(f"{head}Content-Length: {len(text)}\r\n\r\n{text}".encode())
             deadline = time.monotonic() + 30
-            while gallery.app_state.interactive.waiting < 2 and time.monotonic() < deadline:
+            while shared_api.app_state.interactive.waiting < 2 and time.monotonic() < deadline:
                 time.sleep(0.005)
-        while counted(gallery, went) == before[0] and time.monotonic() < deadline:
+        while counted(shared_api, went) == before[0] and time.monotonic() < deadline:
             time.sleep(0.005)
-    assert gallery.http.post(ENCODE, json=BODY).status_code == 200
-    assert counted(gallery, rows) == before[1] + 1, "only the row of the client that stayed"
+    assert shared_api.http.post(ENCODE, json=BODY).status_code == 200
+    assert counted(shared_api, rows) == before[1] + 1, "only the row of the client that stayed"

@@ -12,6 +12,7 @@ from registry.errors import ArtifactMissing
 from registry.stores.directory import DirectoryStore
 from service.inference.model_cache import ModelCache
 from sparse_coding.errors import UnreadableFile
+from testing.published_models import SharedApi
 
 
 class CountingStore(DirectoryStore):
@@ -30,13 +31,13 @@ class CountingStore(DirectoryStore):
 
 
 @pytest.fixture
-def stored(gallery: Any, tmp_path: Path) -> tuple[CountingStore, list[str]]:
+def stored(shared_api: SharedApi, tmp_path: Path) -> tuple[CountingStore, list[str]]:
     """A store with the weights of three models, and their digests."""
     store = CountingStore(tmp_path / "artifacts")
-    digests = [gallery.http.get(f"/api/v1/models/{name}").json()["digest"] for name in ("kl", "l1", "dead")]
+    digests = [shared_api.http.get(f"/api/v1/models/{name}").json()["digest"] for name in ("kl", "l1", "dead")]
     for digest in digests:
         copy = tmp_path / digest
-        shutil.copyfile(gallery.app_state.artifacts.path(digest), copy)
+        shutil.copyfile(shared_api.app_state.artifacts.path(digest), copy)
         store.put(copy)
     return store, digests
 

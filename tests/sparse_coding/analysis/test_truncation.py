@@ -51,7 +51,7 @@ def rows(trained: TrainedModel, digits: Dataset) -> np.ndarray:
 
 def naive_mse(model: TrainedModel, rows: np.ndarray, codes: np.ndarray) -> np.ndarray:
     """Per row; for models without scaling."""
-    return ((model.decode(codes).astype(np.float64) - rows) ** 2).mean(axis=1)
+    return np.asarray(((model.decode(codes).astype(np.float64) - rows) ** 2).mean(axis=1))
 
 
 def first_only(codes: np.ndarray, kept: int) -> np.ndarray:

@@ -37,7 +37,7 @@ def test_another_seed_gives_other_weights() -> None:
 def test_tensors_are_named_and_shaped_as_the_widths_say(hidden: tuple[int, ...]) -> None:
     network = autoencoder.build(Mlp(hidden=hidden, n_latents=16), L1(), 100, seed=0)
     widths = (100, *hidden, 16)
-    expected = {}
+    expected: dict[str, tuple[int, ...]] = {}
     for part, ends in (("encoder", widths), ("decoder", widths[::-1])):
         for index, (inputs, outputs) in enumerate(itertools.pairwise(ends)):
             expected[f"{part}.{2 * index}.weight"] = (outputs, inputs)

@@ -33,7 +33,8 @@ from sparse_coding.models import weights
 from sparse_coding.specs import runs as run_specs
 from sparse_coding.training import loop
 folder = pathlib.Path(sys.argv[1])
-asked = run_specs.parse({"dataset": {"name": "digits"}, "training": {"epochs": 1}, "model": {"hidden": [9], "n_latents": 5}})
+network = {"hidden": [9], "n_latents": 5}
+asked = run_specs.parse({"dataset": {"name": "digits"}, "training": {"epochs": 1}, "model": network})
 dataset = datasets.open(folder / "rows")
 fitted = preprocessing.fit(asked.dataset, dataset)
 data = loop.load(dataset, fitted, asked, "cpu")

@@ -71,8 +71,8 @@ def test_training_is_a_plain_loop_over_torchs_own_parts(
     assert len(data.train) % 128, "the last batch is short, and weighs as much as the others"
     for record, expected in zip(ours, curve, strict=True):
         assert (record.loss, record.reconstruction, record.sparsity) == pytest.approx(expected, rel=1e-5, abs=1e-9)
-    for weight, expected in zip(state.autoencoder.parameters(), network.parameters(), strict=True):
-        torch.testing.assert_close(weight, expected, rtol=1e-3, atol=2e-5)
+    for weight, same in zip(state.autoencoder.parameters(), network.parameters(), strict=True):
+        torch.testing.assert_close(weight, same, rtol=1e-3, atol=2e-5)
 
 
 def test_records_count_epochs_and_hold_the_held_out_figures(digits: Dataset, ask: Ask, prepare: Prepare) -> None:

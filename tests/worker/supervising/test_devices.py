@@ -1,12 +1,10 @@
 """What a worker says of its device: what a real probe found, also while it is too busy to claim anything."""
 
-from collections.abc import Callable
-from typing import Any
-
+from testing.waiting import eventually
 from worker.supervising.devices import Devices
 
 
-def test_a_worker_knows_its_device_though_it_claims_nothing_more(eventually: Callable[..., Any]) -> None:
+def test_a_worker_knows_its_device_though_it_claims_nothing_more() -> None:
     devices = Devices("auto")
     try:
         assert eventually("the answer of the probe", lambda: devices.device_name)

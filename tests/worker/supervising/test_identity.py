@@ -33,7 +33,7 @@ def test_this_process_knows_itself_and_lives() -> None:
     assert not identity.is_gone(row(ME.pid), ME)
 
 
-def test_a_process_is_gone_when_it_is_killed_even_before_it_is_buried(process: Any) -> None:
+def test_a_process_is_gone_when_it_is_killed_even_before_it_is_buried(process: "subprocess.Popen[bytes]") -> None:
     worker = row(process.pid)
     assert not identity.is_gone(worker, ME)
     process.kill()
@@ -44,13 +44,15 @@ def test_a_process_is_gone_when_it_is_killed_even_before_it_is_buried(process: A
     assert identity.is_gone(worker, ME)
 
 
-def test_another_process_with_the_same_number_is_not_the_worker(process: Any) -> None:
+def test_another_process_with_the_same_number_is_not_the_worker(process: "subprocess.Popen[bytes]") -> None:
     assert identity.is_gone(row(process.pid, pid_started="1"), ME)
 
 
 @pytest.mark.parametrize("field", ["host", "boot_id", "pid_namespace"])
 @pytest.mark.parametrize("value", ["elsewhere", None])
-def test_nothing_is_proven_of_a_worker_from_elsewhere(process: Any, field: str, value: str | None) -> None:
+def test_nothing_is_proven_of_a_worker_from_elsewhere(
+    process: "subprocess.Popen[bytes]", field: str, value: str | None
+) -> None:
     process.kill()
     process.wait()
     worker = row(process.pid, pid_started="1")
@@ -61,7 +63,7 @@ def test_nothing_is_proven_of_a_worker_from_elsewhere(process: Any, field: str, 
     assert not identity.is_gone(worker, ME)
 
 
-def test_nothing_is_proven_without_the_start_of_the_process(process: Any) -> None:
+def test_nothing_is_proven_without_the_start_of_the_process(process: "subprocess.Popen[bytes]") -> None:
     process.kill()
     process.wait()
     assert not identity.is_gone(row(process.pid, pid_started=None), ME)

@@ -4,216 +4,229 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from sqlalchemy import select
 
 from registry import checkpoints, runs
 from registry.database.tables import Run
+from testing.processes import is_alive
+from testing.waiting import eventually
+from testing.worker_harness import Uninterrupted, WorkerHarness
 
 ENDLESS = {"model": {"n_latents": 16, "hidden": [16]}, "training": {"epochs": 100_000, "batch_size": 64}}
 ORPHAN_SECONDS = 2.0
 """How long a trainer may outlive its supervisor."""
 
 
-def is_gone(yard: Any, trainer: int) -> None:
+def is_gone(harness: WorkerHarness, trainer: int) -> None:
     began = time.monotonic()
-    yard.eventually("the death of the trainer", lambda: not yard.lives(trainer))
+    eventually("the death of the trainer", lambda: not is_alive(trainer))
     assert time.monotonic() - began < ORPHAN_SECONDS
 
 
-def last_charge(yard: Any, run: Run) -> tuple[str, str, int]:
+def last_charge(harness: WorkerHarness, run: Run) -> tuple[str | None, str | None, int]:
     """How the last attempt that is over ended, and what the run has been charged with."""
-    over = [attempt for attempt in yard.attempts(run) if attempt.outcome is not None]
-    return over[-1].outcome, over[-1].error_code, yard.get(run).failures
+    over = [attempt for attempt in harness.attempts(run) if attempt.outcome is not None]
+    return over[-1].outcome, over[-1].error_code, harness.get(run).failures
 
 
 @pytest.mark.parametrize("kind", ["train", "sweep"])
-def test_a_run_that_is_killed_in_every_way_ends_as_one_that_was_not(knowing_yard: Any, whole: Any, kind: str) -> None:
+def test_a_run_that_is_killed_in_every_way_ends_as_one_that_was_not(
+    either_harness: WorkerHarness, uninterrupted: Uninterrupted, kind: str
+) -> None:
     """Three deaths, as many as are too many at one place; each comes after a newer checkpoint, and is charged alone."""
-    yard = knowing_yard
-    run = yard.ask(kind)
-    worker = yard.worker(checkpoint_seconds=0)
+    harness = either_harness
+    run = harness.request(kind)
+    worker = harness.worker(checkpoint_seconds=0)
 
-    trainer = yard.checkpointed(run, worker)
+    trainer = harness.stop_trainer_at_checkpoint(run, worker)
     os.kill(trainer, signal.SIGKILL)
-    yard.skip_the_wait(run)
-    assert last_charge(yard, run) == ("failed", "OUT_OF_MEMORY_OR_KILLED", 1)
+    harness.skip_backoff(run)
+    assert last_charge(harness, run) == ("failed", "OUT_OF_MEMORY_OR_KILLED", 1)
 
-    trainer = yard.checkpointed(run, worker)  # of the same worker: it goes on
-    yard.known(worker)
+    trainer = harness.stop_trainer_at_checkpoint(run, worker)  # of the same worker: it goes on
+    harness.wait_until_registered(worker)
     worker.kill()
-    is_gone(yard, trainer)
-    worker = yard.worker(checkpoint_seconds=0)  # it proves the other dead, long before that one's lease is over
-    yard.hear(worker, "run_reaped")
-    assert last_charge(yard, run) == ("lost", "WORKER_LOST", 1)
+    is_gone(harness, trainer)
+    worker = harness.worker(checkpoint_seconds=0)  # it proves the other dead, long before that one's lease is over
+    worker.wait_for_event("run_reaped")
+    assert last_charge(harness, run) == ("lost", "WORKER_LOST", 1)
 
-    trainer = yard.checkpointed(run, worker)
-    yard.known(worker)
+    trainer = harness.stop_trainer_at_checkpoint(run, worker)
+    harness.wait_until_registered(worker)
     worker.kill()
     os.kill(trainer, signal.SIGKILL)
-    yard.worker()
-    assert yard.end(run) == whole.ends[kind]
-    assert last_charge(yard, run) == ("succeeded", None, 1)
-    attempts = yard.attempts(run)
+    harness.worker()
+    assert harness.outcome(run) == uninterrupted.outcomes[kind]
+    assert last_charge(harness, run) == ("succeeded", None, 1)
+    attempts = harness.attempts(run)
     assert [attempt.outcome for attempt in attempts] == ["failed", "lost", "lost", "succeeded"]
     began = [attempt.resumed_epoch for attempt in attempts]
     assert began[0] is None
     assert 0 < began[1] < began[2] < began[3], "each goes on where the one before was"
-    assert yard.story(run) == ["queued", "running"] * 4 + ["succeeded"]
-    yard.eventually("the sweeping of what they left", lambda: list(yard.settings.work_dir.iterdir()) == [])
+    assert harness.states(run) == ["queued", "running"] * 4 + ["succeeded"]
+    eventually("the sweeping of what they left", lambda: list(harness.settings.work_dir.iterdir()) == [])
 
 
 @pytest.mark.parametrize(("kind", "killed"), [("train", "supervisor"), ("sweep", "trainer")])
 def test_a_run_that_is_killed_before_its_first_epoch_and_after_its_last_ends_the_same(
-    either_yard: Any, whole: Any, kind: str, killed: str
+    either_empty_harness: WorkerHarness, uninterrupted: Uninterrupted, kind: str, killed: str
 ) -> None:
     """Before: its dataset is just being made. After: nothing is left to do but to tell the result."""
-    yard = either_yard
-    run = yard.ask(kind)
-    worker = yard.worker()
-    yard.known(worker)
-    yard.eventually("the preparation", lambda: (yard.get(run).progress or {}).get("phase") == "preparing")
-    trainer = yard.trainer_of(worker)
+    harness = either_empty_harness
+    run = harness.request(kind)
+    worker = harness.worker()
+    harness.wait_until_registered(worker)
+    eventually("the preparation", lambda: (harness.get(run).progress or {}).get("phase") == "preparing")
+    trainer = harness.trainer_of(worker)
     os.kill(worker.pid if killed == "supervisor" else trainer, signal.SIGKILL)
-    is_gone(yard, trainer)
-    assert yard.epochs(run) == []
+    is_gone(harness, trainer)
+    assert harness.epochs(run) == []
 
     if killed == "supervisor":
-        worker = yard.worker()
-        yard.hear(worker, "run_claimed")
-        yard.known(worker)
-        with yard.database.write() as session:  # so that the outcome has to wait
+        worker = harness.worker()
+        worker.wait_for_event("run_claimed")
+        harness.wait_until_registered(worker)
+        with harness.database.write() as session:  # so that the outcome has to wait
             session.execute(select(Run.id).where(Run.id == run.id).with_for_update())
-            trainer = yard.trainer_of(worker)
-            yard.eventually("the result", lambda: not yard.lives(trainer))
+            trainer = harness.trainer_of(worker)
+            eventually("the result", lambda: not is_alive(trainer))
             worker.kill()
             worker.wait()
-        worker = yard.worker()
-        yard.hear(worker, "run_reaped")
+        worker = harness.worker()
+        worker.wait_for_event("run_reaped")
     else:
-        yard.skip_the_wait(run)
-        trainer, unread = yard.trainer_of(worker), yard.settings.work_dir
-        yard.hear(worker, "trainer_ready")
+        harness.skip_backoff(run)
+        trainer, unread = harness.trainer_of(worker), harness.settings.work_dir
+        worker.wait_for_event("trainer_ready")
         deadline = time.monotonic() + 60
         while not list(unread.glob("*/weights-*.safetensors")):  # without a pause: the next member does not take long
             assert time.monotonic() < deadline
         os.kill(trainer, signal.SIGKILL)
-    yard.skip_the_wait(run)
-    assert yard.see(checkpoints.latest, run.id) is None, "it begins anew"
-    assert yard.end(run) == whole.ends[kind]
-    assert yard.get(run).failures == 2
+    harness.skip_backoff(run)
+    assert harness.read(checkpoints.latest, run.id) is None, "it begins anew"
+    assert harness.outcome(run) == uninterrupted.outcomes[kind]
+    assert harness.get(run).failures == 2
     outcome = "lost" if killed == "supervisor" else "failed"
-    assert [attempt.outcome for attempt in yard.attempts(run)] == [outcome, outcome, "succeeded"]
+    assert [attempt.outcome for attempt in harness.attempts(run)] == [outcome, outcome, "succeeded"]
 
 
-def test_baselines_that_were_killed_begin_anew_and_end_the_same(knowing_yard: Any, whole: Any) -> None:
-    yard = knowing_yard
-    run = yard.ask("baselines", judged=whole.judged)
-    worker = yard.worker()
-    yard.known(worker)
-    yard.eventually("progress", lambda: (yard.get(run).progress or {}).get("epoch"))
-    trainer = yard.trainer_of(worker)
+def test_baselines_that_were_killed_begin_anew_and_end_the_same(
+    either_harness: WorkerHarness, uninterrupted: Uninterrupted
+) -> None:
+    harness = either_harness
+    run = harness.request("baselines", judged=uninterrupted.judged)
+    worker = harness.worker()
+    harness.wait_until_registered(worker)
+    eventually("progress", lambda: (harness.get(run).progress or {}).get("epoch"))
+    trainer = harness.trainer_of(worker)
     worker.kill()
-    is_gone(yard, trainer)
-    yard.worker()
-    assert yard.end(run) == whole.ends["baselines"]
-    assert [(each.outcome, each.resumed_epoch) for each in yard.attempts(run)] == [("lost", None), ("succeeded", None)]
+    is_gone(harness, trainer)
+    harness.worker()
+    assert harness.outcome(run) == uninterrupted.outcomes["baselines"]
+    assert [(each.outcome, each.resumed_epoch) for each in harness.attempts(run)] == [
+        ("lost", None),
+        ("succeeded", None),
+    ]
 
 
 @pytest.mark.parametrize(("wish", "state"), [(runs.pause, "paused"), (runs.cancel, "cancelled")])
 def test_a_wish_comes_to_pass_though_its_worker_is_killed_before_it_has_heard_of_it(
-    knowing_yard: Any, wish: Callable[..., Run], state: str
+    either_harness: WorkerHarness, wish: Callable[..., Run], state: str
 ) -> None:
-    yard = knowing_yard
-    run = yard.enqueue(**ENDLESS)
-    worker = yard.worker()
-    trainer = yard.trainer_of(worker)
-    yard.known(worker)
-    yard.stop(worker)
-    assert yard.do(wish, run.id).state == "running"
+    harness = either_harness
+    run = harness.enqueue(**ENDLESS)
+    worker = harness.worker()
+    trainer = harness.trainer_of(worker)
+    harness.wait_until_registered(worker)
+    harness.stop(worker)
+    assert harness.write(wish, run.id).state == "running"
     worker.kill()
-    is_gone(yard, trainer)
-    yard.worker()
-    yard.eventually("what was wished", lambda: yard.get(run).state == state)
-    assert [attempt.outcome for attempt in yard.attempts(run)] == ["lost"]
-    assert yard.story(run) == ["queued", "running", state]
+    is_gone(harness, trainer)
+    harness.worker()
+    eventually("what was wished", lambda: harness.get(run).state == state)
+    assert [attempt.outcome for attempt in harness.attempts(run)] == ["lost"]
+    assert harness.states(run) == ["queued", "running", state]
 
 
 def test_a_trainer_that_is_killed_while_a_pause_is_wished_is_a_failure_and_not_a_pause_as_wished(
-    knowing_yard: Any,
+    either_harness: WorkerHarness,
 ) -> None:
-    yard = knowing_yard
-    run = yard.enqueue(**ENDLESS)
-    worker = yard.worker()
-    yard.training(run)
-    trainer = yard.trainer_of(worker)
+    harness = either_harness
+    run = harness.enqueue(**ENDLESS)
+    worker = harness.worker()
+    harness.wait_until_training(run)
+    trainer = harness.trainer_of(worker)
     os.kill(trainer, signal.SIGSTOP)
-    yard.do(runs.pause, run.id)
-    yard.hear(worker, "trainer_asked_to_stop")
+    harness.write(runs.pause, run.id)
+    worker.wait_for_event("trainer_asked_to_stop")
     os.kill(trainer, signal.SIGKILL)
-    yard.eventually("the end of the attempt", lambda: yard.attempts(run)[0].ended_at)
-    assert last_charge(yard, run) == ("failed", "OUT_OF_MEMORY_OR_KILLED", 1)
-    assert yard.get(run).state == "paused"
+    eventually("the end of the attempt", lambda: harness.attempts(run)[0].ended_at)
+    assert last_charge(harness, run) == ("failed", "OUT_OF_MEMORY_OR_KILLED", 1)
+    assert harness.get(run).state == "paused"
 
 
 # --- runs that kill their workers ------------------------------------------------------------------------------------
 
 
-def test_a_run_whose_workers_die_three_times_at_one_place_is_failed_and_says_what_to_do(knowing_yard: Any) -> None:
-    yard = knowing_yard
-    run = yard.enqueue(**ENDLESS)
+def test_a_run_whose_workers_die_three_times_at_one_place_is_failed_and_says_what_to_do(
+    either_harness: WorkerHarness,
+) -> None:
+    harness = either_harness
+    run = harness.enqueue(**ENDLESS)
     for number in (1, 2, 3):
-        worker = yard.worker()
+        worker = harness.worker()
         if number == 3:  # the second loss has to be waited for
-            yard.hear(worker, "run_reaped")
-            yard.skip_the_wait(run)
-        yard.trainer_of(worker)
-        yard.known(worker)  # else its lease decides
+            worker.wait_for_event("run_reaped")
+            harness.skip_backoff(run)
+        harness.trainer_of(worker)
+        harness.wait_until_registered(worker)  # else its lease decides
         worker.kill()
         worker.wait()
-    yard.worker()
-    yard.eventually("the failure", lambda: yard.get(run).state == "failed")
-    ended = yard.get(run)
+    harness.worker()
+    eventually("the failure", lambda: harness.get(run).state == "failed")
+    ended = harness.get(run)
     assert (ended.error_code, ended.attempt, ended.failures) == ("WORKER_LOST", 3, 3)
     assert "ask for the run once more" in ended.error_detail
-    assert [attempt.outcome for attempt in yard.attempts(run)] == ["lost"] * 3
+    assert [attempt.outcome for attempt in harness.attempts(run)] == ["lost"] * 3
 
 
-def test_a_run_whose_trainers_die_three_times_at_one_place_is_failed_with_what_they_died_of(knowing_yard: Any) -> None:
-    yard = knowing_yard
-    run = yard.enqueue(**ENDLESS)
-    worker = yard.worker()
+def test_a_run_whose_trainers_die_three_times_at_one_place_is_failed_with_what_they_died_of(
+    either_harness: WorkerHarness,
+) -> None:
+    harness = either_harness
+    run = harness.enqueue(**ENDLESS)
+    worker = harness.worker()
     for number in (1, 2, 3):
-        yard.hear(worker, "run_claimed")
-        os.kill(yard.trainer_of(worker), signal.SIGKILL)
+        worker.wait_for_event("run_claimed")
+        os.kill(harness.trainer_of(worker), signal.SIGKILL)
         if number < 3:
-            yard.skip_the_wait(run)
-    yard.eventually("the failure", lambda: yard.get(run).state == "failed")
-    ended = yard.get(run)
+            harness.skip_backoff(run)
+    eventually("the failure", lambda: harness.get(run).state == "failed")
+    ended = harness.get(run)
     assert (ended.error_code, ended.attempt, ended.failures) == ("OUT_OF_MEMORY_OR_KILLED", 3, 3)
     assert "memory" in ended.error_detail
     assert "then create it again" in ended.error_detail
-    assert [attempt.outcome for attempt in yard.attempts(run)] == ["failed"] * 3
-    assert yard.story(run) == ["queued", "running"] * 3 + ["failed"]
+    assert [attempt.outcome for attempt in harness.attempts(run)] == ["failed"] * 3
+    assert harness.states(run) == ["queued", "running"] * 3 + ["failed"]
     assert worker.poll() is None, "the worker goes on"
 
 
-def test_a_trainer_that_crashes_by_itself_fails_its_run_at_once(knowing_yard: Any) -> None:
-    yard = knowing_yard
-    run = yard.enqueue(**ENDLESS)
-    os.kill(yard.trainer_of(yard.worker()), signal.SIGSEGV)
-    yard.eventually("the failure", lambda: yard.get(run).state == "failed")
-    assert (yard.get(run).error_code, yard.get(run).failures) == ("CRASHED", 1)
+def test_a_trainer_that_crashes_by_itself_fails_its_run_at_once(either_harness: WorkerHarness) -> None:
+    harness = either_harness
+    run = harness.enqueue(**ENDLESS)
+    os.kill(harness.trainer_of(harness.worker()), signal.SIGSEGV)
+    eventually("the failure", lambda: harness.get(run).state == "failed")
+    assert (harness.get(run).error_code, harness.get(run).failures) == ("CRASHED", 1)
 
 
-def test_a_trainer_that_stalls_is_killed_and_charged(knowing_yard: Any) -> None:
-    yard = knowing_yard
-    run = yard.enqueue(**ENDLESS)
-    trainer = yard.trainer_of(yard.worker(stall_seconds=0.5))
+def test_a_trainer_that_stalls_is_killed_and_charged(either_harness: WorkerHarness) -> None:
+    harness = either_harness
+    run = harness.enqueue(**ENDLESS)
+    trainer = harness.trainer_of(harness.worker(stall_seconds=0.5))
     os.kill(trainer, signal.SIGSTOP)
-    yard.eventually("the charge", lambda: yard.get(run).state == "queued")
-    assert not yard.lives(trainer)
-    assert yard.attempts(run)[0].error_code == "STALLED"
-    assert yard.get(run).available_at > yard.attempts(run)[0].ended_at, "it waits before the next attempt"
+    eventually("the charge", lambda: harness.get(run).state == "queued")
+    assert not is_alive(trainer)
+    assert harness.attempts(run)[0].error_code == "STALLED"
+    assert harness.get(run).available_at > harness.attempts(run)[0].ended_at, "it waits before the next attempt"

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,9 @@ import pytest
 import torch
 
 from sparse_coding.models import weights
+from testing.processes import is_alive
+from testing.trainer_process import RunningTrainer
+from testing.waiting import eventually
 from worker import messages
 from worker.training import assignment
 
@@ -72,7 +74,7 @@ class Whole:
 
 
 @pytest.fixture(scope="module")
-def whole(trainer: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Whole:
+def whole(trainer: RunningTrainer, tmp_path_factory: pytest.TempPathFactory) -> Whole:
     """It makes its dataset itself, and has it taken away when it has reported it, as a supervisor does.
 
     While torch is imported something writes to file descriptor 1, as a C library would.
@@ -82,7 +84,7 @@ def whole(trainer: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory)
     reports = []
     with trainer(PYTHONPATH=str(folder)) as started:
         started.send(order(folder, None))
-        for report in started.said():
+        for report in started.reports():
             reports.append(report)
             if isinstance(report, messages.Dataset):
                 (folder / report.path).rename(folder / "adopted")
@@ -124,13 +126,13 @@ def test_the_result_describes_weights_that_can_be_read(whole: Whole) -> None:
 
 
 def test_a_stopped_run_goes_on_to_the_very_weights_of_an_uninterrupted_one(
-    trainer: Callable[..., Any], folder: Path, digits: Path, whole: Whole
+    trainer: RunningTrainer, folder: Path, digits: Path, whole: Whole
 ) -> None:
     with trainer() as first:
         first.send(order(folder, digits))
         first.until(messages.Metrics)
         first.send(messages.Stop(wish="release"))
-        *_, kept, stopped = first.said()
+        *_, kept, stopped = first.reports()
         assert first.process.wait() == 0
     assert isinstance(kept, messages.Checkpoint)
     assert stopped == messages.Stopped(wish="release")
@@ -138,24 +140,24 @@ def test_a_stopped_run_goes_on_to_the_very_weights_of_an_uninterrupted_one(
 
     with trainer() as second:
         second.send(order(folder, digits, folder / kept.path))
-        reports = list(second.said())
+        reports = list(second.reports())
     resumed = [report.epoch for report in reports if isinstance(report, messages.Metrics)]
     assert resumed == list(range(kept.epoch + 1, EPOCHS + 1))
     assert reports[-1].outputs == whole.reports[-1].outputs
 
 
-def test_a_cancelled_run_stops_inside_an_epoch(trainer: Callable[..., Any], folder: Path, digits: Path) -> None:
+def test_a_cancelled_run_stops_inside_an_epoch(trainer: RunningTrainer, folder: Path, digits: Path) -> None:
     with trainer() as started:
         started.send(order(folder, digits, epochs=2, batch_size=1, learning_rate=1e-5))
         assert started.until(messages.Progress).phase == "preparing"
         assert started.until(messages.Progress).phase == "training"
         started.send(messages.Stop(wish="cancel"))
-        reports = list(started.said())
+        reports = list(started.reports())
     assert {report.type for report in reports} <= {"progress", "stopped"}
     assert reports[-1] == messages.Stopped(wish="cancel")
 
 
-def test_a_checkpoint_is_written_when_it_is_asked_for(trainer: Callable[..., Any], folder: Path, digits: Path) -> None:
+def test_a_checkpoint_is_written_when_it_is_asked_for(trainer: RunningTrainer, folder: Path, digits: Path) -> None:
     with trainer() as started:
         started.send(order(folder, digits, **ENDLESS))
         seen = started.until(messages.Metrics).epoch
@@ -166,48 +168,48 @@ def test_a_checkpoint_is_written_when_it_is_asked_for(trainer: Callable[..., Any
         assert started.until(messages.Metrics).epoch == kept.epoch + 1
 
 
-def test_checkpoints_come_as_often_as_they_are_wanted(trainer: Callable[..., Any], folder: Path, digits: Path) -> None:
+def test_checkpoints_come_as_often_as_they_are_wanted(trainer: RunningTrainer, folder: Path, digits: Path) -> None:
     with trainer() as started:
         started.send(order(folder, digits, epochs=4).model_copy(update={"checkpoint_seconds": 0}))
-        kept = [report.epoch for report in started.said() if isinstance(report, messages.Checkpoint)]
+        kept = [report.epoch for report in started.reports() if isinstance(report, messages.Checkpoint)]
     assert kept == [1, 2, 3], "after the last epoch come the weights"
 
 
-def test_a_trainer_that_gets_no_order_ends(trainer: Callable[..., Any]) -> None:
+def test_a_trainer_that_gets_no_order_ends(trainer: RunningTrainer) -> None:
     with trainer() as started:
         started.process.stdin.close()
         assert started.process.wait(timeout=10) == 3
 
 
 def test_signals_are_left_to_the_supervisor_and_the_end_of_its_orders_ends_the_trainer(
-    trainer: Callable[..., Any], folder: Path, digits: Path
+    trainer: RunningTrainer, folder: Path, digits: Path
 ) -> None:
     with trainer() as started:
         started.send(order(folder, digits, **ENDLESS))
         seen = started.until(messages.Metrics).epoch
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             started.process.send_signal(number)
-        later = (report for report in started.said() if isinstance(report, messages.Metrics))
+        later = (report for report in started.reports() if isinstance(report, messages.Metrics))
         assert any(report.epoch > seen + 20 for report in later)
         started.process.stdin.close()
         assert started.process.wait(timeout=10) == 3
 
 
 def test_a_refusal_of_the_workshop_is_an_error_that_says_why(
-    trainer: Callable[..., Any], folder: Path, digits: Path
+    trainer: RunningTrainer, folder: Path, digits: Path
 ) -> None:
     with trainer() as started:
         started.send(order(folder, digits, batch_size=2000))
-        last = list(started.said())[-1]
+        last = list(started.reports())[-1]
         assert started.process.wait() == 1
     assert (last.code, last.may_pass) == ("SPEC_DOES_NOT_FIT", False)
     assert "1437" in last.detail
 
 
-def test_a_bug_is_an_error_that_gives_no_path_away(trainer: Callable[..., Any], folder: Path, digits: Path) -> None:
+def test_a_bug_is_an_error_that_gives_no_path_away(trainer: RunningTrainer, folder: Path, digits: Path) -> None:
     with trainer() as started:
         started.send(order(folder / "nowhere", digits, epochs=1))
-        last = list(started.said())[-1]
+        last = list(started.reports())[-1]
         log = started.process.stderr.read()
     assert last.code == "INTERNAL_ERROR"
     assert "nowhere" not in last.detail
@@ -227,9 +229,7 @@ def test_memory_that_ran_out_on_the_cpu_is_known_by_what_torch_says() -> None:
     assert assignment.is_shortage(shortage.value)
 
 
-def test_the_kernel_ends_a_trainer_whose_starter_is_killed(
-    eventually: Callable[..., Any], lives: Callable[[int], bool]
-) -> None:
+def test_the_kernel_ends_a_trainer_whose_starter_is_killed() -> None:
     """Even one that can do nothing itself: it is stopped before."""
     script = (
         "import os, subprocess, sys, time\n"
@@ -244,10 +244,10 @@ def test_the_kernel_ends_a_trainer_whose_starter_is_killed(
             eventually("the tie to the starter", lambda: ignores(child, signal.SIGTERM))
             os.kill(child, signal.SIGSTOP)
             parent.kill()
-            eventually("the death of the trainer", lambda: not lives(child))
+            eventually("the death of the trainer", lambda: not is_alive(child))
         finally:
             parent.kill()
-            if lives(child):
+            if is_alive(child):
                 os.kill(child, signal.SIGKILL)
 
 

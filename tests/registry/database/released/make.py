@@ -63,7 +63,7 @@ def postgresql_dump(folder: Path) -> tuple[str, str, str]:
         settings = RegistrySettings(data_dir=folder / "data", database_url=server.get_uri())
         command = [server.bin_path / "pg_dump", "--inserts", "--no-owner", "--no-privileges", server.get_uri()]
         with lived_through(settings), psycopg.connect(server.get_uri()) as connection:
-            version = str(connection.execute("SELECT version_num FROM alembic_version").fetchone()[0])  # type: ignore[index]
+            version = str(connection.execute("SELECT version_num FROM alembic_version").fetchone()[0])
             dump = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
     return "postgresql", version, re.sub(r"^\\(un)?restrict .*\n", "", dump, flags=re.MULTILINE)
 
@@ -98,19 +98,19 @@ def neutral(dump: str, folder: Path) -> str:
 def lived_through(settings: RegistrySettings) -> Iterator[None]:
     """The database of these settings with a life behind it, and a worker in the middle of a run."""
     schema.upgrade(settings)
-    house = House(settings)
+    deployment = Deployment(settings)
     try:
-        with house.served():
-            happy_days(house)
-            mishaps(house)
-            left_undone(house)
+        with deployment.served():
+            happy_days(deployment)
+            mishaps(deployment)
+            left_undone(deployment)
             yield
     finally:
-        house.kill_all()
+        deployment.kill_all()
 
 
 @dataclass
-class House:
+class Deployment:
     """An API and workers as processes, and words for what a client wants of them."""
 
     settings: RegistrySettings
@@ -192,87 +192,87 @@ def slow(name: str, epochs: int = 4) -> dict[str, Any]:
     return {"name": name, "model": SLOW, "training": {"epochs": epochs, "batch_size": 4}}
 
 
-def happy_days(house: House) -> None:
+def happy_days(deployment: Deployment) -> None:
     """Every kind of run succeeds, what they made is looked at, and some of it is thrown away."""
     for name in ("noise", "unwanted"):
         rows = np.random.default_rng(len(name)).random((60, 5), np.float32)
-        np.savez(house.settings.data_dir / "upload.npz", train_vectors=rows[:50], test_vectors=rows[50:])
-        content = (house.settings.data_dir / "upload.npz").read_bytes()
-        house.http.post(
+        np.savez(deployment.settings.data_dir / "upload.npz", train_vectors=rows[:50], test_vectors=rows[50:])
+        content = (deployment.settings.data_dir / "upload.npz").read_bytes()
+        deployment.http.post(
             f"/datasets/{name}", content=content, headers={"Content-Type": "application/x-npz"}
         ).raise_for_status()
-    (house.settings.data_dir / "upload.npz").unlink()
-    house.post("/runs", {"kind": "import", "dataset": "digits"})
-    first = house.ask("the-first", **train("small"))
-    again = house.ask(**train("small", 3))
-    gone = house.ask(**train("gone"))
-    wanted = {"kind": "sweep", "name": "swept", "base": {"dataset": {"name": "digits"}, "model": SMALL}}
+    (deployment.settings.data_dir / "upload.npz").unlink()
+    deployment.post("/runs", {"kind": "import", "dataset": "digits"})
+    first = deployment.ask("the-first", **train("small"))
+    again = deployment.ask(**train("small", 3))
+    gone = deployment.ask(**train("gone"))
+    wanted: dict[str, Any] = {"kind": "sweep", "name": "swept", "base": {"dataset": {"name": "digits"}, "model": SMALL}}
     wanted["base"]["training"] = {"epochs": 2, "batch_size": 256}
-    swept = house.post("/runs", {**wanted, "grid": {"sparsity.weight": [0.001, 0.1]}})["id"]
-    worker = house.worker()
+    swept = deployment.post("/runs", {**wanted, "grid": {"sparsity.weight": [0.001, 0.1]}})["id"]
+    worker = deployment.worker()
     for run in (first, again, gone, swept):
-        house.until(run, "succeeded")
+        deployment.until(run, "succeeded")
     asked = {"kind": "baselines", "model": "small@1", "fit_rows": 200, "methods": ["pca"]}
-    house.until(house.post("/runs", asked)["id"], "succeeded")
+    deployment.until(deployment.post("/runs", asked)["id"], "succeeded")
     worker.terminate()
     worker.wait()
     for alias, version in (("best", 2), ("old", 1)):
-        house.http.put(f"/models/small/aliases/{alias}", json={"version": version}).raise_for_status()
+        deployment.http.put(f"/models/small/aliases/{alias}", json={"version": version}).raise_for_status()
     for what in ("sparsity", "features", "probe"):
-        house.get(f"/models/small@best/{what}")
+        deployment.get(f"/models/small@best/{what}")
     for path in ("/models/gone@1", f"/runs/{gone}", "/datasets/unwanted"):
-        house.http.delete(path).raise_for_status()
+        deployment.http.delete(path).raise_for_status()
 
 
-def mishaps(house: House) -> None:
+def mishaps(deployment: Deployment) -> None:
     """Runs are cancelled, paused, lost, given back and charged; one fails for good."""
-    house.post(f"/runs/{house.ask(**train('unwanted'))}/cancel")
-    worker = house.worker()
+    deployment.post(f"/runs/{deployment.ask(**train('unwanted'))}/cancel")
+    worker = deployment.worker()
     hopeless = {"name": "hopeless", "model": HOPELESS, "sparsity": {"kind": "l1"}}
-    house.until(house.ask(**hopeless, training={"epochs": 3, "batch_size": 8, "learning_rate": 10}), "failed")
-    cancelled = house.ask(**slow("cancelled", 100))
-    house.until_checkpoint(cancelled)
-    house.post(f"/runs/{cancelled}/cancel")
-    house.until(cancelled, "cancelled")
-    interrupted = house.ask("the-interrupted", **slow("interrupted", 24))
-    house.until_checkpoint(interrupted)
-    house.post(f"/runs/{interrupted}/pause")
-    house.until(interrupted, "paused")
-    house.post(f"/runs/{interrupted}/resume")
-    house.until(interrupted, "running")
-    house.trainer_of(worker)
+    deployment.until(deployment.ask(**hopeless, training={"epochs": 3, "batch_size": 8, "learning_rate": 10}), "failed")
+    cancelled = deployment.ask(**slow("cancelled", 100))
+    deployment.until_checkpoint(cancelled)
+    deployment.post(f"/runs/{cancelled}/cancel")
+    deployment.until(cancelled, "cancelled")
+    interrupted = deployment.ask("the-interrupted", **slow("interrupted", 24))
+    deployment.until_checkpoint(interrupted)
+    deployment.post(f"/runs/{interrupted}/pause")
+    deployment.until(interrupted, "paused")
+    deployment.post(f"/runs/{interrupted}/resume")
+    deployment.until(interrupted, "running")
+    deployment.trainer_of(worker)
     worker.terminate()
     worker.wait()
-    worker = house.worker()
-    house.until(interrupted, "running")
-    house.trainer_of(worker)
-    eventually("its sign of life", lambda: house.get("/workers").json()["items"])
+    worker = deployment.worker()
+    deployment.until(interrupted, "running")
+    deployment.trainer_of(worker)
+    eventually("its sign of life", lambda: deployment.get("/workers").json()["items"])
     worker.kill()
     worker.wait()
-    worker = house.worker()
-    house.until(interrupted, "succeeded")
-    unlucky = house.ask(**slow("unlucky", 50))
-    house.until_checkpoint(unlucky)
-    os.kill(house.trainer_of(worker), signal.SIGKILL)
-    house.until(unlucky, "queued")
-    house.post(f"/runs/{unlucky}/pause")
+    worker = deployment.worker()
+    deployment.until(interrupted, "succeeded")
+    unlucky = deployment.ask(**slow("unlucky", 50))
+    deployment.until_checkpoint(unlucky)
+    os.kill(deployment.trainer_of(worker), signal.SIGKILL)
+    deployment.until(unlucky, "queued")
+    deployment.post(f"/runs/{unlucky}/pause")
     worker.terminate()
     worker.wait()
 
 
-def left_undone(house: House) -> None:
+def left_undone(deployment: Deployment) -> None:
     """Runs that wait, one that is set aside, and one that somebody works on and that shall pause."""
-    worker = house.worker()
-    aside = house.ask(**slow("aside", 50))
-    house.until_checkpoint(aside)
-    house.post(f"/runs/{aside}/pause")
-    house.until(aside, "paused")
-    busy = house.ask(**slow("busy", 50), priority=9)
-    house.until_checkpoint(busy)
-    os.kill(house.trainer_of(worker), signal.SIGSTOP)
-    house.post(f"/runs/{busy}/pause")
-    house.ask("the-last", **train("patient"), priority=5, device="cuda")
-    house.ask(**train("next"))
+    worker = deployment.worker()
+    aside = deployment.ask(**slow("aside", 50))
+    deployment.until_checkpoint(aside)
+    deployment.post(f"/runs/{aside}/pause")
+    deployment.until(aside, "paused")
+    busy = deployment.ask(**slow("busy", 50), priority=9)
+    deployment.until_checkpoint(busy)
+    os.kill(deployment.trainer_of(worker), signal.SIGSTOP)
+    deployment.post(f"/runs/{busy}/pause")
+    deployment.ask("the-last", **train("patient"), priority=5, device="cuda")
+    deployment.ask(**train("next"))
 
 
 if __name__ == "__main__":

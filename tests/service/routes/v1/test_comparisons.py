@@ -19,18 +19,20 @@ from service.http.representations import PNG, SVG, VEGA
 from service.routes.v1 import matches
 from sparse_coding.analysis import matching
 from sparse_coding.data import datasets
+from testing.api import Api
+from testing.published_models import SharedApi
 
 SHORT = {"epochs": 2, "batch_size": 64}
 SMALL = {"n_latents": 20, "hidden": [16]}
 
 
 @pytest.fixture(scope="module")
-def compared(gallery: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """The gallery with more to compare: another seed, a silent model, another model of vectors, images of one width."""
+def compared(shared_api: SharedApi, tmp_path_factory: pytest.TempPathFactory) -> SharedApi:
+    """The shared service with more to compare: another seed, a silent model, other vectors, images of one width."""
     folder = tmp_path_factory.mktemp("compared")
     bars = np.random.default_rng(0).integers(0, 256, (100, 1, 8, 9), np.uint8)
     datasets.write(folder / "bars.safetensors", train=bars, test=bars[:40])
-    gallery.enter("bars", folder / "bars.safetensors")
+    shared_api.add_dataset("bars", folder / "bars.safetensors")
     seeded = {"epochs": 6, "batch_size": 32, "learning_rate": 0.005, "seed": 7}
     silent = {"epochs": 12, "batch_size": 32, "learning_rate": 0.01}
     linear = {"n_latents": 4, "hidden": [], "output": "identity"}
@@ -40,26 +42,26 @@ def compared(gallery: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
         "signs": {"dataset": {"name": "signals"}, "model": linear, "sparsity": {"kind": "l1"}, "training": SHORT},
         "bars": {"dataset": {"name": "bars"}, "model": SMALL, "training": {"epochs": 1, "batch_size": 20}},
     }.items():
-        gallery.publish(folder, {"name": name, **asked})
-    return gallery
+        shared_api.publish(folder, {"name": name, **asked})
+    return shared_api
 
 
-def comparison(gallery: Any, names: str, below: str = "", **query: Any) -> Any:
-    return gallery.http.get(f"/api/v1/comparisons{below}", params={"models": names, **query})
+def comparison(shared_api: SharedApi, names: str, below: str = "", **query: Any) -> Any:
+    return shared_api.http.get(f"/api/v1/comparisons{below}", params={"models": names, **query})
 
 
-def inside(gallery: Any, name: str) -> Any:
+def inside(shared_api: SharedApi, name: str) -> Any:
     """The model itself, past the service."""
-    return gallery.app_state.models.get(gallery.http.get(f"/api/v1/models/{name}").json()["digest"])
+    return shared_api.app_state.models.get(shared_api.http.get(f"/api/v1/models/{name}").json()["digest"])
 
 
-def rows_of(gallery: Any, dataset: str) -> Any:
-    digest = gallery.http.get(f"/api/v1/datasets/{dataset}").json()["digest"]
-    return datasets.open(gallery.app_state.artifacts.path(digest)).split("test")
+def rows_of(shared_api: SharedApi, dataset: str) -> Any:
+    digest = shared_api.http.get(f"/api/v1/datasets/{dataset}").json()["digest"]
+    return datasets.open(shared_api.app_state.artifacts.path(digest)).split("test")
 
 
-def alive(gallery: Any, name: str) -> Any:
-    items = gallery.http.get(f"/api/v1/models/{name}/features").json()["items"]
+def alive(shared_api: SharedApi, name: str) -> Any:
+    items = shared_api.http.get(f"/api/v1/models/{name}/features").json()["items"]
     return [item["latent"] for item in items if not item["dead"]]
 
 
@@ -70,7 +72,7 @@ def texts(svg: bytes) -> list[str]:
 # --- side by side ----------------------------------------------------------------------------------------------------
 
 
-def test_each_model_stands_with_what_other_routes_say_of_it(compared: Any) -> None:
+def test_each_model_stands_with_what_other_routes_say_of_it(compared: SharedApi) -> None:
     answer = comparison(compared, "l1,kl@1")
     assert answer.status_code == 200, answer.text
     report = answer.json()
@@ -93,7 +95,7 @@ def test_each_model_stands_with_what_other_routes_say_of_it(compared: Any) -> No
 
 
 @pytest.mark.parametrize("name", ["kl", "dead", "seeded"])
-def test_the_quality_of_features_equals_a_direct_computation(compared: Any, name: str) -> None:
+def test_the_quality_of_features_equals_a_direct_computation(compared: SharedApi, name: str) -> None:
     quality = comparison(compared, f"{name},l1").json()["models"][0]["quality"]
     model, split = inside(compared, name), rows_of(compared, "digits")
     codes = model.encode(model.prepare(split.rows)).astype(np.float64)
@@ -111,7 +113,7 @@ def test_the_quality_of_features_equals_a_direct_computation(compared: Any, name
     assert quality["selectivity"] == pytest.approx(np.mean(selectivity), rel=1e-4)
 
 
-def test_stability_is_that_of_the_codes_under_the_same_noise(compared: Any) -> None:
+def test_stability_is_that_of_the_codes_under_the_same_noise(compared: SharedApi) -> None:
     report = comparison(compared, "kl,seeded").json()
     rows = inside(compared, "kl").prepare(rows_of(compared, "digits").rows)
     noise = np.random.default_rng(0).standard_normal(rows.shape, np.float32)
@@ -127,7 +129,7 @@ def test_stability_is_that_of_the_codes_under_the_same_noise(compared: Any) -> N
             assert found["mse"] == pytest.approx(((clean - noisy) ** 2).mean(), rel=1e-3)
 
 
-def test_models_of_other_data_are_compared_and_what_cannot_be_is_null(compared: Any) -> None:
+def test_models_of_other_data_are_compared_and_what_cannot_be_is_null(compared: SharedApi) -> None:
     report = comparison(compared, "kl,vectors,signs,seeded").json()
     alike = np.array([[np.nan if value is None else value for value in row] for row in report["pw_mcc"]])
     widths = np.array([each["n_inputs"] for each in report["models"]])
@@ -147,7 +149,7 @@ def test_models_of_other_data_are_compared_and_what_cannot_be_is_null(compared: 
 
 
 @pytest.fixture(scope="module")
-def partly(compared: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def partly(compared: SharedApi, tmp_path_factory: pytest.TempPathFactory) -> SharedApi:
     """Models of datasets with labels of one split, and with labels of one class."""
     folder = tmp_path_factory.mktemp("partly")
     rows, labels = np.random.default_rng(0).random((60, 9), np.float32), np.arange(60) % 3
@@ -157,13 +159,13 @@ def partly(compared: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
         "uniform": {"train_labels": 0 * labels, "test_labels": 0 * labels[:20]},
     }.items():
         datasets.write(folder / f"{name}.safetensors", train=rows, test=rows[:20], **given)
-        compared.enter(name, folder / f"{name}.safetensors")
+        compared.add_dataset(name, folder / f"{name}.safetensors")
         asked = {"model": {"n_latents": 4, "hidden": []}, "training": {"epochs": 1, "batch_size": 16}}
         compared.publish(folder, {"name": name, "dataset": {"name": name}, **asked})
     return compared
 
 
-def test_figures_that_labels_do_not_allow_are_missing_for_a_reason(partly: Any) -> None:
+def test_figures_that_labels_do_not_allow_are_missing_for_a_reason(partly: SharedApi) -> None:
     report = comparison(partly, "learned,tested,uniform,vectors,signs").json()
     missing = [
         [each["quality"][name] is None for name in ("selectivity", "probe_accuracy")] for each in report["models"]
@@ -180,7 +182,7 @@ def test_figures_that_labels_do_not_allow_are_missing_for_a_reason(partly: Any) 
         assert expected in report["remarks"]
 
 
-def test_a_probe_says_which_split_has_no_labels_and_what_can_be_had(partly: Any) -> None:
+def test_a_probe_says_which_split_has_no_labels_and_what_can_be_had(partly: SharedApi) -> None:
     answers = {
         name: partly.http.get(f"/api/v1/models/{name}/probe").json() for name in ("learned", "tested", "vectors")
     }
@@ -192,7 +194,7 @@ def test_a_probe_says_which_split_has_no_labels_and_what_can_be_had(partly: Any)
     assert partly.http.get("/api/v1/models/learned/probe?split=train").status_code == 200
 
 
-def test_a_model_that_collapsed_or_is_dead_is_remarked_upon(partly: Any) -> None:
+def test_a_model_that_collapsed_or_is_dead_is_remarked_upon(partly: SharedApi) -> None:
     result = partly.http.get("/api/v1/models/uniform").json()["result"]
     assert result["collapsed"], "one epoch is too short for it"
     remarks = comparison(partly, "uniform,silent").json()["remarks"]
@@ -200,7 +202,7 @@ def test_a_model_that_collapsed_or_is_dead_is_remarked_upon(partly: Any) -> None
     assert "All latents of silent@1 are dead: no features of it can be measured or matched (pw_mcc)." in remarks
 
 
-def test_a_silent_model_has_no_quality_of_features_and_nothing_to_match(compared: Any) -> None:
+def test_a_silent_model_has_no_quality_of_features_and_nothing_to_match(compared: SharedApi) -> None:
     report = comparison(compared, "silent,kl").json()
     quality = report["models"][0]["quality"]
     assert quality["dead_latents"] == report["models"][0]["n_latents"] == 128, "the weight was chosen for it"
@@ -215,19 +217,19 @@ def test_a_silent_model_has_no_quality_of_features_and_nothing_to_match(compared
     assert "dead" in refused.json()["detail"]
 
 
-def test_each_member_of_a_run_has_its_own_curves(door: Any) -> None:
-    with door.app_state.database.write() as session:
+def test_each_member_of_a_run_has_its_own_curves(api: Api) -> None:
+    with api.app_state.database.write() as session:
         runs.enqueue(session, kind="train", spec={}, spec_version=1, dataset_name="digits")
         run = runs.claim(session, owner="the tests", lease_seconds=60, devices=["auto"])
         both = [MetricRecord(member, epoch, {"loss": member + epoch / 10}) for member in (0, 1) for epoch in (1, 2)]
         runs.record(session, run.id, run.fence, metrics=both)
-    with door.app_state.database.read() as session:
+    with api.app_state.database.read() as session:
         read = [(row.member, row.epoch) for row in metrics.read(session, run.id, member=1)]
         assert read == [(1, 1), (1, 2)]
         assert len(metrics.read(session, run.id)) == 4
 
 
-def test_a_comparison_is_computed_once_and_kept_as_long_as_its_names_mean_the_same(compared: Any) -> None:
+def test_a_comparison_is_computed_once_and_kept_as_long_as_its_names_mean_the_same(compared: SharedApi) -> None:
     for names, cached in (
         ("kl@1,l1@1", "private, max-age=31536000, immutable"),
         ("kl@1,l1", "private, no-cache"),
@@ -239,7 +241,7 @@ def test_a_comparison_is_computed_once_and_kept_as_long_as_its_names_mean_the_sa
             assert (again.status_code, again.content) == (304, b""), "the same bytes have been made again"
 
 
-def test_an_alias_is_the_version_that_it_points_to(compared: Any) -> None:
+def test_an_alias_is_the_version_that_it_points_to(compared: SharedApi) -> None:
     with compared.app_state.database.write() as session:
         models.set_alias(session, "seeded", "reference", 1)
     assert [each["model"] for each in comparison(compared, "kl,seeded@reference").json()["models"]] == [
@@ -259,7 +261,9 @@ def test_an_alias_is_the_version_that_it_points_to(compared: Any) -> None:
         ("kl,kl@1", "kl@1 came 2 times"),
     ],
 )
-def test_too_few_too_many_and_twice_the_same_are_refused(compared: Any, below: str, names: str, said: str) -> None:
+def test_too_few_too_many_and_twice_the_same_are_refused(
+    compared: SharedApi, below: str, names: str, said: str
+) -> None:
     answer = comparison(compared, names, below)
     assert (answer.status_code, answer.json()["code"]) == (422, "INVALID_REQUEST")
     assert said in answer.json()["detail"]
@@ -278,13 +282,15 @@ def test_too_few_too_many_and_twice_the_same_are_refused(compared: Any, below: s
         ("k" * 2000, 422, "INVALID_REQUEST"),
     ],
 )
-def test_a_name_that_means_nothing_is_said_to(compared: Any, below: str, names: str, status: int, code: str) -> None:
+def test_a_name_that_means_nothing_is_said_to(
+    compared: SharedApi, below: str, names: str, status: int, code: str
+) -> None:
     answer = comparison(compared, names, below)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
 
 
 @pytest.mark.parametrize("below", ["", "/matches"])
-def test_names_and_forms_that_do_not_exist_are_refused(compared: Any, below: str) -> None:
+def test_names_and_forms_that_do_not_exist_are_refused(compared: SharedApi, below: str) -> None:
     assert compared.http.get(f"/api/v1/comparisons{below}").json()["errors"][0]["pointer"] == "query:models"
     assert comparison(compared, "kl,dead", below, colour="red").json()["errors"][0]["pointer"] == "query:colour"
     assert comparison(compared, "kl,dead", below, format="csv").status_code == 422
@@ -295,7 +301,7 @@ def test_names_and_forms_that_do_not_exist_are_refused(compared: Any, below: str
 # --- the chart -------------------------------------------------------------------------------------------------------
 
 
-def test_the_sheet_names_every_model_with_its_penalty(compared: Any) -> None:
+def test_the_sheet_names_every_model_with_its_penalty(compared: SharedApi) -> None:
     words = texts(comparison(compared, "kl,l1,vectors", format="svg").content)
     for expected in ("kl@1, KL 0.001", "l1@1, L1 0.001", "vectors@1, no penalty", "Error while learning", "none"):
         assert expected in words
@@ -391,7 +397,7 @@ def test_no_two_models_share_a_colour() -> None:
 
 
 @pytest.mark.parametrize("names", ["kl,seeded", "seeded,dead", "dead,kl"])
-def test_matches_equal_a_direct_matching_of_live_latents(compared: Any, names: str) -> None:
+def test_matches_equal_a_direct_matching_of_live_latents(compared: SharedApi, names: str) -> None:
     found = comparison(compared, names, "/matches").json()
     first, second = names.split(",")
     live = [alive(compared, name) for name in (first, second)]
@@ -413,7 +419,7 @@ def test_matches_equal_a_direct_matching_of_live_latents(compared: Any, names: s
     assert comparison(compared, names).json()["pw_mcc"][0][1] == found["mean"]
 
 
-def test_either_order_gives_the_same_pairs(compared: Any) -> None:
+def test_either_order_gives_the_same_pairs(compared: SharedApi) -> None:
     there, back = (comparison(compared, names, "/matches").json() for names in ("kl,seeded", "seeded,kl"))
     assert there["mean"] == back["mean"]
     mirrored = [{**pair, "first": pair["second"], "second": pair["first"]} for pair in back["pairs"]]
@@ -421,7 +427,7 @@ def test_either_order_gives_the_same_pairs(compared: Any) -> None:
     assert there["dead_latents"] == back["dead_latents"][::-1]
 
 
-def test_a_limit_cuts_the_pairs_and_not_the_mean(compared: Any) -> None:
+def test_a_limit_cuts_the_pairs_and_not_the_mean(compared: SharedApi) -> None:
     whole, cut = (comparison(compared, "kl,seeded", "/matches", limit=limit).json() for limit in (10**9, 3))
     assert cut["pairs"] == whole["pairs"][:3]
     assert (cut["mean"], cut["matched"]) == (whole["mean"], whole["matched"])
@@ -429,7 +435,7 @@ def test_a_limit_cuts_the_pairs_and_not_the_mean(compared: Any) -> None:
 
 
 def test_all_pairs_can_be_had_and_a_picture_says_how_many_there_are(
-    compared: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    compared: SharedApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = {"dataset": {"name": "digits"}, "model": {"n_latents": 230, "hidden": []}, "training": SHORT}
     for name in ("broad-a", "broad-b"):
@@ -443,20 +449,20 @@ def test_all_pairs_can_be_had_and_a_picture_says_how_many_there_are(
     assert "at most 5" in text["layout"]
 
 
-def test_linear_decoders_are_matched_by_their_columns(compared: Any) -> None:
+def test_linear_decoders_are_matched_by_their_columns(compared: SharedApi) -> None:
     found = comparison(compared, "vectors,signs", "/matches").json()
     assert found["atoms"] == ["decoder", "decoder"]
     refused = comparison(compared, "vectors,signs", "/matches", format="png")
     assert (refused.status_code, refused.json()["code"]) == (422, "NOT_AN_IMAGE")
 
 
-def test_two_input_spaces_are_refused_with_their_widths(compared: Any) -> None:
+def test_two_input_spaces_are_refused_with_their_widths(compared: SharedApi) -> None:
     refused = comparison(compared, "kl,l1", "/matches")
     assert (refused.status_code, refused.json()["code"]) == (422, "INVALID_REQUEST")
     assert "kl@1 takes 64 and l1@1 takes 100" in refused.json()["detail"]
 
 
-def test_images_of_one_width_and_two_shapes_have_pairs_and_no_picture(compared: Any) -> None:
+def test_images_of_one_width_and_two_shapes_have_pairs_and_no_picture(compared: SharedApi) -> None:
     assert comparison(compared, "colour,bars", "/matches").json()["matched"] > 0
     refused = comparison(compared, "colour,bars", "/matches", format="png")
     assert refused.status_code == 422
@@ -464,7 +470,7 @@ def test_images_of_one_width_and_two_shapes_have_pairs_and_no_picture(compared: 
 
 
 def test_too_many_latents_are_refused_and_leave_a_gap_in_a_comparison(
-    compared: Any, monkeypatch: pytest.MonkeyPatch
+    compared: SharedApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(matches, "MAX_ATOMS", 19)
     refused = comparison(compared, "kl,seeded", "/matches")
@@ -479,7 +485,7 @@ def test_too_many_latents_are_refused_and_leave_a_gap_in_a_comparison(
 
 
 @pytest.mark.parametrize("limit", [4, 64])
-def test_the_picture_has_each_pair_above_each_other(compared: Any, limit: int) -> None:
+def test_the_picture_has_each_pair_above_each_other(compared: SharedApi, limit: int) -> None:
     answer = comparison(compared, "kl,seeded", "/matches", format="png", limit=limit)
     assert answer.headers["content-type"] == "image/png", answer.text
     image = Image.open(io.BytesIO(answer.content))
@@ -500,7 +506,7 @@ def test_the_picture_has_each_pair_above_each_other(compared: Any, limit: int) -
             np.testing.assert_allclose(tile, expected, atol=1)
 
 
-def test_a_picture_never_changes_and_holds_no_more_than_allowed(compared: Any, tmp_path: Path) -> None:
+def test_a_picture_never_changes_and_holds_no_more_than_allowed(compared: SharedApi, tmp_path: Path) -> None:
     first, second = (comparison(compared, "kl@1,seeded@1", "/matches", format="png") for _ in range(2))
     assert first.content == second.content
     assert first.headers["cache-control"] == "private, max-age=31536000, immutable"

@@ -5,9 +5,7 @@ import hashlib
 import io
 import socket
 import struct
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,8 @@ from safetensors.numpy import save
 from registry import datasets as registered
 from registry import runs
 from sparse_coding.data import builtin_datasets, datasets
+from testing.api import Api, StartApi
+from testing.waiting import eventually
 
 DATASETS = "/api/v1/datasets"
 NPY = "application/x-npy"
@@ -39,8 +39,8 @@ def idx(array: np.ndarray) -> bytes:
     return struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.tobytes()
 
 
-def send(door: Any, name: str, content: bytes, media_type: str = NPY, query: str = "") -> Any:
-    return door.http.post(f"{DATASETS}/{name}{query}", content=content, headers={"Content-Type": media_type})
+def send(api: Api, name: str, content: bytes, media_type: str = NPY, query: str = "") -> Any:
+    return api.http.post(f"{DATASETS}/{name}{query}", content=content, headers={"Content-Type": media_type})
 
 
 def parts(**files: bytes) -> list[tuple[str, tuple[str, bytes]]]:
@@ -53,55 +53,55 @@ def code(answer: Any) -> tuple[int, str]:
     return answer.status_code, answer.json()["code"]
 
 
-def left(door: Any) -> list[Path]:
+def left(api: Api) -> list[Path]:
     """What lies in the folders of uploads and artifacts."""
     return [
-        path for folder in (door.app_state.uploads, door.app_state.settings.artifacts_dir) for path in folder.rglob("*")
+        path for folder in (api.app_state.uploads, api.app_state.settings.artifacts_dir) for path in folder.rglob("*")
     ]
 
 
-def enter_digits(door: Any, folder: Path) -> None:
+def enter_digits(api: Api, folder: Path) -> None:
     """What a worker does at the first run that names `digits`."""
     file = builtin_datasets.materialise("digits", folder, folder)
     opened = datasets.open(file)
     facts = registered.Facts(**vars(opened.facts), classes=opened.classes)
-    stored = door.app_state.artifacts.put(file)
-    with door.app_state.database.write() as session:
+    stored = api.app_state.artifacts.put(file)
+    with api.app_state.database.write() as session:
         registered.enter(session, name="digits", stored=stored, facts=facts, builtin=True)
 
 
-def test_built_in_datasets_are_listed_before_they_are_present(door: Any, tmp_path: Path) -> None:
-    items = door.http.get(DATASETS).json()["items"]
+def test_built_in_datasets_are_listed_before_they_are_present(api: Api, tmp_path: Path) -> None:
+    items = api.http.get(DATASETS).json()["items"]
     assert [item["name"] for item in items] == ["digits", "fashion-mnist", "mnist"]
     assert list(items[2]) == FIELDS
     assert items[2]["splits"] == {"train": 60_000, "test": 10_000}
     assert (items[2]["present"], items[2]["digest"], items[2]["image_shape"]) == (False, None, [1, 28, 28])
-    enter_digits(door, tmp_path)
-    items = door.http.get(DATASETS).json()["items"]
+    enter_digits(api, tmp_path)
+    items = api.http.get(DATASETS).json()["items"]
     assert [(item["name"], item["present"]) for item in items] == [
         ("digits", True),
         ("fashion-mnist", False),
         ("mnist", False),
     ]
-    assert door.http.get(f"{DATASETS}/digits").json() == items[0]
-    assert door.http.get(f"{DATASETS}/mnist").json() == items[2]
-    assert send(door, "signals", npy(VECTORS)).status_code == 201
-    assert [item["name"] for item in door.http.get(f"{DATASETS}?kind=vectors").json()["items"]] == ["signals"]
-    assert door.http.get(f"{DATASETS}?kind=images").json()["items"] == items
-    page = door.http.get(f"{DATASETS}?kind=images&limit=2").json()
-    rest = door.http.get(f"{DATASETS}?kind=images&cursor={page['next_cursor']}").json()["items"]
+    assert api.http.get(f"{DATASETS}/digits").json() == items[0]
+    assert api.http.get(f"{DATASETS}/mnist").json() == items[2]
+    assert send(api, "signals", npy(VECTORS)).status_code == 201
+    assert [item["name"] for item in api.http.get(f"{DATASETS}?kind=vectors").json()["items"]] == ["signals"]
+    assert api.http.get(f"{DATASETS}?kind=images").json()["items"] == items
+    page = api.http.get(f"{DATASETS}?kind=images&limit=2").json()
+    rest = api.http.get(f"{DATASETS}?kind=images&cursor={page['next_cursor']}").json()["items"]
     assert page["items"] + rest == items
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 4])
-def test_pages_hold_no_more_than_their_limit_and_miss_nothing(door: Any, tmp_path: Path, limit: int) -> None:
-    enter_digits(door, tmp_path)
+def test_pages_hold_no_more_than_their_limit_and_miss_nothing(api: Api, tmp_path: Path, limit: int) -> None:
+    enter_digits(api, tmp_path)
     for name in ("first", "second", "third"):
-        assert send(door, name, npy(VECTORS)).status_code == 201
+        assert send(api, name, npy(VECTORS)).status_code == 201
     seen: list[str] = []
     cursor = None
     while True:
-        page = door.http.get(DATASETS, params={"limit": limit} | ({"cursor": cursor} if cursor else {})).json()
+        page = api.http.get(DATASETS, params={"limit": limit} | ({"cursor": cursor} if cursor else {})).json()
         assert len(page["items"]) <= limit
         seen += [item["name"] for item in page["items"]]
         cursor = page["next_cursor"]
@@ -110,21 +110,21 @@ def test_pages_hold_no_more_than_their_limit_and_miss_nothing(door: Any, tmp_pat
     assert seen == ["third", "second", "first", "digits", "fashion-mnist", "mnist"]
 
 
-def test_a_raw_body_becomes_a_dataset(door: Any) -> None:
-    answer = send(door, "signals", npy(VECTORS), query="?test_fraction=0.25&seed=7")
+def test_a_raw_body_becomes_a_dataset(api: Api) -> None:
+    answer = send(api, "signals", npy(VECTORS), query="?test_fraction=0.25&seed=7")
     assert answer.status_code == 201, answer.text
     assert answer.headers["location"] == f"{DATASETS}/signals"
     dataset = answer.json()
     assert list(dataset) == FIELDS
     assert (dataset["kind"], dataset["n_inputs"], dataset["image_shape"]) == ("vectors", 7, None)
     assert (dataset["splits"], dataset["classes"]) == ({"train": 30, "test": 10}, None)
-    file = door.app_state.artifacts.path(dataset["digest"])
+    file = api.app_state.artifacts.path(dataset["digest"])
     assert (file.stat().st_size, hashlib.sha256(file.read_bytes()).hexdigest()) == (dataset["bytes"], dataset["digest"])
-    assert door.http.get(f"{DATASETS}/signals").json() == dataset
-    assert list(door.app_state.uploads.iterdir()) == []
+    assert api.http.get(f"{DATASETS}/signals").json() == dataset
+    assert list(api.app_state.uploads.iterdir()) == []
 
 
-def test_files_under_mnists_names_become_a_dataset_of_images_with_labels(door: Any) -> None:
+def test_files_under_mnists_names_become_a_dataset_of_images_with_labels(api: Api) -> None:
     files = parts(
         **{
             "train-images-idx3-ubyte.gz": gzip.compress(idx(IMAGES)),
@@ -133,66 +133,64 @@ def test_files_under_mnists_names_become_a_dataset_of_images_with_labels(door: A
             "t10k-labels-idx1-ubyte.gz": gzip.compress(idx(LABELS[:10])),
         }
     )
-    dataset = door.http.post(f"{DATASETS}/scans", files=files).json()
+    dataset = api.http.post(f"{DATASETS}/scans", files=files).json()
     assert (dataset["kind"], dataset["image_shape"], dataset["n_inputs"]) == ("images", [1, 6, 5], 30)
     assert (dataset["splits"], dataset["classes"]) == ({"train": 50, "test": 10}, ["0", "1", "2"])
 
 
 @pytest.mark.parametrize("form", ["npz", "safetensors"])
-def test_named_arrays_become_a_dataset(serve: Callable[..., Any], form: str) -> None:
-    door = serve()
+def test_named_arrays_become_a_dataset(serve: StartApi, form: str) -> None:
+    api = serve()
     arrays = {"train_images": IMAGES, "train_labels": LABELS}
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)
     content = buffer.getvalue() if form == "npz" else save(arrays)
     for name, answer in (
-        ("raw", send(door, "raw", content, "application/octet-stream")),
-        ("form", door.http.post(f"{DATASETS}/form", files=[("files", ("x.bin", content))])),
+        ("raw", send(api, "raw", content, "application/octet-stream")),
+        ("form", api.http.post(f"{DATASETS}/form", files=[("files", ("x.bin", content))])),
     ):
         assert answer.status_code == 201, (name, answer.text)
         assert answer.json()["splits"] == {"train": 40, "test": 10}
 
 
-def test_the_same_upload_again_is_200_and_another_one_under_its_name_409(door: Any) -> None:
-    first = send(door, "signals", npy(VECTORS))
-    again = send(door, "signals", npy(VECTORS))
+def test_the_same_upload_again_is_200_and_another_one_under_its_name_409(api: Api) -> None:
+    first = send(api, "signals", npy(VECTORS))
+    again = send(api, "signals", npy(VECTORS))
     assert (again.status_code, again.json()) == (200, first.json())
-    before = left(door)
-    other = send(door, "signals", npy(VECTORS + 1))
+    before = left(api)
+    other = send(api, "signals", npy(VECTORS + 1))
     assert code(other) == (409, "DATASET_EXISTS")
-    assert left(door) == before
-    assert door.http.get(f"{DATASETS}/signals").json() == first.json()
+    assert left(api) == before
+    assert api.http.get(f"{DATASETS}/signals").json() == first.json()
 
 
 @pytest.mark.parametrize("name", ["digits", "mnist", "fashion-mnist"])
-def test_the_names_of_built_in_datasets_are_reserved(serve: Callable[..., Any], name: str) -> None:
-    door = serve()
-    assert code(send(door, name, npy(VECTORS))) == (409, "NAME_RESERVED")
-    assert left(door) == []
+def test_the_names_of_built_in_datasets_are_reserved(serve: StartApi, name: str) -> None:
+    api = serve()
+    assert code(send(api, name, npy(VECTORS))) == (409, "NAME_RESERVED")
+    assert left(api) == []
 
 
 @pytest.mark.parametrize(
     "name", ["..", "%2e%2e", "%2e%2e%2fregistry.sqlite3", "..%5c..%5cx", "a%00b", "A", "-a", "x" * 64, "a%20b", "%252e"]
 )
-def test_a_name_that_is_no_slug_is_refused_by_every_method_and_touches_no_file(
-    serve: Callable[..., Any], name: str
-) -> None:
-    door = serve()
+def test_a_name_that_is_no_slug_is_refused_by_every_method_and_touches_no_file(serve: StartApi, name: str) -> None:
+    api = serve()
     for method in ("GET", "POST", "DELETE"):
-        answer = door.http.request(method, f"{DATASETS}/{name}", content=npy(VECTORS), headers={"Content-Type": NPY})
+        answer = api.http.request(method, f"{DATASETS}/{name}", content=npy(VECTORS), headers={"Content-Type": NPY})
         assert answer.status_code in {404, 405, 413, 422}, (method, answer.text)
         assert answer.headers["content-type"] == "application/problem+json"
-    assert left(door) == []
-    assert (door.app_state.settings.data_dir / "registry.sqlite3").is_file()
+    assert left(api) == []
+    assert (api.app_state.settings.data_dir / "registry.sqlite3").is_file()
 
 
-def test_client_file_names_are_never_paths(serve: Callable[..., Any], tmp_path: Path) -> None:
-    door = serve()
+def test_client_file_names_are_never_paths(serve: StartApi, tmp_path: Path) -> None:
+    api = serve()
     for name in ("../../../escaped.npy", str(tmp_path / "absolute.npy"), "..\\escaped.npy", "a\0b", "x" * 5000):
-        answer = door.http.post(f"{DATASETS}/named", files=[("files", (name, npy(VECTORS)))])
+        answer = api.http.post(f"{DATASETS}/named", files=[("files", (name, npy(VECTORS)))])
         assert answer.status_code in {200, 201, 422}, answer.text
     assert list(tmp_path.rglob("*escaped*")) + list(tmp_path.rglob("absolute*")) == []
-    assert list(door.app_state.uploads.iterdir()) == []
+    assert list(api.app_state.uploads.iterdir()) == []
 
 
 ENORMOUS = b"\x93NUMPY\x01\x00v\x00" + b"{'descr': '<f4', 'fortran_order': False, 'shape': (4194304, 1048576), }".ljust(
@@ -214,18 +212,16 @@ BAD_FILES = {
 
 @pytest.mark.parametrize("multipart", [False, True], ids=["raw", "multipart"])
 @pytest.mark.parametrize("case", sorted(BAD_FILES))
-def test_a_file_that_is_none_is_refused_and_leaves_nothing(
-    serve: Callable[..., Any], case: str, multipart: bool
-) -> None:
-    door = serve()
+def test_a_file_that_is_none_is_refused_and_leaves_nothing(serve: StartApi, case: str, multipart: bool) -> None:
+    api = serve()
     content, media_type, status, expected = BAD_FILES[case]
     if multipart:
-        answer = door.http.post(f"{DATASETS}/bad", files=[("files", ("x.npy", content, media_type))])
+        answer = api.http.post(f"{DATASETS}/bad", files=[("files", ("x.npy", content, media_type))])
     else:
-        answer = send(door, "bad", content, media_type)
+        answer = send(api, "bad", content, media_type)
     assert code(answer) == (status, expected)
-    assert left(door) == []
-    assert code(door.http.get(f"{DATASETS}/bad")) == (404, "DATASET_NOT_FOUND")
+    assert left(api) == []
+    assert code(api.http.get(f"{DATASETS}/bad")) == (404, "DATASET_NOT_FOUND")
 
 
 BOUNDARY = "multipart/form-data; boundary=b"
@@ -247,39 +243,29 @@ BAD_FORMS = {
 
 
 @pytest.mark.parametrize("case", sorted(BAD_FORMS))
-def test_a_form_that_is_none_is_refused_and_leaves_nothing(serve: Callable[..., Any], case: str) -> None:
-    door = serve()
+def test_a_form_that_is_none_is_refused_and_leaves_nothing(serve: StartApi, case: str) -> None:
+    api = serve()
     media_type, body, status = BAD_FORMS[case]
     headers = {"Content-Type": media_type} if media_type else {}
-    answer = door.http.post(f"{DATASETS}/bad", content=body, headers=headers)
+    answer = api.http.post(f"{DATASETS}/bad", content=body, headers=headers)
     assert code(answer)[0] == status, answer.text
-    assert left(door) == []
+    assert left(api) == []
 
 
-def test_an_upload_that_breaks_off_leaves_nothing(serve: Callable[..., Any]) -> None:
-    door = serve()
-    uploads_dir = door.app_state.uploads
-    address = (door.http.base_url.host, door.http.base_url.port)
+def test_an_upload_that_breaks_off_leaves_nothing(serve: StartApi) -> None:
+    api = serve()
+    uploads_dir = api.app_state.uploads
+    address = (api.http.base_url.host, api.http.base_url.port)
     head = f"POST {DATASETS}/broken HTTP/1.1\r\nHost: localhost\r\nContent-Type: {NPY}\r\nContent-Length: 9999\r\n\r\n"
     with socket.create_connection(address) as connection:
         connection.sendall(head.encode() + npy(VECTORS))
-        until(lambda: any(path.is_file() for path in uploads_dir.rglob("*")))
-    until(lambda: list(uploads_dir.iterdir()) == [])
-    assert code(door.http.get(f"{DATASETS}/broken")) == (404, "DATASET_NOT_FOUND")
-    assert left(door) == []
+        eventually("what another thread makes so", lambda: any(path.is_file() for path in uploads_dir.rglob("*")))
+    eventually("what another thread makes so", lambda: list(uploads_dir.iterdir()) == [])
+    assert code(api.http.get(f"{DATASETS}/broken")) == (404, "DATASET_NOT_FOUND")
+    assert left(api) == []
 
 
-def until(happened: Callable[[], bool]) -> None:
-    """Returns once something is so that another process's or thread's work makes so."""
-    patience = time.monotonic() + 30
-    while not happened():
-        assert time.monotonic() < patience
-        threading.Event().wait(0.01)
-
-
-def test_what_an_earlier_process_left_of_an_upload_is_removed_at_the_start(
-    serve: Callable[..., Any], tmp_path: Path
-) -> None:
+def test_what_an_earlier_process_left_of_an_upload_is_removed_at_the_start(serve: StartApi, tmp_path: Path) -> None:
     remains = tmp_path / "data" / "uploads" / "0123"
     remains.mkdir(parents=True)
     (remains / "0").write_bytes(b"half")
@@ -289,111 +275,113 @@ def test_what_an_earlier_process_left_of_an_upload_is_removed_at_the_start(
     assert list(own.iterdir()) == []
 
 
-def test_a_second_process_on_the_same_folder_leaves_a_running_upload_alone(serve: Callable[..., Any]) -> None:
+def test_a_second_process_on_the_same_folder_leaves_a_running_upload_alone(serve: StartApi) -> None:
     first = serve()
     head = f"POST {DATASETS}/slow HTTP/1.1\r\nHost: localhost\r\nContent-Type: {NPY}\r\nConnection: close\r\n"
     body = npy(VECTORS)
     with socket.create_connection((first.http.base_url.host, first.http.base_url.port)) as connection:
         connection.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body[:100])
-        until(lambda: any(path.is_file() for path in first.app_state.uploads.rglob("*")))
+        eventually(
+            "what another thread makes so", lambda: any(path.is_file() for path in first.app_state.uploads.rglob("*"))
+        )
         assert serve().app_state.uploads != first.app_state.uploads
         connection.sendall(body[100:])
         assert connection.makefile("rb").readline().split()[1] == b"201"
 
 
-def test_an_upload_that_does_not_fit_into_the_store_is_507(serve: Callable[..., Any]) -> None:
-    door = serve(max_stored_bytes=2**20)
+def test_an_upload_that_does_not_fit_into_the_store_is_507(serve: StartApi) -> None:
+    api = serve(max_stored_bytes=2**20)
     large = npy(np.zeros((300, 1000), np.float32))
-    assert code(send(door, "large", large)) == (507, "STORAGE_FULL")
-    assert left(door) == []
-    assert send(door, "small", npy(VECTORS)).status_code == 201
+    assert code(send(api, "large", large)) == (507, "STORAGE_FULL")
+    assert left(api) == []
+    assert send(api, "small", npy(VECTORS)).status_code == 201
 
 
-def test_what_unpacks_to_more_than_the_limit_is_413(serve: Callable[..., Any]) -> None:
-    door = serve(max_upload_bytes=100_000)
+def test_what_unpacks_to_more_than_the_limit_is_413(serve: StartApi) -> None:
+    api = serve(max_upload_bytes=100_000)
     bomb = gzip.compress(struct.pack(">HBBIII", 0, 8, 3, 1000, 100, 100) + bytes(10_000_000))
-    answer = door.http.post(f"{DATASETS}/bomb", files=parts(**{"train-images-idx3-ubyte.gz": bomb}))
+    answer = api.http.post(f"{DATASETS}/bomb", files=parts(**{"train-images-idx3-ubyte.gz": bomb}))
     assert code(answer) == (413, "TOO_LARGE")
-    assert left(door) == []
+    assert left(api) == []
 
 
 @pytest.mark.parametrize("query", ["test_fraction=0", "test_fraction=1", "test_fraction=nan", "seed=-1", "seed=1e9"])
-def test_a_split_that_makes_no_sense_is_refused_before_the_body_is_read(serve: Callable[..., Any], query: str) -> None:
-    door = serve()
-    answer = send(door, "x", npy(VECTORS), query=f"?{query}")
+def test_a_split_that_makes_no_sense_is_refused_before_the_body_is_read(serve: StartApi, query: str) -> None:
+    api = serve()
+    answer = send(api, "x", npy(VECTORS), query=f"?{query}")
     assert code(answer) == (422, "INVALID_REQUEST")
     assert answer.json()["errors"][0]["pointer"] == f"query:{query.partition('=')[0]}"
 
 
-def test_a_dataset_is_removed_unless_a_run_needs_it(door: Any) -> None:
-    size = send(door, "signals", npy(VECTORS)).json()["bytes"]
+def test_a_dataset_is_removed_unless_a_run_needs_it(api: Api) -> None:
+    size = send(api, "signals", npy(VECTORS)).json()["bytes"]
     asked = {"dataset": {"name": "signals", "scaling": "minmax"}, "training": {"batch_size": 8}}
-    run = door.http.post("/api/v1/runs", json=asked).json()
-    assert code(door.http.delete(f"{DATASETS}/signals")) == (409, "DATASET_IN_USE")
-    with door.app_state.database.write() as session:
+    run = api.http.post("/api/v1/runs", json=asked).json()
+    assert code(api.http.delete(f"{DATASETS}/signals")) == (409, "DATASET_IN_USE")
+    with api.app_state.database.write() as session:
         runs.cancel(session, run["id"])
-    gone = door.http.delete(f"{DATASETS}/signals")
+    gone = api.http.delete(f"{DATASETS}/signals")
     assert (gone.status_code, int(gone.headers["Freed-Bytes"])) == (204, size)
-    assert code(door.http.delete(f"{DATASETS}/signals")) == (404, "DATASET_NOT_FOUND")
-    assert code(door.http.delete(f"{DATASETS}/mnist")) == (404, "DATASET_NOT_FOUND")
-    assert send(door, "signals", npy(VECTORS + 1)).status_code == 201
+    assert code(api.http.delete(f"{DATASETS}/signals")) == (404, "DATASET_NOT_FOUND")
+    assert code(api.http.delete(f"{DATASETS}/mnist")) == (404, "DATASET_NOT_FOUND")
+    assert send(api, "signals", npy(VECTORS + 1)).status_code == 201
 
 
-def test_rows_are_shown_as_numbers_between_0_and_1_with_their_labels(door: Any) -> None:
+def test_rows_are_shown_as_numbers_between_0_and_1_with_their_labels(api: Api) -> None:
     content = save({"train_images": IMAGES, "train_labels": LABELS, "test_images": IMAGES[::-1].copy()})
-    send(door, "scans", content, "application/vnd.safetensors")
-    items = door.http.get(f"{DATASETS}/scans/images?split=train&indices=4,0,4").json()["items"]
+    send(api, "scans", content, "application/vnd.safetensors")
+    items = api.http.get(f"{DATASETS}/scans/images?split=train&indices=4,0,4").json()["items"]
     assert [(item["index"], item["label"]) for item in items] == [(4, "1"), (0, "0"), (4, "1")]
     np.testing.assert_allclose(items[0]["pixels"], IMAGES[4] / 255, atol=1e-7)
-    (item,) = door.http.get(f"{DATASETS}/scans/images?indices=49").json()["items"]
+    (item,) = api.http.get(f"{DATASETS}/scans/images?indices=49").json()["items"]
     assert item["label"] is None
     np.testing.assert_allclose(item["pixels"], IMAGES[0] / 255, atol=1e-7)
 
 
-def test_rows_are_shown_as_one_picture(serve: Callable[..., Any]) -> None:
-    door = serve()
+def test_rows_are_shown_as_one_picture(serve: StartApi) -> None:
+    api = serve()
     colour = RANDOM.integers(0, 256, (20, 4, 6, 3), np.uint8)
     for name, images in (("grey", IMAGES), ("colour", colour)):
-        send(door, name, npy(images))
-        answer = door.http.get(f"{DATASETS}/{name}/images?split=train&indices=0,1,2", headers={"Accept": "image/png"})
+        send(api, name, npy(images))
+        answer = api.http.get(f"{DATASETS}/{name}/images?split=train&indices=0,1,2", headers={"Accept": "image/png"})
         assert answer.headers["content-type"] == "image/png"
         picture = Image.open(io.BytesIO(answer.content))
         picture.load()
         assert picture.mode == ("L" if name == "grey" else "RGB")
         assert picture.width > picture.height
-        again = door.http.get(
+        again = api.http.get(
             f"{DATASETS}/{name}/images?split=train&indices=0,1,2&format=png",
             headers={"If-None-Match": answer.headers["etag"]},
         )
         assert again.status_code == 304
-    (item,) = door.http.get(f"{DATASETS}/colour/images?split=train&indices=3").json()["items"]
+    (item,) = api.http.get(f"{DATASETS}/colour/images?split=train&indices=3").json()["items"]
     assert np.asarray(item["pixels"]).shape == (4, 6, 3)
 
 
-def test_rows_of_a_built_in_dataset_that_is_not_here_are_409_and_of_no_dataset_404(serve: Callable[..., Any]) -> None:
-    door = serve()
-    missing = door.http.get(f"{DATASETS}/mnist/images")
+def test_rows_of_a_built_in_dataset_that_is_not_here_are_409_and_of_no_dataset_404(serve: StartApi) -> None:
+    api = serve()
+    missing = api.http.get(f"{DATASETS}/mnist/images")
     assert code(missing) == (409, "DATASET_NOT_PRESENT")
     assert "import" in missing.json()["detail"]
-    assert code(door.http.get(f"{DATASETS}/nowhere/images")) == (404, "DATASET_NOT_FOUND")
+    assert code(api.http.get(f"{DATASETS}/nowhere/images")) == (404, "DATASET_NOT_FOUND")
 
 
-def test_no_picture_is_made_of_vectors_beyond_the_split_or_in_endless_number(serve: Callable[..., Any]) -> None:
-    door = serve(max_images=3)
-    send(door, "signals", npy(VECTORS))
-    send(door, "scans", npy(IMAGES))
-    assert code(door.http.get(f"{DATASETS}/signals/images?indices=0")) == (422, "NOT_AN_IMAGE")
-    beyond = door.http.get(f"{DATASETS}/scans/images?indices=10")
+def test_no_picture_is_made_of_vectors_beyond_the_split_or_in_endless_number(serve: StartApi) -> None:
+    api = serve(max_images=3)
+    send(api, "signals", npy(VECTORS))
+    send(api, "scans", npy(IMAGES))
+    assert code(api.http.get(f"{DATASETS}/signals/images?indices=0")) == (422, "NOT_AN_IMAGE")
+    beyond = api.http.get(f"{DATASETS}/scans/images?indices=10")
     assert code(beyond) == (422, "INDEX_OUT_OF_RANGE")
     assert "0 to 9" in beyond.json()["detail"]
-    many = door.http.get(f"{DATASETS}/scans/images?indices=0,1,2,3")
+    many = api.http.get(f"{DATASETS}/scans/images?indices=0,1,2,3")
     assert code(many) == (422, "INVALID_REQUEST")
     assert "at most 3" in many.json()["detail"]
-    assert code(door.http.get(f"{DATASETS}/scans/images?split=validation"))[0] == 422
+    assert code(api.http.get(f"{DATASETS}/scans/images?split=validation"))[0] == 422
 
 
-def test_a_large_upload_streams_to_the_disk_and_is_never_held_in_memory(serve: Callable[..., Any]) -> None:
-    door = serve()
+def test_a_large_upload_streams_to_the_disk_and_is_never_held_in_memory(serve: StartApi) -> None:
+    api = serve()
     head = b"\x93NUMPY\x01\x00v\x00" + b"{'descr': '<f4', 'fortran_order': False, 'shape': (65536, 256), }".ljust(118)
     sizes: list[int] = []
 
@@ -401,8 +389,8 @@ def test_a_large_upload_streams_to_the_disk_and_is_never_held_in_memory(serve: C
         yield head
         for _ in range(64):
             yield bytes(2**20)
-            sizes.append(sum(path.stat().st_size for path in door.app_state.uploads.rglob("*")))
+            sizes.append(sum(path.stat().st_size for path in api.app_state.uploads.rglob("*")))
 
-    answer = door.http.post(f"{DATASETS}/large", content=body(), headers={"Content-Type": NPY})
+    answer = api.http.post(f"{DATASETS}/large", content=body(), headers={"Content-Type": NPY})
     assert answer.status_code == 201, answer.text
     assert max(sizes) > 16 * 2**20, "the file grows while the body comes"

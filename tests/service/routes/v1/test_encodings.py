@@ -11,6 +11,8 @@ import pytest
 import safetensors.numpy
 from numpy.typing import NDArray
 
+from testing.published_models import SharedApi
+
 NPY = "application/x-npy"
 SAFETENSORS = "application/vnd.safetensors"
 JSON = "application/json"
@@ -26,8 +28,8 @@ def forward(weights: bytes, part: str, x: NDArray[Any], last: str) -> NDArray[An
     return 1 / (1 + np.exp(-x)) if last == "sigmoid" else x
 
 
-def weights(gallery: Any, model: str) -> bytes:
-    return bytes(gallery.http.get(f"/api/v1/models/{model}/weights").raise_for_status().content)
+def weights(shared_api: SharedApi, model: str) -> bytes:
+    return bytes(shared_api.http.get(f"/api/v1/models/{model}/weights").raise_for_status().content)
 
 
 def npy(array: NDArray[Any]) -> bytes:
@@ -40,31 +42,33 @@ def images(count: int = 5) -> NDArray[np.float32]:
     return np.random.default_rng(count).random((count, 64), np.float32)
 
 
-def encode(gallery: Any, body: Any = None, *, model: str = "kl", query: str = "", **more: Any) -> Any:
-    return gallery.http.post(f"/api/v1/models/{model}/encode{query}", **({"json": body} if body is not None else more))
+def encode(shared_api: SharedApi, body: Any = None, *, model: str = "kl", query: str = "", **more: Any) -> Any:
+    return shared_api.http.post(
+        f"/api/v1/models/{model}/encode{query}", **({"json": body} if body is not None else more)
+    )
 
 
-def test_codes_equal_the_forward_pass_of_the_downloaded_weights(gallery: Any) -> None:
-    answer = encode(gallery, {"inputs": images().tolist()})
+def test_codes_equal_the_forward_pass_of_the_downloaded_weights(shared_api: SharedApi) -> None:
+    answer = encode(shared_api, {"inputs": images().tolist()})
     assert answer.status_code == 200
     assert answer.json()["model"] == "kl@1"
-    expected = forward(weights(gallery, "kl"), "encoder", images(), "sigmoid")
+    expected = forward(weights(shared_api, "kl"), "encoder", images(), "sigmoid")
     np.testing.assert_allclose(answer.json()["codes"], expected, rtol=1e-5, atol=1e-5)
 
 
-def test_relu_codes_equal_the_forward_pass_too(gallery: Any) -> None:
+def test_relu_codes_equal_the_forward_pass_too(shared_api: SharedApi) -> None:
     inputs = np.random.default_rng(0).random((3, 100))
-    answer = encode(gallery, {"inputs": inputs.tolist()}, model="l1")
-    expected = forward(weights(gallery, "l1"), "encoder", inputs, "relu")
+    answer = encode(shared_api, {"inputs": inputs.tolist()}, model="l1")
+    expected = forward(weights(shared_api, "l1"), "encoder", inputs, "relu")
     np.testing.assert_allclose(answer.json()["codes"], expected, rtol=1e-5, atol=1e-5)
 
 
-def test_vectors_are_scaled_as_in_training(gallery: Any) -> None:
+def test_vectors_are_scaled_as_in_training(shared_api: SharedApi) -> None:
     rows = np.random.default_rng(0).normal(5, 3, (4, 9))
-    tensors = safetensors.numpy.load(weights(gallery, "vectors"))
+    tensors = safetensors.numpy.load(weights(shared_api, "vectors"))
     scaled = (rows - tensors["scaling.minimum"]) / tensors["scaling.span"]
-    answer = encode(gallery, {"inputs": rows.tolist()}, model="vectors")
-    expected = forward(weights(gallery, "vectors"), "encoder", scaled, "relu")
+    answer = encode(shared_api, {"inputs": rows.tolist()}, model="vectors")
+    expected = forward(weights(shared_api, "vectors"), "encoder", scaled, "relu")
     np.testing.assert_allclose(answer.json()["codes"], expected, rtol=1e-5, atol=1e-5)
 
 
@@ -87,57 +91,57 @@ BODIES = {
 
 
 @pytest.mark.parametrize("form", sorted(BODIES))
-def test_the_same_rows_have_the_same_codes_in_every_form(gallery: Any, form: str) -> None:
-    answer = encode(gallery, **BODIES[form](images()))
+def test_the_same_rows_have_the_same_codes_in_every_form(shared_api: SharedApi, form: str) -> None:
+    answer = encode(shared_api, **BODIES[form](images()))
     assert answer.status_code == 200, answer.text
-    expected = forward(weights(gallery, "kl"), "encoder", images(), "sigmoid")
+    expected = forward(weights(shared_api, "kl"), "encoder", images(), "sigmoid")
     np.testing.assert_allclose(answer.json()["codes"], expected, rtol=1e-5, atol=1e-5)
 
 
-def test_bytes_are_divided_by_255_and_halves_are_read(gallery: Any) -> None:
+def test_bytes_are_divided_by_255_and_halves_are_read(shared_api: SharedApi) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (3, 64), np.uint8)
     for array, inputs in ((pixels, pixels / 255), (images().astype(np.float16), images().astype(np.float16))):
-        answer = encode(gallery, content=npy(array), headers={"Content-Type": NPY})
-        expected = forward(weights(gallery, "kl"), "encoder", inputs.astype(np.float64), "sigmoid")
+        answer = encode(shared_api, content=npy(array), headers={"Content-Type": NPY})
+        expected = forward(weights(shared_api, "kl"), "encoder", inputs.astype(np.float64), "sigmoid")
         np.testing.assert_allclose(answer.json()["codes"], expected, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("model", ["kl", "l1"])
-def test_rows_of_a_dataset_go_through_the_models_own_preprocessing(gallery: Any, model: str) -> None:
-    answer = encode(gallery, {"dataset": "digits", "split": "test", "indices": [0, 359, 0]}, model=model)
+def test_rows_of_a_dataset_go_through_the_models_own_preprocessing(shared_api: SharedApi, model: str) -> None:
+    answer = encode(shared_api, {"dataset": "digits", "split": "test", "indices": [0, 359, 0]}, model=model)
     assert answer.status_code == 200, answer.text
     codes = np.array(answer.json()["codes"])
     assert codes.shape == (3, 20)
     np.testing.assert_allclose(codes[0], codes[2], rtol=1e-5, atol=1e-5)
     if model == "kl":
-        pictures = gallery.http.get("/api/v1/datasets/digits/images?split=test&indices=0,359").json()["items"]
+        pictures = shared_api.http.get("/api/v1/datasets/digits/images?split=test&indices=0,359").json()["items"]
         rows = np.array([picture["pixels"] for picture in pictures]).reshape(2, 64)
-        expected = forward(weights(gallery, "kl"), "encoder", rows, "sigmoid")
+        expected = forward(weights(shared_api, "kl"), "encoder", rows, "sigmoid")
         np.testing.assert_allclose(codes[:2], expected, rtol=1e-5, atol=1e-5)
 
 
-def test_colour_images_are_taken_as_they_are_given(gallery: Any) -> None:
-    pictures = gallery.http.get("/api/v1/datasets/tints/images?indices=0,1").json()["items"]
+def test_colour_images_are_taken_as_they_are_given(shared_api: SharedApi) -> None:
+    pictures = shared_api.http.get("/api/v1/datasets/tints/images?indices=0,1").json()["items"]
     assert np.array(pictures[0]["pixels"]).shape == (4, 6, 3)
-    sent = encode(gallery, {"inputs": [picture["pixels"] for picture in pictures]}, model="colour").json()
-    named = encode(gallery, {"dataset": "tints", "split": "test", "indices": [0, 1]}, model="colour").json()
+    sent = encode(shared_api, {"inputs": [picture["pixels"] for picture in pictures]}, model="colour").json()
+    named = encode(shared_api, {"dataset": "tints", "split": "test", "indices": [0, 1]}, model="colour").json()
     np.testing.assert_allclose(sent["codes"], named["codes"], rtol=1e-5, atol=1e-5)
 
 
-def test_a_rows_code_does_not_depend_on_its_company(gallery: Any) -> None:
-    together = np.array(encode(gallery, {"inputs": images(400).tolist()}).json()["codes"])
+def test_a_rows_code_does_not_depend_on_its_company(shared_api: SharedApi) -> None:
+    together = np.array(encode(shared_api, {"inputs": images(400).tolist()}).json()["codes"])
     for index in (0, 399):
-        alone = encode(gallery, {"inputs": [images(400)[index].tolist()]}).json()["codes"][0]
+        alone = encode(shared_api, {"inputs": [images(400)[index].tolist()]}).json()["codes"][0]
         np.testing.assert_allclose(together[index], alone, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("by", ["accept", "format"])
-def test_codes_come_as_npy_and_safetensors_without_loss(gallery: Any, by: str) -> None:
-    expected = np.array(encode(gallery, {"inputs": images().tolist()}).json()["codes"], np.float32)
+def test_codes_come_as_npy_and_safetensors_without_loss(shared_api: SharedApi, by: str) -> None:
+    expected = np.array(encode(shared_api, {"inputs": images().tolist()}).json()["codes"], np.float32)
     for media_type, name in ((NPY, "npy"), (SAFETENSORS, "safetensors")):
         query = f"?format={name}" if by == "format" else ""
         headers = {} if by == "format" else {"Accept": media_type}
-        answer = gallery.http.post(
+        answer = shared_api.http.post(
             f"/api/v1/models/kl/encode{query}", json={"inputs": images().tolist()}, headers=headers
         )
         assert answer.headers["content-type"] == media_type
@@ -171,26 +175,26 @@ def sparse(codes: NDArray[Any], threshold: float, top_k: int | None) -> list[lis
 )
 @pytest.mark.parametrize("model", ["kl", "l1"])
 def test_a_sparse_answer_names_the_active_latents(
-    gallery: Any, model: str, query: str, threshold: float, top_k: int | None
+    shared_api: SharedApi, model: str, query: str, threshold: float, top_k: int | None
 ) -> None:
     body = {"dataset": "digits", "split": "test", "indices": list(range(30))}
-    codes = np.array(encode(gallery, body, model=model).json()["codes"], np.float32)
-    answer = encode(gallery, body, model=model, query=query).json()
+    codes = np.array(encode(shared_api, body, model=model).json()["codes"], np.float32)
+    answer = encode(shared_api, body, model=model, query=query).json()
     assert [row["indices"] for row in answer["rows"]] == sparse(codes, threshold, top_k)
     for code, row in zip(codes, answer["rows"], strict=True):
         np.testing.assert_array_equal(np.array(row["values"], np.float32), code[row["indices"]])
 
 
-def test_a_sparse_answer_is_json_only_and_its_settings_need_it(gallery: Any) -> None:
-    refused = encode(gallery, {"inputs": images().tolist()}, query="?sparse=true&format=npy")
+def test_a_sparse_answer_is_json_only_and_its_settings_need_it(shared_api: SharedApi) -> None:
+    refused = encode(shared_api, {"inputs": images().tolist()}, query="?sparse=true&format=npy")
     assert (refused.status_code, refused.json()["code"]) == (406, "NOT_ACCEPTABLE")
     assert "application/json" in refused.json()["detail"]
-    refused = encode(gallery, {"inputs": images().tolist()}, query="?top_k=3")
+    refused = encode(shared_api, {"inputs": images().tolist()}, query="?top_k=3")
     assert (refused.status_code, refused.json()["code"]) == (422, "INVALID_REQUEST")
 
 
-def test_what_cannot_be_given_is_refused_with_what_can(gallery: Any) -> None:
-    answer = gallery.http.post(
+def test_what_cannot_be_given_is_refused_with_what_can(shared_api: SharedApi) -> None:
+    answer = shared_api.http.post(
         "/api/v1/models/kl/encode", json={"inputs": images().tolist()}, headers={"Accept": "image/png"}
     )
     assert (answer.status_code, answer.json()["code"]) == (406, "NOT_ACCEPTABLE")
@@ -201,38 +205,38 @@ def test_what_cannot_be_given_is_refused_with_what_can(gallery: Any) -> None:
 # --- decode ----------------------------------------------------------------------------------------------------------
 
 
-def decode(gallery: Any, body: Any, model: str = "kl") -> Any:
-    return gallery.http.post(f"/api/v1/models/{model}/decode", json=body)
+def decode(shared_api: SharedApi, body: Any, model: str = "kl") -> Any:
+    return shared_api.http.post(f"/api/v1/models/{model}/decode", json=body)
 
 
-def test_outputs_equal_the_forward_pass_of_the_downloaded_weights(gallery: Any) -> None:
+def test_outputs_equal_the_forward_pass_of_the_downloaded_weights(shared_api: SharedApi) -> None:
     codes = np.random.default_rng(0).random((4, 20), np.float32)
-    expected = forward(weights(gallery, "kl"), "decoder", codes, "sigmoid")
-    answer = decode(gallery, {"codes": codes.tolist()})
+    expected = forward(weights(shared_api, "kl"), "decoder", codes, "sigmoid")
+    answer = decode(shared_api, {"codes": codes.tolist()})
     assert answer.json()["model"] == "kl@1"
     np.testing.assert_allclose(answer.json()["outputs"], expected, rtol=1e-5, atol=1e-5)
     for content, media_type in ((npy(codes), NPY), (safetensors.numpy.save({"codes": codes}), SAFETENSORS)):
-        answer = gallery.http.post(
+        answer = shared_api.http.post(
             "/api/v1/models/kl/decode?format=npy", content=content, headers={"Content-Type": media_type}
         )
         np.testing.assert_allclose(np.load(io.BytesIO(answer.content)), expected, rtol=1e-5, atol=1e-5)
 
 
-def test_sparse_rows_decode_like_the_dense_codes_they_stand_for(gallery: Any) -> None:
+def test_sparse_rows_decode_like_the_dense_codes_they_stand_for(shared_api: SharedApi) -> None:
     dense = np.zeros((3, 20))
     dense[0, [2, 7]] = [0.5, 1.0]
     dense[1, 19] = 3
     rows = [{"indices": [7, 2], "values": [1.0, 0.5]}, {"indices": [19], "values": [3]}, {"indices": [], "values": []}]
-    expected = decode(gallery, {"codes": dense.tolist()}).json()["outputs"]
-    np.testing.assert_allclose(decode(gallery, {"rows": rows}).json()["outputs"], expected, rtol=1e-5, atol=1e-5)
+    expected = decode(shared_api, {"codes": dense.tolist()}).json()["outputs"]
+    np.testing.assert_allclose(decode(shared_api, {"rows": rows}).json()["outputs"], expected, rtol=1e-5, atol=1e-5)
 
 
-def test_what_encode_answers_sparsely_decode_takes(gallery: Any) -> None:
+def test_what_encode_answers_sparsely_decode_takes(shared_api: SharedApi) -> None:
     body = {"dataset": "digits", "split": "test", "indices": [4, 5]}
-    answer = encode(gallery, body, model="l1", query="?sparse=true&threshold=0").json()
-    codes = encode(gallery, body, model="l1").json()["codes"]
-    expected = decode(gallery, {"codes": codes}, model="l1").json()["outputs"]
-    outputs = decode(gallery, {"rows": answer["rows"]}, model="l1").json()["outputs"]
+    answer = encode(shared_api, body, model="l1", query="?sparse=true&threshold=0").json()
+    codes = encode(shared_api, body, model="l1").json()["codes"]
+    expected = decode(shared_api, {"codes": codes}, model="l1").json()["outputs"]
+    outputs = decode(shared_api, {"rows": answer["rows"]}, model="l1").json()["outputs"]
     np.testing.assert_allclose(outputs, expected, rtol=1e-5, atol=1e-5)
 
 
@@ -267,8 +271,8 @@ def row(indices: Any, values: Any, **more: Any) -> dict[str, Any]:
         (row("1", "1"), "INVALID_REQUEST"),
     ],
 )
-def test_a_code_that_makes_no_sense_is_refused(gallery: Any, body: Any, code: str) -> None:
-    answer = decode(gallery, body)
+def test_a_code_that_makes_no_sense_is_refused(shared_api: SharedApi, body: Any, code: str) -> None:
+    answer = decode(shared_api, body)
     assert (answer.status_code, answer.json()["code"]) == (422, code)
 
 
@@ -379,10 +383,10 @@ HOSTILE: dict[str, tuple[str, bytes, int, str]] = {
 
 
 @pytest.mark.parametrize("case", sorted(HOSTILE))
-def test_a_hostile_body_is_refused_quickly_and_says_why(gallery: Any, case: str) -> None:
+def test_a_hostile_body_is_refused_quickly_and_says_why(shared_api: SharedApi, case: str) -> None:
     media_type, content, status, code = HOSTILE[case]
     began = time.perf_counter()
-    answer = encode(gallery, content=content, headers={"Content-Type": media_type})
+    answer = encode(shared_api, content=content, headers={"Content-Type": media_type})
     assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     assert len(answer.json()["detail"]) > 15
@@ -390,8 +394,8 @@ def test_a_hostile_body_is_refused_quickly_and_says_why(gallery: Any, case: str)
     assert time.perf_counter() - began < 2
 
 
-def test_a_body_without_a_type_is_refused_with_the_types_that_are_read(gallery: Any) -> None:
-    answer = encode(gallery, content=b'{"inputs": [[0.0]]}')
+def test_a_body_without_a_type_is_refused_with_the_types_that_are_read(shared_api: SharedApi) -> None:
+    answer = encode(shared_api, content=b'{"inputs": [[0.0]]}')
     assert answer.status_code == 415
     for media_type in (JSON, NPY, SAFETENSORS):
         assert media_type in answer.json()["detail"]
@@ -407,25 +411,25 @@ def test_a_body_without_a_type_is_refused_with_the_types_that_are_read(gallery: 
         ("null for a number", ["null"]),
     ],
 )
-def test_a_refusal_says_what_was_expected_and_what_came(gallery: Any, case: str, words: list[str]) -> None:
+def test_a_refusal_says_what_was_expected_and_what_came(shared_api: SharedApi, case: str, words: list[str]) -> None:
     media_type, content, _, _ = HOSTILE[case]
-    detail = encode(gallery, content=content, headers={"Content-Type": media_type}).json()["detail"]
+    detail = encode(shared_api, content=content, headers={"Content-Type": media_type}).json()["detail"]
     for word in words:
         assert word in detail
 
 
-def test_numbers_too_large_for_the_model_are_no_nan_in_the_answer(gallery: Any) -> None:
-    answer = gallery.http.post("/api/v1/models/vectors/decode", json={"codes": [[3e38] * 7]})
+def test_numbers_too_large_for_the_model_are_no_nan_in_the_answer(shared_api: SharedApi) -> None:
+    answer = shared_api.http.post("/api/v1/models/vectors/decode", json={"codes": [[3e38] * 7]})
     assert (answer.status_code, answer.json()["code"]) == (422, "NOT_FINITE")
 
 
-def test_counted_rows_are_exposed(gallery: Any) -> None:
+def test_counted_rows_are_exposed(shared_api: SharedApi) -> None:
     def counted() -> float:
-        lines = gallery.http.get("/metrics").text.splitlines()
+        lines = shared_api.http.get("/metrics").text.splitlines()
         return float(
             next((line.split()[-1] for line in lines if line.startswith('sae_rows_total{operation="encode"}')), 0)
         )
 
     before = counted()
-    encode(gallery, {"inputs": images(7).tolist()})
+    encode(shared_api, {"inputs": images(7).tolist()})
     assert counted() == before + 7

@@ -18,6 +18,7 @@ from service.errors import Overloaded
 from service.followers import Followers
 from service.routes.v1 import events
 from service.settings import ServiceSettings
+from testing.api import Api, RunningApi, StartApi
 
 RUNS = "/api/v1/runs"
 DIGITS = {"dataset": {"name": "digits"}}
@@ -25,25 +26,25 @@ STREAM = {"Accept": "text/event-stream"}
 PATIENCE = 60.0
 
 
-def ask(door: Any) -> str:
-    return str(door.http.post(RUNS, json=DIGITS).raise_for_status().json()["id"])
+def ask(api: Api) -> str:
+    return str(api.http.post(RUNS, json=DIGITS).raise_for_status().json()["id"])
 
 
-def act(door: Any, verb: Callable[..., Any], *given: Any, **named: Any) -> Any:
-    with door.app_state.database.write() as session:
+def act(api: Api, verb: Callable[..., Any], *given: Any, **named: Any) -> Any:
+    with api.app_state.database.write() as session:
         return verb(session, *given, **named)
 
 
-def claim(door: Any) -> Any:
-    return act(door, runs.claim, owner="worker", lease_seconds=60, devices=["auto", "cpu"])
+def claim(api: Api) -> Any:
+    return act(api, runs.claim, owner="worker", lease_seconds=60, devices=["auto", "cpu"])
 
 
-def measure(door: Any, run: Any, epoch: int) -> None:
-    act(door, runs.record, run.id, run.fence, metrics=[MetricRecord(0, epoch, {"loss": 1.0})])
+def measure(api: Api, run: Any, epoch: int) -> None:
+    act(api, runs.record, run.id, run.fence, metrics=[MetricRecord(0, epoch, {"loss": 1.0})])
 
 
-def page(door: Any, run: str, query: str = "") -> dict[str, Any]:
-    answer = door.http.get(f"{RUNS}/{run}/events{query}")
+def page(api: Api, run: str, query: str = "") -> dict[str, Any]:
+    answer = api.http.get(f"{RUNS}/{run}/events{query}")
     assert answer.status_code == 200, answer.text
     document: dict[str, Any] = answer.json()
     return document
@@ -63,12 +64,12 @@ def told(lines: Iterator[str]) -> Iterator[dict[str, Any]]:
             fields = {}
 
 
-def test_a_page_has_the_events_in_order_and_says_where_the_next_begins(door: Any) -> None:
-    run = ask(door)
-    claimed = claim(door)
+def test_a_page_has_the_events_in_order_and_says_where_the_next_begins(api: Api) -> None:
+    run = ask(api)
+    claimed = claim(api)
     for epoch in (1, 2, 3):
-        measure(door, claimed, epoch)
-    whole = page(door, run)
+        measure(api, claimed, epoch)
+    whole = page(api, run)
     assert [(event["seq"], event["type"]) for event in whole["items"]] == [
         (1, "queued"),
         (2, "running"),
@@ -79,74 +80,74 @@ def test_a_page_has_the_events_in_order_and_says_where_the_next_begins(door: Any
     assert whole["next_cursor"] is None
     assert whole["items"][1]["data"] == {"reason": "claimed", "attempt": 1, "epoch": 0}
     assert whole["items"][1]["created_at"].endswith("Z")
-    first = page(door, run, "?limit=2")
-    second = page(door, run, f"?limit=2&after={first['next_cursor']}")
-    third = page(door, run, f"?limit=2&after={second['next_cursor']}")
+    first = page(api, run, "?limit=2")
+    second = page(api, run, f"?limit=2&after={first['next_cursor']}")
+    third = page(api, run, f"?limit=2&after={second['next_cursor']}")
     assert first["items"] + second["items"] + third["items"] == whole["items"]
     assert third["next_cursor"] is None
-    assert page(door, run, "?after=5")["items"] == []
+    assert page(api, run, "?after=5")["items"] == []
 
 
-def test_a_stream_tells_what_happens_while_it_happens_and_ends_with_the_run(door: Any) -> None:
-    run = ask(door)
-    with door.http.stream("GET", f"{RUNS}/{run}/events", headers=STREAM) as answer:
+def test_a_stream_tells_what_happens_while_it_happens_and_ends_with_the_run(api: Api) -> None:
+    run = ask(api)
+    with api.http.stream("GET", f"{RUNS}/{run}/events", headers=STREAM) as answer:
         assert answer.headers["content-type"].startswith("text/event-stream")
         assert (answer.headers["cache-control"], answer.headers["x-accel-buffering"]) == ("no-store", "no")
         stream = told(answer.iter_lines())
         assert next(stream)["type"] == "queued"
-        claimed = claim(door)
+        claimed = claim(api)
         assert next(stream)["data"] == {"reason": "claimed", "attempt": 1, "epoch": 0}
         for epoch in (1, 2):
-            measure(door, claimed, epoch)
+            measure(api, claimed, epoch)
             assert next(stream)["data"] == {"after": epoch - 1, "epoch": epoch}
-        door.http.post(f"{RUNS}/{run}/cancel")
+        api.http.post(f"{RUNS}/{run}/cancel")
         assert next(stream)["data"] == {"wish": "cancel"}
-        act(door, runs.acknowledge_stop, run, claimed.fence)
+        act(api, runs.acknowledge_stop, run, claimed.fence)
         assert [event["type"] for event in stream] == ["cancelled"], "and then it ends"
-    again = door.http.get(f"{RUNS}/{run}/events?format=sse")
-    assert list(told(iter(again.text.splitlines()))) == page(door, run)["items"], "the same, from the start"
+    again = api.http.get(f"{RUNS}/{run}/events?format=sse")
+    assert list(told(iter(again.text.splitlines()))) == page(api, run)["items"], "the same, from the start"
 
 
-def test_who_has_the_last_event_of_a_run_is_told_that_nothing_will_come(door: Any) -> None:
-    run = ask(door)
-    door.http.post(f"{RUNS}/{run}/cancel")
-    assert [event["type"] for event in page(door, run)["items"]] == ["queued", "cancelled"]
+def test_who_has_the_last_event_of_a_run_is_told_that_nothing_will_come(api: Api) -> None:
+    run = ask(api)
+    api.http.post(f"{RUNS}/{run}/cancel")
+    assert [event["type"] for event in page(api, run)["items"]] == ["queued", "cancelled"]
     for number, status in (("0", 200), ("1", 200), ("2", 204)):
-        answer = door.http.get(f"{RUNS}/{run}/events", headers={**STREAM, "Last-Event-ID": number})
+        answer = api.http.get(f"{RUNS}/{run}/events", headers={**STREAM, "Last-Event-ID": number})
         assert answer.status_code == status
         assert [event["seq"] for event in told(iter(answer.text.splitlines()))] == [1, 2][int(number) :]
 
 
 @pytest.mark.parametrize("ended", [False, True], ids=["waiting", "ended"])
-def test_a_number_that_the_run_has_not_reached_is_refused_and_the_last_one_is_not(door: Any, ended: bool) -> None:
+def test_a_number_that_the_run_has_not_reached_is_refused_and_the_last_one_is_not(api: Api, ended: bool) -> None:
     """A reader that holds one is from before a backup was restored: it would hear nothing, or not all."""
-    run = ask(door)
-    door.http.post(f"{RUNS}/{run}/{'cancel' if ended else 'pause'}")
+    run = ask(api)
+    api.http.post(f"{RUNS}/{run}/{'cancel' if ended else 'pause'}")
     for headers, query, pointer in (
         ({**STREAM, "Last-Event-ID": "3"}, "", "header:last-event-id"),
         (STREAM, "?after=3", "query:after"),
         ({}, "?after=3", "query:after"),
     ):
-        answer = door.http.get(f"{RUNS}/{run}/events{query}", headers=headers)
+        answer = api.http.get(f"{RUNS}/{run}/events{query}", headers=headers)
         assert (answer.status_code, answer.json()["code"]) == (422, "INVALID_REQUEST")
         assert answer.json()["errors"][0]["pointer"] == pointer
         assert "number 2" in answer.json()["detail"]
-    assert page(door, run, "?after=2")["items"] == []
+    assert page(api, run, "?after=2")["items"] == []
 
 
-def test_what_cannot_be_streamed_is_refused_before_a_stream_begins(door: Any) -> None:
-    run = ask(door)
-    unknown = door.http.get(f"{RUNS}/018f0000-0000-7000-8000-000000000000/events", headers=STREAM)
+def test_what_cannot_be_streamed_is_refused_before_a_stream_begins(api: Api) -> None:
+    run = ask(api)
+    unknown = api.http.get(f"{RUNS}/018f0000-0000-7000-8000-000000000000/events", headers=STREAM)
     assert (unknown.status_code, unknown.json()["code"]) == (404, "RUN_NOT_FOUND")
     for headers, query in (({"Last-Event-ID": "x"}, ""), ({"Last-Event-ID": "-1"}, ""), ({}, "?after=-1")):
-        answer = door.http.get(f"{RUNS}/{run}/events{query}", headers={**STREAM, **headers})
+        answer = api.http.get(f"{RUNS}/{run}/events{query}", headers={**STREAM, **headers})
         assert (answer.status_code, answer.json()["code"]) == (422, "INVALID_REQUEST")
-    assert door.http.get(f"{RUNS}/{run}/events", headers={"Accept": "image/png"}).status_code == 406
+    assert api.http.get(f"{RUNS}/{run}/events", headers={"Accept": "image/png"}).status_code == 406
 
 
-def test_a_stream_of_a_run_that_is_deleted_ends(door: Any) -> None:
-    run = ask(door)
-    with door.http.stream("GET", f"{RUNS}/{run}/events", headers=STREAM) as answer:
+def test_a_stream_of_a_run_that_is_deleted_ends(api: Api) -> None:
+    run = ask(api)
+    with api.http.stream("GET", f"{RUNS}/{run}/events", headers=STREAM) as answer:
         stream = told(answer.iter_lines())
         next(stream)
 
@@ -154,51 +155,51 @@ def test_a_stream_of_a_run_that_is_deleted_ends(door: Any) -> None:
             runs.cancel(session, run)
             runs.delete(session, run)
 
-        act(door, end_and_delete)
+        act(api, end_and_delete)
         assert list(stream) == []
 
 
-def test_only_so_many_streams_are_open_and_each_that_ends_makes_room(serve: Callable[..., Any]) -> None:
-    door = serve(max_streams=2)
-    run = ask(door)
+def test_only_so_many_streams_are_open_and_each_that_ends_makes_room(serve: StartApi) -> None:
+    api = serve(max_streams=2)
+    run = ask(api)
     address = f"{RUNS}/{run}/events"
-    with door.http.stream("GET", address, headers=STREAM), door.http.stream("GET", address, headers=STREAM):
-        refused = door.http.get(address, headers=STREAM)
+    with api.http.stream("GET", address, headers=STREAM), api.http.stream("GET", address, headers=STREAM):
+        refused = api.http.get(address, headers=STREAM)
         assert (refused.status_code, refused.json()["code"]) == (503, "OVERLOADED")
         assert int(refused.headers["retry-after"]) >= 1
-        assert door.http.get(address).status_code == 200, "pages are not streams"
-    emptied(door)
-    door.http.post(f"{RUNS}/{run}/cancel")
+        assert api.http.get(address).status_code == 200, "pages are not streams"
+    emptied(api)
+    api.http.post(f"{RUNS}/{run}/cancel")
     for _ in range(3):
-        assert door.http.get(address, headers=STREAM).status_code == 200
-    emptied(door)
+        assert api.http.get(address, headers=STREAM).status_code == 200
+    emptied(api)
 
 
-def test_a_head_of_a_stream_has_no_body_and_ends(door: Any) -> None:
-    answer = door.http.head(f"{RUNS}/{ask(door)}/events", headers=STREAM)
+def test_a_head_of_a_stream_has_no_body_and_ends(api: Api) -> None:
+    answer = api.http.head(f"{RUNS}/{ask(api)}/events", headers=STREAM)
     assert (answer.status_code, answer.content) == (200, b"")
     assert answer.headers["content-type"].startswith("text/event-stream")
-    emptied(door)
+    emptied(api)
 
 
-def emptied(door: Any) -> None:
+def emptied(api: Api) -> None:
     """Returns when the service has noticed that all who followed are gone."""
     for _ in range(6000):
-        if door.app_state.followers.present == 0:
+        if api.app_state.followers.present == 0:
             return
         threading.Event().wait(0.01)
     raise AssertionError("a stream was left open")
 
 
-def test_many_follow_at_once_and_all_are_told_everything(door: Any) -> None:
+def test_many_follow_at_once_and_all_are_told_everything(api: Api) -> None:
     """More streams than the event loop has threads for requests, and requests are answered meanwhile."""
-    run = ask(door)
+    run = ask(api)
     everything: list[list[int]] = []
     begun = threading.Barrier(51)
 
     def follow() -> None:
         with (
-            httpx.Client(base_url=door.http.base_url, trust_env=False, timeout=PATIENCE) as http,
+            httpx.Client(base_url=api.http.base_url, trust_env=False, timeout=PATIENCE) as http,
             http.stream("GET", f"{RUNS}/{run}/events", headers=STREAM) as answer,
         ):
             begun.wait(PATIENCE)
@@ -208,36 +209,36 @@ def test_many_follow_at_once_and_all_are_told_everything(door: Any) -> None:
     for follower in followers:
         follower.start()
     begun.wait(PATIENCE)
-    claimed = claim(door)
+    claimed = claim(api)
     for epoch in range(1, 11):
-        measure(door, claimed, epoch)
-        assert door.http.get(f"{RUNS}/{run}").status_code == 200
-    act(door, runs.succeed, run, claimed.fence, result={})
+        measure(api, claimed, epoch)
+        assert api.http.get(f"{RUNS}/{run}").status_code == 200
+    act(api, runs.succeed, run, claimed.fence, result={})
     for follower in followers:
         follower.join()
     assert everything == [list(range(1, 14))] * 50
-    emptied(door)
+    emptied(api)
 
 
 def test_a_reader_that_comes_back_to_a_restarted_service_misses_and_repeats_nothing(
-    restarting: Any, door_settings: ServiceSettings
+    running_api: RunningApi, api_settings: ServiceSettings
 ) -> None:
     """Three services one after the other on one database; the run goes on while none is there."""
     seen: list[int] = []
     epoch = 0
     run = claimed = None
     for life in range(3):
-        with restarting(door_settings) as door:
+        with running_api(api_settings) as api:
             if run is None:
-                run, claimed = ask(door), claim(door)
+                run, claimed = ask(api), claim(api)
             headers = {**STREAM, "Last-Event-ID": str(seen[-1])} if seen else STREAM
-            with door.http.stream("GET", f"{RUNS}/{run}/events", headers=headers) as answer:
+            with api.http.stream("GET", f"{RUNS}/{run}/events", headers=headers) as answer:
                 stream = told(answer.iter_lines())
                 for _ in range(3):
                     epoch += 1
-                    measure(door, claimed, epoch)
+                    measure(api, claimed, epoch)
                 if life == 2:
-                    act(door, runs.succeed, run, claimed.fence, result={})
+                    act(api, runs.succeed, run, claimed.fence, result={})
                     seen += [event["seq"] for event in stream]
                 else:
                     seen += [next(stream)["seq"] for _ in range(2 + life)]
@@ -246,27 +247,27 @@ def test_a_reader_that_comes_back_to_a_restarted_service_misses_and_repeats_noth
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def door_settings(request: pytest.FixtureRequest, tmp_path: Path) -> ServiceSettings:
+def api_settings(request: pytest.FixtureRequest, tmp_path: Path) -> ServiceSettings:
     url = request.getfixturevalue("postgres_database") if request.param == "postgresql" else None
     settings = ServiceSettings(data_dir=tmp_path / "data", database_url=url, inference_threads=1)
     schema.upgrade(settings)
     return settings
 
 
-def test_a_silent_stream_pings_and_goes_on(door: Any) -> None:
+def test_a_silent_stream_pings_and_goes_on(api: Api) -> None:
     """The generator by itself, with a shorter patience than the 15 s of the service."""
-    run = ask(door)
+    run = ask(api)
 
     async def follow() -> list[bytes]:
-        followers = Followers(door.app_state.database, most=1, poll_seconds=0.01)
-        app_state = dataclasses.replace(door.app_state, followers=followers)
+        followers = Followers(api.app_state.database, most=1, poll_seconds=0.01)
+        app_state = dataclasses.replace(api.app_state, followers=followers)
         heard = []
         async with followers:
             batch = await events.read(app_state, run, 0)
             async for text in events.told(app_state, run, 0, batch, ping_seconds=0.05):
                 heard.append(text)
                 if len(heard) == 3:
-                    await asyncio.to_thread(act, door, runs.cancel, run)
+                    await asyncio.to_thread(act, api, runs.cancel, run)
         return heard
 
     first, *pings, last = asyncio.run(follow())
@@ -277,9 +278,9 @@ def test_a_silent_stream_pings_and_goes_on(door: Any) -> None:
     assert events.PING_SECONDS == 15
 
 
-def test_followers_are_sent_away_when_all_is_closed_and_nobody_comes_in_vain(door: Any) -> None:
+def test_followers_are_sent_away_when_all_is_closed_and_nobody_comes_in_vain(api: Api) -> None:
     async def follow() -> list[bool]:
-        async with Followers(door.app_state.database, most=1) as followers:
+        async with Followers(api.app_state.database, most=1) as followers:
             followers.enter()
             with pytest.raises(Overloaded):
                 followers.enter()

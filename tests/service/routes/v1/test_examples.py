@@ -8,6 +8,7 @@ import pytest
 from client import demo
 from sparse_coding.specs import catalogue
 from sparse_coding.specs import runs as run_specs
+from testing.published_models import SharedApi
 
 
 def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -25,38 +26,38 @@ def filled(path: str, operation: dict[str, Any]) -> str:
     return path
 
 
-def test_every_path_that_is_read_works_with_its_examples(gallery: Any) -> None:
-    document = gallery.http.get("/openapi.json").json()
+def test_every_path_that_is_read_works_with_its_examples(shared_api: SharedApi) -> None:
+    document = shared_api.http.get("/openapi.json").json()
     tried = 0
     for method, path, operation in operations(document):
         if method == "get":
-            answer = gallery.http.get(filled(path, operation))
+            answer = shared_api.http.get(filled(path, operation))
             assert answer.status_code == 200, (path, answer.text)
             assert answer.headers["content-type"] in operation["responses"]["200"]["content"]
             tried += 1
     assert tried >= 6
 
 
-def test_every_example_of_a_body_works(gallery: Any) -> None:
-    document = gallery.http.get("/openapi.json").json()
+def test_every_example_of_a_body_works(shared_api: SharedApi) -> None:
+    document = shared_api.http.get("/openapi.json").json()
     tried = []
     for method, path, operation in operations(document):
         examples = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("examples", {})
         for name, example in examples.items():
-            answer = gallery.http.request(method, filled(path, operation), json=example["value"])
+            answer = shared_api.http.request(method, filled(path, operation), json=example["value"])
             assert answer.status_code == 200, (path, name, answer.text)
             tried.append(path.rsplit("/", 1)[-1])
     assert {"encode", "decode", "reconstruct"} <= set(tried)
 
 
-def test_the_example_of_an_upload_has_a_name_that_is_free(gallery: Any) -> None:
-    upload = gallery.http.get("/openapi.json").json()["paths"]["/api/v1/datasets/{name}"]["post"]
+def test_the_example_of_an_upload_has_a_name_that_is_free(shared_api: SharedApi) -> None:
+    upload = shared_api.http.get("/openapi.json").json()["paths"]["/api/v1/datasets/{name}"]["post"]
     (name,) = next(each for each in upload["parameters"] if each["name"] == "name")["schema"]["examples"]
     assert name not in catalogue.CATALOGUE
 
 
-def test_the_smallest_example_of_a_run_asks_for_a_model_of_the_shape_of_the_demos(gallery: Any) -> None:
-    document = gallery.http.get("/openapi.json").json()
+def test_the_smallest_example_of_a_run_asks_for_a_model_of_the_shape_of_the_demos(shared_api: SharedApi) -> None:
+    document = shared_api.http.get("/openapi.json").json()
     asked = document["paths"]["/api/v1/runs"]["post"]["requestBody"]["content"]["application/json"]["examples"]
     smallest = asked["smallest"]["value"]
     of_the_demo = demo.spec(1)
@@ -65,15 +66,15 @@ def test_the_smallest_example_of_a_run_asks_for_a_model_of_the_shape_of_the_demo
 
 
 @pytest.mark.parametrize("form", ["json", "npy", "safetensors", "vega", "png", "svg"])
-def test_every_format_that_is_documented_is_given(gallery: Any, form: str) -> None:
-    document = gallery.http.get("/openapi.json").json()
+def test_every_format_that_is_documented_is_given(shared_api: SharedApi, form: str) -> None:
+    document = shared_api.http.get("/openapi.json").json()
     tried = 0
     for method, path, operation in operations(document):
         for parameter in operation.get("parameters", ()):
             if parameter["name"] == "format" and form in parameter["schema"]["anyOf"][0]["enum"]:
                 examples = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
                 body = next(iter(examples.get("examples", {}).values()), {}).get("value")
-                answer = gallery.http.request(method, f"{filled(path, operation)}?format={form}", json=body)
+                answer = shared_api.http.request(method, f"{filled(path, operation)}?format={form}", json=body)
                 assert answer.status_code == 200, (path, form, answer.text)
                 assert answer.headers["content-type"] in operation["responses"]["200"]["content"]
                 tried += 1
@@ -90,8 +91,8 @@ def references(part: Any) -> Iterator[str]:
             yield from references(value)
 
 
-def test_every_reference_in_the_description_leads_somewhere(gallery: Any) -> None:
-    document = gallery.http.get("/openapi.json").json()
+def test_every_reference_in_the_description_leads_somewhere(shared_api: SharedApi) -> None:
+    document = shared_api.http.get("/openapi.json").json()
     for reference in set(references(document)):
         place: Any = document
         for step in reference.removeprefix("#/").split("/"):

@@ -2,7 +2,6 @@
 
 import io
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,30 +11,31 @@ from PIL import Image
 from sklearn.linear_model import LogisticRegression
 from sqlalchemy import select
 
-from registry.database.tables import Analysis, ModelVersion
+from registry.database.tables import Analysis
 from sparse_coding.data import datasets
+from testing.published_models import PublishModel, SharedApi
 
 
-def probe(gallery: Any, model: str = "kl", **query: Any) -> Any:
-    return gallery.http.get(f"/api/v1/models/{model}/probe", params=query)
+def probe(shared_api: SharedApi, model: str = "kl", **query: Any) -> Any:
+    return shared_api.http.get(f"/api/v1/models/{model}/probe", params=query)
 
 
-def kinds(gallery: Any) -> list[str]:
-    with gallery.app_state.database.read() as session:
+def kinds(shared_api: SharedApi) -> list[str]:
+    with shared_api.app_state.database.read() as session:
         return sorted(kind for kind in session.scalars(select(Analysis.kind)) if kind.startswith("probe-"))
 
 
-def labelled(gallery: Any, split: str) -> Any:
-    digest = gallery.http.get("/api/v1/datasets/digits").json()["digest"]
-    return datasets.open(gallery.app_state.artifacts.path(digest)).split(split)
+def labelled(shared_api: SharedApi, split: str) -> Any:
+    digest = shared_api.http.get("/api/v1/datasets/digits").json()["digest"]
+    return datasets.open(shared_api.app_state.artifacts.path(digest)).split(split)
 
 
-def codes(gallery: Any, model: str, split: str) -> Any:
+def codes(shared_api: SharedApi, model: str, split: str) -> Any:
     found: list[Any] = []
-    for start in range(0, len(labelled(gallery, split).rows), 400):
-        indices = list(range(start, min(start + 400, len(labelled(gallery, split).rows))))
+    for start in range(0, len(labelled(shared_api, split).rows), 400):
+        indices = list(range(start, min(start + 400, len(labelled(shared_api, split).rows))))
         body = {"dataset": "digits", "split": split, "indices": indices}
-        found += gallery.http.post(f"/api/v1/models/{model}/encode", json=body).raise_for_status().json()["codes"]
+        found += shared_api.http.post(f"/api/v1/models/{model}/encode", json=body).raise_for_status().json()["codes"]
     return np.array(found)
 
 
@@ -47,25 +47,25 @@ def regression(train: Any, labels: Any, scored: Any, wanted: Any) -> float:
 
 
 @pytest.mark.parametrize(("model", "inputs"), [("kl", 64), ("l1", 100), ("dead", 64)])
-def test_every_accuracy_equals_a_direct_computation(gallery: Any, model: str, inputs: int) -> None:
-    answer = probe(gallery, model)
+def test_every_accuracy_equals_a_direct_computation(shared_api: SharedApi, model: str, inputs: int) -> None:
+    answer = probe(shared_api, model)
     assert answer.status_code == 200, answer.text
     report = answer.json()
     assert (report["model"], report["split"]) == (f"{model}@1", "test")
     assert (report["fit_rows"], report["scored_rows"], report["classes"]) == (1437, 360, 10)
     found = {each["representation"]: each for each in report["representations"]}
     assert {name: each["columns"] for name, each in found.items()} == {"codes": 20, "inputs": inputs, "pca": 20}
-    train, test = labelled(gallery, "train"), labelled(gallery, "test")
-    coded = codes(gallery, model, "train"), codes(gallery, model, "test")
+    train, test = labelled(shared_api, "train"), labelled(shared_api, "test")
+    coded = codes(shared_api, model, "train"), codes(shared_api, model, "test")
     expected = regression(coded[0], train.labels, coded[1], test.labels)
     assert found["codes"]["accuracy"] == pytest.approx(expected, abs=1.5 / 360)
     assert report["formulas"] == {"accuracy": "probe.logistic", "k_sparse": "probe.k_sparse"}
 
 
-def test_inputs_and_their_components_are_the_baselines(gallery: Any) -> None:
-    report = probe(gallery).json()
+def test_inputs_and_their_components_are_the_baselines(shared_api: SharedApi) -> None:
+    report = probe(shared_api).json()
     found = {each["representation"]: each for each in report["representations"]}
-    train, test = labelled(gallery, "train"), labelled(gallery, "test")
+    train, test = labelled(shared_api, "train"), labelled(shared_api, "test")
     rows = [split.rows.reshape(len(split.rows), -1) / 255 for split in (train, test)]
     expected = regression(rows[0], train.labels, rows[1], test.labels)
     assert found["inputs"]["accuracy"] == pytest.approx(expected, abs=1.5 / 360)
@@ -77,15 +77,15 @@ def test_inputs_and_their_components_are_the_baselines(gallery: Any) -> None:
     assert report["chance"] == 0.5
 
 
-def test_one_latent_is_the_one_that_differs_most(gallery: Any) -> None:
+def test_one_latent_is_the_one_that_differs_most(shared_api: SharedApi) -> None:
     """k = 1 on a single latent is a threshold; the best one on the training rows is beside it at most a little."""
-    found = {each["representation"]: each["k_sparse"] for each in probe(gallery).json()["representations"]}
+    found = {each["representation"]: each["k_sparse"] for each in probe(shared_api).json()["representations"]}
     for sparse in found.values():
         assert [each["k"] for each in sparse] == [1, 2, 5]
         scores = [each["balanced_accuracy"] for each in sparse]
         assert 0.5 < scores[0] < scores[2] < 1
-    train, test = labelled(gallery, "train"), labelled(gallery, "test")
-    coded = codes(gallery, "kl", "train"), codes(gallery, "kl", "test")
+    train, test = labelled(shared_api, "train"), labelled(shared_api, "test")
+    coded = codes(shared_api, "kl", "train"), codes(shared_api, "kl", "test")
     scores = []
     for each in range(10):
         inside = train.labels == each
@@ -99,34 +99,34 @@ def test_one_latent_is_the_one_that_differs_most(gallery: Any) -> None:
     assert found["codes"][0]["balanced_accuracy"] == pytest.approx(np.mean(scores), abs=5e-3)
 
 
-def test_the_training_rows_can_be_scored_as_well(gallery: Any) -> None:
-    report = probe(gallery, split="train").json()
+def test_the_training_rows_can_be_scored_as_well(shared_api: SharedApi) -> None:
+    report = probe(shared_api, split="train").json()
     assert (report["split"], report["fit_rows"], report["scored_rows"]) == ("train", 1437, 1437)
     found = {each["representation"]: each["accuracy"] for each in report["representations"]}
     assert found["inputs"] > 0.98
 
 
 def test_models_of_one_dataset_share_what_is_read_from_its_inputs(
-    gallery: Any, published: Callable[[str], ModelVersion]
+    shared_api: SharedApi, published: PublishModel
 ) -> None:
-    probe(gallery)
+    probe(shared_api)
     published("probed")
-    before = kinds(gallery)
-    first = probe(gallery, "probed")
-    after = kinds(gallery)
+    before = kinds(shared_api)
+    first = probe(shared_api, "probed")
+    after = kinds(shared_api)
     assert after == sorted([*before, "probe-codes"])
-    assert probe(gallery, "probed").content == first.content
-    assert kinds(gallery) == after
+    assert probe(shared_api, "probed").content == first.content
+    assert kinds(shared_api) == after
 
 
 @pytest.mark.parametrize("model", ["vectors", "colour"])
-def test_a_dataset_without_labels_is_a_conflict_that_says_so(gallery: Any, model: str) -> None:
-    answer = probe(gallery, model)
+def test_a_dataset_without_labels_is_a_conflict_that_says_so(shared_api: SharedApi, model: str) -> None:
+    answer = probe(shared_api, model)
     assert (answer.status_code, answer.json()["code"]) == (409, "NO_LABELS")
     assert "labels" in answer.json()["detail"]
 
 
-def test_a_single_class_cannot_be_told_apart(gallery: Any, tmp_path: Path) -> None:
+def test_a_single_class_cannot_be_told_apart(shared_api: SharedApi, tmp_path: Path) -> None:
     images = np.random.default_rng(0).integers(0, 256, (80, 1, 3, 3), np.uint8)
     datasets.write(
         tmp_path / "alike.safetensors",
@@ -135,37 +135,39 @@ def test_a_single_class_cannot_be_told_apart(gallery: Any, tmp_path: Path) -> No
         train_labels=np.zeros(80, np.int64),
         test_labels=np.zeros(20, np.int64),
     )
-    gallery.enter("alike", tmp_path / "alike.safetensors")
+    shared_api.add_dataset("alike", tmp_path / "alike.safetensors")
     short = {"model": {"n_latents": 3, "hidden": []}, "training": {"epochs": 1, "batch_size": 16}}
-    gallery.publish(tmp_path, {"name": "alike", "dataset": {"name": "alike"}, **short})
-    answer = probe(gallery, "alike")
+    shared_api.publish(tmp_path, {"name": "alike", "dataset": {"name": "alike"}, **short})
+    answer = probe(shared_api, "alike")
     assert (answer.status_code, answer.json()["code"]) == (409, "UNSUITABLE_LABELS")
     assert "of 1" in answer.json()["detail"]
 
 
-def test_where_no_class_is_told_from_the_rest_it_is_said_why(gallery: Any, tmp_path: Path) -> None:
+def test_where_no_class_is_told_from_the_rest_it_is_said_why(shared_api: SharedApi, tmp_path: Path) -> None:
     rows = np.random.default_rng(0).random((60, 4), np.float32)
     labels = {"train_labels": np.arange(60) % 2, "test_labels": np.zeros(20, np.int64)}
     datasets.write(tmp_path / "sided.safetensors", train=rows, test=rows[:20], **labels)
-    gallery.enter("sided", tmp_path / "sided.safetensors")
+    shared_api.add_dataset("sided", tmp_path / "sided.safetensors")
     short = {"model": {"n_latents": 3, "hidden": []}, "training": {"epochs": 1, "batch_size": 16}}
-    gallery.publish(tmp_path, {"name": "sided", "dataset": {"name": "sided"}, **short})
-    found = probe(gallery, "sided").json()["representations"]
+    shared_api.publish(tmp_path, {"name": "sided", "dataset": {"name": "sided"}, **short})
+    found = probe(shared_api, "sided").json()["representations"]
     assert {sparse["balanced_accuracy"] for each in found for sparse in each["k_sparse"]} == {None}
-    words = [element.text for element in ElementTree.fromstring(probe(gallery, "sided", format="svg").content).iter()]
+    words = [
+        element.text for element in ElementTree.fromstring(probe(shared_api, "sided", format="svg").content).iter()
+    ]
     assert "No class to tell from the rest" in words
     assert "the rows scored are of one class, or of none that was fitted on" in words
 
 
-def test_the_probe_comes_as_a_chart_in_three_forms(gallery: Any) -> None:
-    vega = probe(gallery, format="vega")
+def test_the_probe_comes_as_a_chart_in_three_forms(shared_api: SharedApi) -> None:
+    vega = probe(shared_api, format="vega")
     assert vega.headers["content-type"] == "application/vnd.vegalite.v6+json"
     assert len(vega.json()["hconcat"]) == 2
-    svg = gallery.http.get("/api/v1/models/kl/probe", headers={"Accept": "image/svg+xml"})
+    svg = shared_api.http.get("/api/v1/models/kl/probe", headers={"Accept": "image/svg+xml"})
     words = [element.text for element in ElementTree.fromstring(svg.content).iter()]
     for expected in ("What a linear probe reads from kl@1", "Accuracy", "k = 5", "20 columns", "PCA"):
         assert expected in words
-    image = Image.open(io.BytesIO(probe(gallery, format="png").content))
+    image = Image.open(io.BytesIO(probe(shared_api, format="png").content))
     image.load()
     assert image.width > image.height
 
@@ -174,11 +176,13 @@ def test_the_probe_comes_as_a_chart_in_three_forms(gallery: Any) -> None:
 @pytest.mark.parametrize(
     ("reference", "cached"), [("kl@1", "private, max-age=31536000, immutable"), ("kl", "private, no-cache")]
 )
-def test_every_form_is_the_same_each_time_and_can_be_kept(gallery: Any, form: str, reference: str, cached: str) -> None:
-    first, second = (probe(gallery, reference, format=form) for _ in range(2))
+def test_every_form_is_the_same_each_time_and_can_be_kept(
+    shared_api: SharedApi, form: str, reference: str, cached: str
+) -> None:
+    first, second = (probe(shared_api, reference, format=form) for _ in range(2))
     assert first.content == second.content
     assert first.headers["cache-control"] == cached
-    again = gallery.http.get(
+    again = shared_api.http.get(
         f"/api/v1/models/{reference}/probe?format={form}", headers={"If-None-Match": first.headers["etag"]}
     )
     assert (again.status_code, again.content) == (304, b"")
@@ -187,11 +191,11 @@ def test_every_form_is_the_same_each_time_and_can_be_kept(gallery: Any, form: st
 @pytest.mark.parametrize(
     ("query", "named"), [({"split": "all"}, "split"), ({"k": 3}, "k"), ({"format": "csv"}, "format")]
 )
-def test_a_question_that_makes_no_sense_is_refused_by_name(gallery: Any, query: Any, named: str) -> None:
-    answer = probe(gallery, **query)
+def test_a_question_that_makes_no_sense_is_refused_by_name(shared_api: SharedApi, query: Any, named: str) -> None:
+    answer = probe(shared_api, **query)
     assert (answer.status_code, answer.json()["code"]) == (422, "INVALID_REQUEST")
     assert answer.json()["errors"][0]["pointer"] == f"query:{named}"
 
 
-def test_a_model_that_is_not_there_is_not_found(gallery: Any) -> None:
-    assert probe(gallery, "nobody").json()["code"] == "MODEL_NOT_FOUND"
+def test_a_model_that_is_not_there_is_not_found(shared_api: SharedApi) -> None:
+    assert probe(shared_api, "nobody").json()["code"] == "MODEL_NOT_FOUND"

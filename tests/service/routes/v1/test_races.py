@@ -4,7 +4,6 @@ Who came first is arranged by a lock that the test holds, and seen in the server
 """
 
 import json
-import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -14,6 +13,8 @@ from sqlalchemy import select, text, update
 
 from registry import artifacts, collection, datasets, models, run_blobs, runs
 from registry.database.tables import Artifact, Dataset, ModelVersion
+from testing.api import Api, StartApi
+from testing.waiting import eventually
 
 RUNS = "/api/v1/runs"
 MODEL = "/api/v1/models/kl@1"
@@ -23,83 +24,76 @@ PATIENCE = 60.0
 
 
 @pytest.fixture
-def door(serve: Callable[..., Any], postgres_database: str) -> Any:
+def api(serve: StartApi, postgres_database: str) -> Api:
     return serve(database_url=postgres_database)
 
 
-def act(door: Any, verb: Callable[..., Any], *given: Any, **named: Any) -> Any:
-    with door.app_state.database.write() as session:
+def act(api: Api, verb: Callable[..., Any], *given: Any, **named: Any) -> Any:
+    with api.app_state.database.write() as session:
         return verb(session, *given, **named)
 
 
 @pytest.fixture
-def weights(door: Any) -> str:
+def weights(api: Api) -> str:
     """The digest of the weights of `kl@1`, which nobody has wanted for long."""
-    folder = door.app_state.uploads
+    folder = api.app_state.uploads
     folder.mkdir(parents=True, exist_ok=True)
     stored = {}
     for name in ("dataset", "weights"):
         (folder / name).write_text(name)
-        stored[name] = door.app_state.artifacts.put(folder / name)
-    act(door, datasets.enter, name="digits", stored=stored["dataset"], facts=FACTS)
-    act(door, runs.enqueue, kind="train", spec={}, spec_version=1, dataset_name="digits")
-    run = act(door, runs.claim, owner="worker", lease_seconds=60, devices=["auto"])
+        stored[name] = api.app_state.artifacts.put(folder / name)
+    act(api, datasets.enter, name="digits", stored=stored["dataset"], facts=FACTS)
+    act(api, runs.enqueue, kind="train", spec={}, spec_version=1, dataset_name="digits")
+    run = act(api, runs.claim, owner="worker", lease_seconds=60, devices=["auto"])
     facts = ("digits", stored["dataset"].sha256)
     publish = [models.Publication("kl", {}, 1, {}, stored["weights"], *facts)]
-    act(door, runs.succeed, run.id, run.fence, result={}, publish=publish)
-    act(door, lambda session: session.execute(update(Artifact).values(touched_at=run.created_at.replace(year=2000))))
+    act(api, runs.succeed, run.id, run.fence, result={}, publish=publish)
+    act(api, lambda session: session.execute(update(Artifact).values(touched_at=run.created_at.replace(year=2000))))
     return str(stored["weights"].sha256)
 
 
-def waiting(door: Any) -> int:
+def waiting(api: Api) -> int:
     """How many sessions wait for a lock."""
     query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    with door.app_state.database.read() as session:
+    with api.app_state.database.read() as session:
         return int(session.scalar(text(query)))
 
 
-def until(happened: Callable[[], bool]) -> None:
-    never = threading.Event()
-    for _ in range(round(PATIENCE / 0.02)):
-        if happened():
-            return
-        never.wait(0.02)
-    raise AssertionError("it did not happen in time")
-
-
-def delete_and_collect(door: Any) -> int:
+def delete_and_collect(api: Api) -> int:
     """The status of the deletion; what nothing needs is gone after it."""
-    answer = door.http.delete(MODEL)
-    list(collection.collect(door.app_state.database, door.app_state.artifacts, collection.Rules(2, 3600)))
+    answer = api.http.delete(MODEL)
+    list(collection.collect(api.app_state.database, api.app_state.artifacts, collection.Rules(2, 3600)))
     return int(answer.status_code)
 
 
-def test_a_model_that_a_request_has_found_is_deleted_after_it_and_its_weights_stay(door: Any, weights: str) -> None:
+def test_a_model_that_a_request_has_found_is_deleted_after_it_and_its_weights_stay(api: Api, weights: str) -> None:
     with ThreadPoolExecutor(2) as others:
-        with door.app_state.database.write() as session:
+        with api.app_state.database.write() as session:
             session.scalar(select(Dataset.id).with_for_update())
-            asking = others.submit(door.http.post, RUNS, json=ASKED)
-            until(lambda: waiting(door) == 1)  # it has found the model, and waits for the dataset
-            deleting: Future[int] = others.submit(delete_and_collect, door)
-            until(lambda: deleting.done() or waiting(door) == 2)
+            asking = others.submit(api.http.post, RUNS, json=ASKED)
+            eventually(
+                "what another thread makes so", lambda: waiting(api) == 1
+            )  # it has found the model, and waits for the dataset
+            deleting: Future[int] = others.submit(delete_and_collect, api)
+            eventually("what another thread makes so", lambda: deleting.done() or waiting(api) == 2)
         asked = asking.result(PATIENCE)
         assert (asked.status_code, deleting.result(PATIENCE)) == (202, 204), asked.text
-    claimed = act(door, runs.claim, owner="worker", lease_seconds=60, devices=["auto"])
+    claimed = act(api, runs.claim, owner="worker", lease_seconds=60, devices=["auto"])
     assert claimed.spec["model"] == "kl@1"
-    assert door.app_state.artifacts.path(weights).read_text() == "weights"
-    with door.app_state.database.read() as session:
+    assert api.app_state.artifacts.path(weights).read_text() == "weights"
+    with api.app_state.database.read() as session:
         assert run_blobs.input_of(session, claimed.id, "model") == weights
 
 
-def test_a_model_whose_deletion_a_request_had_to_wait_for_is_not_found(door: Any, weights: str) -> None:
+def test_a_model_whose_deletion_a_request_had_to_wait_for_is_not_found(api: Api, weights: str) -> None:
     with ThreadPoolExecutor(1) as others:
-        with door.app_state.database.write() as session:
+        with api.app_state.database.write() as session:
             models.delete_version(session, "kl", 1)
-            asking = others.submit(door.http.post, RUNS, json=ASKED)
-            until(lambda: asking.done() or waiting(door) == 1)
+            asking = others.submit(api.http.post, RUNS, json=ASKED)
+            eventually("what another thread makes so", lambda: asking.done() or waiting(api) == 1)
         answer = asking.result(PATIENCE)
     assert (answer.status_code, answer.json()["code"]) == (404, "MODEL_NOT_FOUND")
-    assert json.loads(door.http.get(RUNS, params={"state": "queued"}).text)["items"] == []
-    with door.app_state.database.read() as session:
+    assert json.loads(api.http.get(RUNS, params={"state": "queued"}).text)["items"] == []
+    with api.app_state.database.read() as session:
         assert session.scalar(select(ModelVersion.id)) is None
         assert artifacts.freed(session, [weights]) == len("weights")

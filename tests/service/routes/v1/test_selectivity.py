@@ -14,16 +14,17 @@ from service.charts import selectivity as selectivity_chart
 from service.charts import style
 from service.http.representations import SVG
 from sparse_coding.data import datasets
+from testing.published_models import SharedApi
 
 IMMUTABLE = "private, max-age=31536000, immutable"
 
 
-def selectivity(gallery: Any, model: str = "kl", below: str = "", **query: Any) -> Any:
-    return gallery.http.get(f"/api/v1/models/{model}/selectivity{below}", params=query)
+def selectivity(shared_api: SharedApi, model: str = "kl", below: str = "", **query: Any) -> Any:
+    return shared_api.http.get(f"/api/v1/models/{model}/selectivity{below}", params=query)
 
 
-def pictures(gallery: Any, model: str = "kl", **query: Any) -> Any:
-    return selectivity(gallery, model, "/features", **query)
+def pictures(shared_api: SharedApi, model: str = "kl", **query: Any) -> Any:
+    return selectivity(shared_api, model, "/features", **query)
 
 
 def picture(answer: Any) -> Any:
@@ -33,15 +34,15 @@ def picture(answer: Any) -> Any:
     return image
 
 
-def labelled_codes(gallery: Any, model: str, split: str) -> tuple[Any, Any]:
+def labelled_codes(shared_api: SharedApi, model: str, split: str) -> tuple[Any, Any]:
     """Codes and class indices of 360 rows of the digits."""
     rows = list(range(360))
     body = {"dataset": "digits", "split": split, "indices": rows}
-    codes = gallery.http.post(f"/api/v1/models/{model}/encode", json=body).raise_for_status().json()["codes"]
+    codes = shared_api.http.post(f"/api/v1/models/{model}/encode", json=body).raise_for_status().json()["codes"]
     labels: list[int] = []
     for start in range(0, 360, 90):
         named = ",".join(map(str, rows[start : start + 90]))
-        items = gallery.http.get(f"/api/v1/datasets/digits/images?split={split}&indices={named}").json()["items"]
+        items = shared_api.http.get(f"/api/v1/datasets/digits/images?split={split}&indices={named}").json()["items"]
         labels += [int(item["label"]) for item in items]
     return np.array(codes), np.array(labels)
 
@@ -66,8 +67,8 @@ def without_names(image: Any, columns: int) -> Any:
 
 
 @pytest.fixture(scope="module")
-def labelled(gallery: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """The gallery with a model of labelled vectors, and two of images with a class that the test split lacks."""
+def labelled(shared_api: SharedApi, tmp_path_factory: pytest.TempPathFactory) -> SharedApi:
+    """The shared_api with a model of labelled vectors, and two of images with a class that the test split lacks."""
     folder: Path = tmp_path_factory.mktemp("labelled")
     chance = np.random.default_rng(0)
     labels = np.arange(60) % 3
@@ -77,17 +78,17 @@ def labelled(gallery: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
         file = folder / f"{name}.safetensors"
         seen = np.minimum(labels, 1)
         datasets.write(file, train=rows, test=rows, train_labels=labels, test_labels=seen, classes=("oak", "é", "樹"))
-        gallery.enter(name, file)
+        shared_api.add_dataset(name, file)
     for name, dataset, latents in (("petals", "petals", 5), ("leaves", "leaves", 5), ("forest", "leaves", 120)):
         asked = {"name": name, "dataset": {"name": dataset}, "model": {"n_latents": latents, "hidden": []}}
-        gallery.publish(folder, {**asked, "training": {"epochs": 2, "batch_size": 16}})
-    return gallery
+        shared_api.publish(folder, {**asked, "training": {"epochs": 2, "batch_size": 16}})
+    return shared_api
 
 
 @pytest.mark.parametrize("split", ["test", "train"])
 @pytest.mark.parametrize("model", ["kl", "l1", "dead"])
-def test_every_number_equals_a_direct_computation(gallery: Any, model: str, split: str) -> None:
-    answer = selectivity(gallery, model, split=split)
+def test_every_number_equals_a_direct_computation(shared_api: SharedApi, model: str, split: str) -> None:
+    answer = selectivity(shared_api, model, split=split)
     assert answer.status_code == 200, answer.text
     report = answer.json()
     assert (report["model"], report["split"]) == (f"{model}@1", split)
@@ -96,7 +97,7 @@ def test_every_number_equals_a_direct_computation(gallery: Any, model: str, spli
     assert report["formulas"]["selectivity"] == "class_selectivity"
     if split == "train":
         return
-    means, index = directly(*labelled_codes(gallery, model, split))
+    means, index = directly(*labelled_codes(shared_api, model, split))
     np.testing.assert_allclose(report["class_means"], means, rtol=1e-4, atol=1e-7)
     np.testing.assert_allclose(report["selectivity"], index, atol=1e-4)
     assert report["mean_selectivity"] == pytest.approx(index.mean(), abs=1e-4)
@@ -110,8 +111,8 @@ def test_every_number_equals_a_direct_computation(gallery: Any, model: str, spli
 
 
 @pytest.mark.parametrize("model", ["kl", "dead"])
-def test_the_lists_name_the_latents_in_their_order(gallery: Any, model: str) -> None:
-    report = selectivity(gallery, model).json()
+def test_the_lists_name_the_latents_in_their_order(shared_api: SharedApi, model: str) -> None:
+    report = selectivity(shared_api, model).json()
     index, silent = report["selectivity"], report["silent_latents"]["indices"]
     speaking = [latent for latent in range(20) if latent not in silent]
     assert model == "kl" or silent, "the model was trained to have some"
@@ -132,20 +133,22 @@ def test_the_lists_name_the_latents_in_their_order(gallery: Any, model: str) -> 
 
 @pytest.mark.parametrize("form", ["json", "vega", "png", "svg"])
 @pytest.mark.parametrize(("reference", "cached"), [("kl@1", IMMUTABLE), ("kl", "private, no-cache")])
-def test_every_form_is_the_same_each_time_and_can_be_kept(gallery: Any, form: str, reference: str, cached: str) -> None:
-    first, second = (selectivity(gallery, reference, format=form) for _ in range(2))
+def test_every_form_is_the_same_each_time_and_can_be_kept(
+    shared_api: SharedApi, form: str, reference: str, cached: str
+) -> None:
+    first, second = (selectivity(shared_api, reference, format=form) for _ in range(2))
     assert first.content == second.content
     assert first.headers["cache-control"] == cached
-    again = gallery.http.get(
+    again = shared_api.http.get(
         f"/api/v1/models/{reference}/selectivity?format={form}", headers={"If-None-Match": first.headers["etag"]}
     )
     assert (again.status_code, again.content) == (304, b"")
 
 
-def test_the_heat_map_has_a_column_for_every_latent_that_speaks(gallery: Any) -> None:
-    report = selectivity(gallery, "dead").json()
+def test_the_heat_map_has_a_column_for_every_latent_that_speaks(shared_api: SharedApi) -> None:
+    report = selectivity(shared_api, "dead").json()
     speaking = 20 - report["silent_latents"]["count"]
-    document = selectivity(gallery, "dead", format="vega").json()
+    document = selectivity(shared_api, "dead", format="vega").json()
     cells = document["vconcat"][1]
     order = cells["encoding"]["x"]["sort"]
     assert len(order) == speaking
@@ -154,10 +157,10 @@ def test_the_heat_map_has_a_column_for_every_latent_that_speaks(gallery: Any) ->
     shares = [value["share"] for value in document["datasets"][cells["data"]["name"]]]
     assert len(shares) == speaking * 10
     assert sum(share == 1 for share in shares) == speaking, "each latent in units of its own largest mean"
-    svg = selectivity(gallery, "dead", format="svg")
+    svg = selectivity(shared_api, "dead", format="svg")
     words = [element.text for element in ElementTree.fromstring(svg.content).iter()]
     assert "Selectivity of dead@1 on the test split" in words
-    image = picture(selectivity(gallery, "dead", format="png"))
+    image = picture(selectivity(shared_api, "dead", format="png"))
     assert len(np.unique(np.asarray(image).reshape(-1, 3), axis=0)) > 20
 
 
@@ -200,13 +203,13 @@ def test_latents_that_prefer_a_class_without_a_line_are_left_out_and_counted() -
 
 @pytest.mark.parametrize("below", ["", "/features"])
 @pytest.mark.parametrize("model", ["colour", "vectors"])
-def test_a_dataset_without_labels_is_said_to_have_none(gallery: Any, model: str, below: str) -> None:
-    answer = selectivity(gallery, model, below, format="json")
+def test_a_dataset_without_labels_is_said_to_have_none(shared_api: SharedApi, model: str, below: str) -> None:
+    answer = selectivity(shared_api, model, below, format="json")
     assert (answer.status_code, answer.json()["code"]) == (409, "NO_LABELS")
     assert "no labels" in answer.json()["detail"]
 
 
-def test_a_class_without_rows_has_no_means_and_no_latents(labelled: Any) -> None:
+def test_a_class_without_rows_has_no_means_and_no_latents(labelled: SharedApi) -> None:
     report = selectivity(labelled, "leaves").json()
     assert report["classes"] == ["oak", "é", "樹"]
     assert report["class_means"][2] == [None] * 5
@@ -225,25 +228,25 @@ def test_a_class_without_rows_has_no_means_and_no_latents(labelled: Any) -> None
 
 
 @pytest.mark.parametrize("which", ["most", "least"])
-def test_the_most_and_the_least_selective_are_shown_in_their_order(gallery: Any, which: str) -> None:
-    listed = [item["latent"] for item in selectivity(gallery).json()[f"{which}_selective"]]
-    image = picture(pictures(gallery, which=which, limit=5))
+def test_the_most_and_the_least_selective_are_shown_in_their_order(shared_api: SharedApi, which: str) -> None:
+    listed = [item["latent"] for item in selectivity(shared_api).json()[f"{which}_selective"]]
+    image = picture(pictures(shared_api, which=which, limit=5))
     assert json.loads(image.text["latents"]) == listed[:5]
     assert (image.text["which"], image.text["mode"], image.text["split"]) == (which, "difference", "test")
     assert image.size == (3 * 84 + 4, 2 * 84 + 4)
     for position, latent in enumerate(listed[:5]):
-        one = gallery.http.get(f"/api/v1/models/kl/features/{latent}?mode=difference").json()
+        one = shared_api.http.get(f"/api/v1/models/kl/features/{latent}?mode=difference").json()
         added = np.array(one["pixels"])
         np.testing.assert_allclose(tile(image, position, 3), 128 + 127 * added / np.abs(added).max(), atol=1)
     assert (tile(image, 5, 3) == 255).all()
-    answer = pictures(gallery, which=which, limit=5, format="json").json()
+    answer = pictures(shared_api, which=which, limit=5, format="json").json()
     assert [item["latent"] for item in answer["items"]] == listed[:5]
     assert answer["formulas"] == {"selectivity": "class_selectivity", "class_mean": "class_mean"}
 
 
-def test_every_class_has_a_line_of_its_most_selective_latents(gallery: Any) -> None:
-    per_class = selectivity(gallery).json()["per_class"]
-    image = picture(pictures(gallery, which="classes", limit=2))
+def test_every_class_has_a_line_of_its_most_selective_latents(shared_api: SharedApi) -> None:
+    per_class = selectivity(shared_api).json()["per_class"]
+    image = picture(pictures(shared_api, which="classes", limit=2))
     lines = json.loads(image.text["latents"])
     assert lines == [latents[:2] for latents in per_class.values()]
     columns = max(map(len, lines))
@@ -252,48 +255,50 @@ def test_every_class_has_a_line_of_its_most_selective_latents(gallery: Any) -> N
     names = np.asarray(named)[:, : named.width - image.width]
     assert len({names[4 + 84 * row : 84 * (row + 1)].tobytes() for row in range(10)}) == 10, "a name for each line"
     assert all((names[4 + 84 * row : 84 * (row + 1)] < 128).any() for row in range(10))
-    assert pictures(gallery, which="classes", limit=2).content == pictures(gallery, which="classes", limit=2).content
+    assert (
+        pictures(shared_api, which="classes", limit=2).content == pictures(shared_api, which="classes", limit=2).content
+    )
     for row, line in enumerate(lines):
         for column in range(columns):
             blank = (tile(image, row * columns + column, columns) == 255).all()
             assert blank == (column >= len(line))
 
 
-def test_the_look_of_pictures_is_that_of_features(gallery: Any) -> None:
-    raw = picture(pictures(gallery, limit=1, mode="raw", amplitude=2.5))
+def test_the_look_of_pictures_is_that_of_features(shared_api: SharedApi) -> None:
+    raw = picture(pictures(shared_api, limit=1, mode="raw", amplitude=2.5))
     latent = json.loads(raw.text["latents"])[0]
-    pixels = np.array(gallery.http.get(f"/api/v1/models/kl/features/{latent}?amplitude=2.5").json()["pixels"])
+    pixels = np.array(shared_api.http.get(f"/api/v1/models/kl/features/{latent}?amplitude=2.5").json()["pixels"])
     expected = 255 * (pixels - pixels.min()) / (pixels.max() - pixels.min())
     np.testing.assert_allclose(tile(raw, 0, 1), expected, atol=1)
-    loud = picture(pictures(gallery, limit=1, amplitude="p95"))
+    loud = picture(pictures(shared_api, limit=1, amplitude="p95"))
     assert loud.text["amplitude"] == "p95"
 
 
 def test_where_all_latents_are_silent_the_pictures_are_blank(
-    gallery: Any, tmp_path_factory: pytest.TempPathFactory
+    shared_api: SharedApi, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     silenced = {"kind": "l1", "weight": 1e6, "reduction": "sum"}
     training = {"epochs": 40, "batch_size": 64, "learning_rate": 0.1}
     asked = {"name": "mute", "dataset": {"name": "digits"}, "model": {"n_latents": 4, "hidden": []}}
-    gallery.publish(tmp_path_factory.mktemp("mute"), {**asked, "sparsity": silenced, "training": training})
-    report = selectivity(gallery, "mute").json()
+    shared_api.publish(tmp_path_factory.mktemp("mute"), {**asked, "sparsity": silenced, "training": training})
+    report = selectivity(shared_api, "mute").json()
     assert report["silent_latents"]["count"] == 4
     assert (report["mean_selectivity"], report["most_selective"]) == (0, [])
     for which in ("most", "classes"):
-        image = picture(pictures(gallery, "mute", which=which))
+        image = picture(pictures(shared_api, "mute", which=which))
         blank = image if which == "most" else without_names(image, 1)
         assert (np.asarray(blank) == 255).all()
-    assert "No latent is above 0" in selectivity(gallery, "mute", format="svg").text
+    assert "No latent is above 0" in selectivity(shared_api, "mute", format="svg").text
 
 
-def test_a_model_of_vectors_has_numbers_and_no_pictures(labelled: Any) -> None:
+def test_a_model_of_vectors_has_numbers_and_no_pictures(labelled: SharedApi) -> None:
     assert len(selectivity(labelled, "petals").json()["selectivity"]) == 5
     assert len(pictures(labelled, "petals", format="json").json()["items"]) == 5
     refused = pictures(labelled, "petals")
     assert (refused.status_code, refused.json()["code"]) == (422, "NOT_AN_IMAGE")
 
 
-def test_more_pictures_than_one_answer_may_hold_are_refused(labelled: Any) -> None:
+def test_more_pictures_than_one_answer_may_hold_are_refused(labelled: SharedApi) -> None:
     refused = pictures(labelled, "forest", limit=101)
     assert (refused.status_code, refused.json()["code"]) == (413, "TOO_MANY_ROWS")
     assert "100" in refused.json()["detail"]
@@ -314,7 +319,9 @@ def test_more_pictures_than_one_answer_may_hold_are_refused(labelled: Any) -> No
         ("/features", {"format": "svg"}),
     ],
 )
-def test_a_question_that_makes_no_sense_is_refused_by_name(gallery: Any, below: str, query: dict[str, Any]) -> None:
-    answer = selectivity(gallery, below=below, **query)
+def test_a_question_that_makes_no_sense_is_refused_by_name(
+    shared_api: SharedApi, below: str, query: dict[str, Any]
+) -> None:
+    answer = selectivity(shared_api, below=below, **query)
     assert (answer.status_code, answer.json()["code"]) == (422, "INVALID_REQUEST")
     assert next(iter(query)) in answer.json()["errors"][0]["pointer"]

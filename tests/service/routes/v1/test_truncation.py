@@ -10,26 +10,27 @@ import pytest
 from PIL import Image
 
 from service.pictures import lettering, png
+from testing.published_models import SharedApi
 
 IMMUTABLE = "private, max-age=31536000, immutable"
 ROWS = 6
 TOP = 4 + lettering.LINE
 
 
-def truncation(gallery: Any, model: str = "kl", below: str = "", **query: Any) -> Any:
-    return gallery.http.get(f"/api/v1/models/{model}/truncation{below}", params=query)
+def truncation(shared_api: SharedApi, model: str = "kl", below: str = "", **query: Any) -> Any:
+    return shared_api.http.get(f"/api/v1/models/{model}/truncation{below}", params=query)
 
 
-def sent(gallery: Any, body: Any, model: str = "kl", below: str = "", **query: Any) -> Any:
-    return gallery.http.post(f"/api/v1/models/{model}/truncation{below}", json=body, params=query)
+def sent(shared_api: SharedApi, body: Any, model: str = "kl", below: str = "", **query: Any) -> Any:
+    return shared_api.http.post(f"/api/v1/models/{model}/truncation{below}", json=body, params=query)
 
 
 def digits(*indices: int) -> dict[str, Any]:
     return {"dataset": "digits", "split": "test", "indices": list(indices)}
 
 
-def posted(gallery: Any, verb: str, body: Any, model: str = "kl") -> Any:
-    return gallery.http.post(f"/api/v1/models/{model}/{verb}", json=body).raise_for_status().json()
+def posted(shared_api: SharedApi, verb: str, body: Any, model: str = "kl") -> Any:
+    return shared_api.http.post(f"/api/v1/models/{model}/{verb}", json=body).raise_for_status().json()
 
 
 def picture(answer: Any) -> Any:
@@ -55,15 +56,15 @@ def truncated(codes: Any, kept: int) -> Any:
     return result
 
 
-def errors(gallery: Any, model: str, codes: Any, rows: Any) -> Any:
-    outputs = np.array(posted(gallery, "decode", {"codes": codes.tolist()}, model)["outputs"])
+def errors(shared_api: SharedApi, model: str, codes: Any, rows: Any) -> Any:
+    outputs = np.array(posted(shared_api, "decode", {"codes": codes.tolist()}, model)["outputs"])
     return ((outputs - rows) ** 2).mean(axis=1)
 
 
-def rows_of(gallery: Any, model: str, count: int) -> Any:
+def rows_of(shared_api: SharedApi, model: str, count: int) -> Any:
     """Rows of the digits' test split as the model sees them."""
     named = ",".join(map(str, range(count)))
-    items = gallery.http.get(f"/api/v1/datasets/digits/images?split=test&indices={named}").json()["items"]
+    items = shared_api.http.get(f"/api/v1/datasets/digits/images?split=test&indices={named}").json()["items"]
     images = [np.rint(np.array(item["pixels"]) * 255).astype(np.uint8) for item in items]
     side = {"kl": 8, "dead": 8, "l1": 10}[model]
     resized = [Image.fromarray(image).resize((side, side), Image.Resampling.BICUBIC) for image in images]
@@ -71,15 +72,15 @@ def rows_of(gallery: Any, model: str, count: int) -> Any:
 
 
 @pytest.mark.parametrize("model", ["kl", "l1", "dead"])
-def test_every_number_equals_decoding_by_hand(gallery: Any, model: str) -> None:
-    answer = truncation(gallery, model, rows=ROWS)
+def test_every_number_equals_decoding_by_hand(shared_api: SharedApi, model: str) -> None:
+    answer = truncation(shared_api, model, rows=ROWS)
     assert answer.status_code == 200, answer.text
     report = answer.json()
     assert (report["model"], report["split"], report["num_samples"]) == (f"{model}@1", "test", ROWS)
     assert report["latents_kept"] == list(range(21))
-    rows = rows_of(gallery, model, ROWS)
-    codes = np.array(posted(gallery, "encode", digits(*range(ROWS)), model)["codes"])
-    curves = np.stack([errors(gallery, model, truncated(codes, kept), rows) for kept in range(21)], axis=1)
+    rows = rows_of(shared_api, model, ROWS)
+    codes = np.array(posted(shared_api, "encode", digits(*range(ROWS)), model)["codes"])
+    curves = np.stack([errors(shared_api, model, truncated(codes, kept), rows) for kept in range(21)], axis=1)
     np.testing.assert_allclose(report["mse"]["mean"], curves.mean(axis=0), rtol=1e-4)
     np.testing.assert_allclose(report["mse"]["median"], np.median(curves, axis=0), rtol=1e-4)
     np.testing.assert_allclose(report["mse"]["upper_quartile"], np.percentile(curves, 75, axis=0), rtol=1e-4)
@@ -91,66 +92,68 @@ def test_every_number_equals_decoding_by_hand(gallery: Any, model: str) -> None:
     assert (report["tolerance"], report["error_units"]) == (0.1, "raw")
     for latent in range(20):
         silenced = np.where(np.arange(20) == latent, 0, codes)
-        rise = (errors(gallery, model, silenced, rows) - curves[:, 20]).mean()
+        rise = (errors(shared_api, model, silenced, rows) - curves[:, 20]).mean()
         assert report["importance"][latent] == pytest.approx(rise, rel=1e-3, abs=1e-6)
     importance = np.array(report["importance"])
     assert report["most_important"] == np.argsort(-importance, kind="stable")[:16].tolist()
 
 
-def test_the_full_code_has_the_error_of_the_reconstruction(gallery: Any) -> None:
-    report = sent(gallery, digits(7)).json()
-    assert np.float32(report["full_mse"]) == np.float32(posted(gallery, "reconstruct", digits(7))["mse"][0])
-    of_zero = errors(gallery, "kl", np.zeros((1, 20)), rows_of(gallery, "kl", 8)[7:])
+def test_the_full_code_has_the_error_of_the_reconstruction(shared_api: SharedApi) -> None:
+    report = sent(shared_api, digits(7)).json()
+    assert np.float32(report["full_mse"]) == np.float32(posted(shared_api, "reconstruct", digits(7))["mse"][0])
+    of_zero = errors(shared_api, "kl", np.zeros((1, 20)), rows_of(shared_api, "kl", 8)[7:])
     assert report["mse"]["mean"][0] == pytest.approx(of_zero[0], rel=1e-4)
 
 
-def test_rows_that_are_sent_give_the_same_as_those_of_the_split(gallery: Any) -> None:
-    of_split = truncation(gallery, rows=ROWS).json()
+def test_rows_that_are_sent_give_the_same_as_those_of_the_split(shared_api: SharedApi) -> None:
+    of_split = truncation(shared_api, rows=ROWS).json()
     assert of_split.pop("split") == "test"
-    assert sent(gallery, digits(*range(ROWS))).json() == of_split
-    by_value = sent(gallery, {"inputs": rows_of(gallery, "kl", ROWS).tolist()}).json()
+    assert sent(shared_api, digits(*range(ROWS))).json() == of_split
+    by_value = sent(shared_api, {"inputs": rows_of(shared_api, "kl", ROWS).tolist()}).json()
     np.testing.assert_allclose(by_value["mse"]["mean"], of_split["mse"]["mean"], rtol=1e-4)
 
 
-def test_rows_are_as_many_as_there_are(gallery: Any) -> None:
-    assert truncation(gallery).json()["num_samples"] == 100
-    assert truncation(gallery, rows=1000).json()["num_samples"] == 360
-    assert truncation(gallery, rows=1000, split="train").json()["num_samples"] == 1000
+def test_rows_are_as_many_as_there_are(shared_api: SharedApi) -> None:
+    assert truncation(shared_api).json()["num_samples"] == 100
+    assert truncation(shared_api, rows=1000).json()["num_samples"] == 360
+    assert truncation(shared_api, rows=1000, split="train").json()["num_samples"] == 1000
 
 
-def test_errors_of_scaled_vectors_are_in_scaled_units(gallery: Any) -> None:
-    report = truncation(gallery, "vectors").json()
+def test_errors_of_scaled_vectors_are_in_scaled_units(shared_api: SharedApi) -> None:
+    report = truncation(shared_api, "vectors").json()
     assert (report["error_units"], report["num_samples"], len(report["importance"])) == ("scaled", 50, 7)
     body = {"dataset": "signals", "split": "test", "indices": list(range(50))}
-    mse = posted(gallery, "reconstruct", body, "vectors")["mse"]
+    mse = posted(shared_api, "reconstruct", body, "vectors")["mse"]
     assert report["full_mse"] == pytest.approx(np.mean(mse), rel=1e-5)
 
 
 @pytest.mark.parametrize("form", ["json", "vega", "png", "svg"])
 @pytest.mark.parametrize(("reference", "cached"), [("kl@1", IMMUTABLE), ("kl", "private, no-cache")])
-def test_every_form_is_the_same_each_time_and_can_be_kept(gallery: Any, form: str, reference: str, cached: str) -> None:
-    first, second = (truncation(gallery, reference, format=form) for _ in range(2))
+def test_every_form_is_the_same_each_time_and_can_be_kept(
+    shared_api: SharedApi, form: str, reference: str, cached: str
+) -> None:
+    first, second = (truncation(shared_api, reference, format=form) for _ in range(2))
     assert first.content == second.content
     assert first.headers["cache-control"] == cached
-    again = gallery.http.get(
+    again = shared_api.http.get(
         f"/api/v1/models/{reference}/truncation?format={form}", headers={"If-None-Match": first.headers["etag"]}
     )
     assert (again.status_code, again.content) == (304, b"")
 
 
 @pytest.mark.parametrize("model", ["kl", "l1", "dead", "vectors"])
-def test_the_chart_names_the_number_that_is_enough(gallery: Any, model: str) -> None:
-    report = truncation(gallery, model).json()
-    svg = truncation(gallery, model, format="svg")
+def test_the_chart_names_the_number_that_is_enough(shared_api: SharedApi, model: str) -> None:
+    report = truncation(shared_api, model).json()
+    svg = truncation(shared_api, model, format="svg")
     words = [element.text for element in ElementTree.fromstring(svg.content).iter()]
     assert f"{report['sufficient_latents']} of {len(report['importance'])} latents are enough" in words
     assert f"Truncated codes of {model}@1 on the test split" in words
-    image = picture(truncation(gallery, model, format="png"))
+    image = picture(truncation(shared_api, model, format="png"))
     assert len(np.unique(np.asarray(image).reshape(-1, 3), axis=0)) > 20
 
 
-def test_one_row_has_a_line_and_no_band(gallery: Any) -> None:
-    document = sent(gallery, digits(3), format="vega").json()
+def test_one_row_has_a_line_and_no_band(shared_api: SharedApi) -> None:
+    document = sent(shared_api, digits(3), format="vega").json()
     kinds = [layer["mark"]["type"] for layer in document["layer"]]
     assert kinds == ["line", "rule", "rule", "text"]
     assert "One row" in document["title"]["subtitle"]
@@ -159,63 +162,65 @@ def test_one_row_has_a_line_and_no_band(gallery: Any) -> None:
 # --- strips ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_strip_shows_the_original_and_what_comes_back_from_more_and_more_latents(gallery: Any) -> None:
-    image = picture(truncation(gallery, below="/strip", index=3))
-    enough = round(sent(gallery, digits(3)).json()["sufficient_latents_of_rows"]["median"])
+def test_a_strip_shows_the_original_and_what_comes_back_from_more_and_more_latents(shared_api: SharedApi) -> None:
+    image = picture(truncation(shared_api, below="/strip", index=3))
+    enough = round(sent(shared_api, digits(3)).json()["sufficient_latents_of_rows"]["median"])
     kept = sorted([1, 2, 4, 8, 16, enough, 20])
     assert kept.index(enough) < 5, "in the midst of the others"
     assert json.loads(image.text["latents_kept"]) == [kept]
     assert json.loads(image.text["sufficient_latents"]) == [enough]
     assert image.text["model"] == "kl@1"
     assert image.size == (8 * 84 + 4, TOP + 80 + 4)
-    np.testing.assert_allclose(tile(image, 0, 0), 255 * rows_of(gallery, "kl", 4)[3].reshape(8, 8), atol=1)
-    code = np.array(posted(gallery, "encode", digits(3))["codes"])
+    np.testing.assert_allclose(tile(image, 0, 0), 255 * rows_of(shared_api, "kl", 4)[3].reshape(8, 8), atol=1)
+    code = np.array(posted(shared_api, "encode", digits(3))["codes"])
     for column, count in enumerate(kept, start=1):
-        outputs = posted(gallery, "decode", {"codes": truncated(code, count).tolist()})["outputs"]
+        outputs = posted(shared_api, "decode", {"codes": truncated(code, count).tolist()})["outputs"]
         np.testing.assert_allclose(tile(image, 0, column), 255 * np.array(outputs[0]).reshape(8, 8), atol=1)
     frames = [tuple(np.asarray(image)[TOP - 1, 4 + 84 * column]) == png.MARK for column in range(8)]
     assert [count for count, framed in zip([None, *kept], frames, strict=True) if framed] == [enough]
     words = [np.asarray(image)[: TOP - 2, 4 + 84 * column : 84 * (column + 1)].min() for column in range(8)]
     assert max(words) < 128, "a number above every picture"
-    curve = sent(gallery, digits(3)).json()["mse"]["mean"]
+    curve = sent(shared_api, digits(3)).json()["mse"]["mean"]
     np.testing.assert_allclose(json.loads(image.text["mse"])[0], [curve[count] for count in kept], rtol=1e-6)
 
 
-def test_rows_that_are_sent_make_a_line_each(gallery: Any) -> None:
-    image = picture(sent(gallery, digits(3, 5, 3), below="/strip", steps="4,0"))
+def test_rows_that_are_sent_make_a_line_each(shared_api: SharedApi) -> None:
+    image = picture(sent(shared_api, digits(3, 5, 3), below="/strip", steps="4,0"))
     kept = json.loads(image.text["latents_kept"])
     assert all(line == sorted({0, 4, 20, *line}) and len(line) <= 4 for line in kept)
     assert image.size == (5 * 84 + 4, 3 * (TOP + 80) + 4)
     np.testing.assert_array_equal(tile(image, 0, 0), tile(image, 2, 0))
     np.testing.assert_array_equal(tile(image, 0, 1), tile(image, 1, 1), "of no latents at all")
-    answer = sent(gallery, digits(3, 5, 3), below="/strip", steps="4,0", format="json").json()
+    answer = sent(shared_api, digits(3, 5, 3), below="/strip", steps="4,0", format="json").json()
     assert [line["latents_kept"] for line in answer["lines"]] == kept
-    each = [sent(gallery, digits(index)).json()["sufficient_latents"] for index in (3, 5, 3)]
+    each = [sent(shared_api, digits(index)).json()["sufficient_latents"] for index in (3, 5, 3)]
     assert [line["sufficient_latents"] for line in answer["lines"]] == each
     assert answer["formulas"] == {"mse": "truncated_mse", "sufficient_latents": "sufficient_latents"}
 
 
-def test_a_number_that_is_sufficient_and_asked_for_is_shown_once_and_short_lines_end_in_paper(gallery: Any) -> None:
-    first, second = (sent(gallery, digits(index)).json()["sufficient_latents"] for index in (3, 5))
+def test_a_number_that_is_sufficient_and_asked_for_is_shown_once_and_short_lines_end_in_paper(
+    shared_api: SharedApi,
+) -> None:
+    first, second = (sent(shared_api, digits(index)).json()["sufficient_latents"] for index in (3, 5))
     assert first != second
-    image = picture(sent(gallery, digits(3, 5), below="/strip", steps=str(first)))
+    image = picture(sent(shared_api, digits(3, 5), below="/strip", steps=str(first)))
     assert json.loads(image.text["latents_kept"]) == [[first, 20], sorted([first, second, 20])]
     assert (tile(image, 0, 3) == png.PAPER).all()
     assert not (tile(image, 1, 3) == png.PAPER).all()
 
 
-def test_strips_of_colour_are_in_colour_and_those_of_vectors_are_numbers(gallery: Any) -> None:
-    assert picture(truncation(gallery, "colour", "/strip")).mode == "RGB"
-    refused = truncation(gallery, "vectors", "/strip")
+def test_strips_of_colour_are_in_colour_and_those_of_vectors_are_numbers(shared_api: SharedApi) -> None:
+    assert picture(truncation(shared_api, "colour", "/strip")).mode == "RGB"
+    refused = truncation(shared_api, "vectors", "/strip")
     assert (refused.status_code, refused.json()["code"]) == (422, "NOT_AN_IMAGE")
-    numbers = truncation(gallery, "vectors", "/strip", format="json").json()
+    numbers = truncation(shared_api, "vectors", "/strip", format="json").json()
     assert numbers["error_units"] == "scaled"
     assert numbers["lines"][0]["latents_kept"][:3] == [1, 2, 4]
 
 
 @pytest.mark.parametrize("form", ["json", "png"])
-def test_a_strip_is_the_same_each_time_and_can_be_kept(gallery: Any, form: str) -> None:
-    first, second = (truncation(gallery, "kl@1", "/strip", format=form) for _ in range(2))
+def test_a_strip_is_the_same_each_time_and_can_be_kept(shared_api: SharedApi, form: str) -> None:
+    first, second = (truncation(shared_api, "kl@1", "/strip", format=form) for _ in range(2))
     assert first.content == second.content
     assert first.headers["cache-control"] == IMMUTABLE
 
@@ -237,39 +242,41 @@ def test_a_strip_is_the_same_each_time_and_can_be_kept(gallery: Any, form: str) 
         ("/strip", {"format": "svg"}),
     ],
 )
-def test_a_question_that_makes_no_sense_is_refused_by_name(gallery: Any, below: str, query: dict[str, Any]) -> None:
-    answer = truncation(gallery, below=below, **query)
+def test_a_question_that_makes_no_sense_is_refused_by_name(
+    shared_api: SharedApi, below: str, query: dict[str, Any]
+) -> None:
+    answer = truncation(shared_api, below=below, **query)
     assert (answer.status_code, answer.json()["code"]) == (422, "INVALID_REQUEST")
     assert next(iter(query)) in answer.json()["errors"][0]["pointer"]
 
 
-def test_a_row_that_is_not_there_is_refused(gallery: Any) -> None:
-    answer = truncation(gallery, below="/strip", index=360)
+def test_a_row_that_is_not_there_is_refused(shared_api: SharedApi) -> None:
+    answer = truncation(shared_api, below="/strip", index=360)
     assert (answer.status_code, answer.json()["code"]) == (422, "INDEX_OUT_OF_RANGE")
 
 
 @pytest.mark.parametrize(("below", "count", "most"), [("/strip", 17, "16"), ("", 501, "500")])
-def test_too_many_rows_are_refused(gallery: Any, below: str, count: int, most: str) -> None:
-    answer = sent(gallery, digits(*[0] * count), below=below)
+def test_too_many_rows_are_refused(shared_api: SharedApi, below: str, count: int, most: str) -> None:
+    answer = sent(shared_api, digits(*[0] * count), below=below)
     assert (answer.status_code, answer.json()["code"]) == (413, "TOO_MANY_ROWS")
     assert most in answer.json()["detail"]
 
 
-def test_more_pictures_than_one_answer_may_hold_are_refused(gallery: Any) -> None:
+def test_more_pictures_than_one_answer_may_hold_are_refused(shared_api: SharedApi) -> None:
     steps = ",".join(map(str, range(20)))
-    assert sent(gallery, digits(0, 1, 2, 3), below="/strip", steps=steps).status_code == 200
-    answer = sent(gallery, digits(0, 1, 2, 3, 4), below="/strip", steps=steps)
+    assert sent(shared_api, digits(0, 1, 2, 3), below="/strip", steps=steps).status_code == 200
+    answer = sent(shared_api, digits(0, 1, 2, 3, 4), below="/strip", steps=steps)
     assert (answer.status_code, answer.json()["code"]) == (413, "TOO_MANY_ROWS")
 
 
 @pytest.mark.parametrize("below", ["", "/strip"])
-def test_numbers_that_leave_float32_on_the_way_are_refused(gallery: Any, below: str) -> None:
-    answer = sent(gallery, {"inputs": [[1e30] * 9]}, "vectors", below, format="json")
+def test_numbers_that_leave_float32_on_the_way_are_refused(shared_api: SharedApi, below: str) -> None:
+    answer = sent(shared_api, {"inputs": [[1e30] * 9]}, "vectors", below, format="json")
     assert (answer.status_code, answer.json()["code"]) == (422, "NOT_FINITE")
 
 
 @pytest.mark.parametrize("below", ["", "/strip"])
 @pytest.mark.parametrize(("body", "code"), [({"inputs": [[0.5] * 63]}, "WRONG_WIDTH"), ({}, "INVALID_REQUEST")])
-def test_a_body_that_is_no_input_is_refused(gallery: Any, below: str, body: Any, code: str) -> None:
-    answer = sent(gallery, body, below=below)
+def test_a_body_that_is_no_input_is_refused(shared_api: SharedApi, below: str, body: Any, code: str) -> None:
+    answer = sent(shared_api, body, below=below)
     assert (answer.status_code, answer.json()["code"]) == (422, code)

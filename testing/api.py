@@ -1,0 +1,75 @@
+"""The API server within this process, on a real socket, and ways past it into its state."""
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import httpx
+import uvicorn
+from fastapi import FastAPI
+
+from service import app
+from service.settings import ServiceSettings
+from service.state import AppState
+
+
+class Server(uvicorn.Server):
+    """A real server in a thread, which says when it has begun to listen or has given up."""
+
+    def __init__(self, application: FastAPI) -> None:
+        super().__init__(uvicorn.Config(application, port=0, lifespan="on", log_config=None, access_log=False))
+        self.settled = threading.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.settled.set()
+
+    def listen(self) -> None:
+        try:
+            self.run()
+        finally:
+            self.settled.set()
+
+
+@contextmanager
+def serving(application: FastAPI) -> Iterator[httpx.Client]:
+    """Serve the application for the time of the block; yield a client that speaks to it through a real socket."""
+    server = Server(application)
+    thread = threading.Thread(target=server.listen)
+    thread.start()
+    try:
+        assert server.settled.wait(60)
+        assert server.started, "the application did not start"
+        port = server.servers[0].sockets[0].getsockname()[1]
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False) as http:
+            yield http
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@dataclass(frozen=True)
+class Api:
+    """A running service, a client for it and its state."""
+
+    http: httpx.Client
+    app_state: AppState
+    app: app.Application
+
+
+StartApi: TypeAlias = Callable[..., Api]
+"""Starts a service on an empty, migrated database; settings by name."""
+
+RunningApi: TypeAlias = Callable[[ServiceSettings], AbstractContextManager[Api]]
+"""`with running_api(settings) as api:`, again and again or side by side on one database."""
+
+
+@contextmanager
+def running_api(settings: ServiceSettings) -> Iterator[Api]:
+    """Serve a migrated database for the time of the block."""
+    application = app.create_app(settings)
+    with serving(application) as http:
+        yield Api(http, application.state.opened, application)

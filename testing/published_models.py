@@ -1,0 +1,118 @@
+"""Datasets and models that are put into a running service as a worker would put them, without one."""
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from registry import datasets as registered
+from registry import models, runs
+from registry.database.tables import ModelVersion
+from registry.metrics import MetricRecord
+from sparse_coding.data import builtin_datasets, datasets, preprocessing
+from sparse_coding.models import weights
+from sparse_coding.specs import runs as run_specs
+from sparse_coding.specs.training import TrainSpec
+from sparse_coding.training import loop
+from testing.api import Api
+
+SMALL = {"n_latents": 20, "hidden": [16]}
+SHORT = {"epochs": 2, "batch_size": 64}
+WIDE = {"n_latents": 2048, "hidden": [1024]}
+ONE_STEP = {"epochs": 1, "batch_size": 1024}
+SPECS: dict[str, dict[str, Any]] = {
+    "kl": {
+        "dataset": {"name": "digits"},
+        "model": SMALL,
+        "sparsity": {"kind": "kl", "weight": 0.001},
+        "training": {"epochs": 40, "batch_size": 32, "learning_rate": 0.005},
+    },
+    "l1": {
+        "dataset": {"name": "digits", "image_size": 10},
+        "model": SMALL,
+        "sparsity": {"kind": "l1", "weight": 0.001},
+        "training": SHORT,
+    },
+    "dead": {
+        "dataset": {"name": "digits"},
+        "model": SMALL,
+        "sparsity": {"kind": "l1", "weight": 100},
+        "training": SHORT,
+    },
+    "digits-kl": {"dataset": {"name": "digits", "image_size": 28}, "model": SMALL, "training": SHORT},
+    "colour": {"dataset": {"name": "tints"}, "model": {"n_latents": 5, "hidden": []}, "training": SHORT},
+    "vectors": {
+        "dataset": {"name": "signals", "scaling": "minmax"},
+        "model": {"n_latents": 7, "hidden": [], "output": "identity"},
+        "sparsity": {"kind": "none"},
+        "training": {"epochs": 60, "batch_size": 16, "learning_rate": 0.01},
+    },
+}
+
+PublishModel: TypeAlias = Callable[[str], ModelVersion]
+"""Publishes one more small model under a name."""
+
+
+@dataclass(frozen=True)
+class SharedApi(Api):
+    """A running service in which tests find datasets and models."""
+
+    def add_dataset(self, name: str, file: Path) -> str:
+        """Give a dataset file its name; return its digest."""
+        opened = datasets.open(file)
+        facts = registered.Facts(**vars(opened.facts), classes=opened.classes)
+        stored = self.app_state.artifacts.put(file)
+        with self.app_state.database.write() as session:
+            return registered.enter(session, name=name, stored=stored, facts=facts).dataset.digest
+
+    def add_digits(self, folder: Path) -> str:
+        """Put scikit-learn's digits there as `digits`; return their digest."""
+        return self.add_dataset("digits", builtin_datasets.materialise("digits", folder, folder))
+
+    def publish(self, folder: Path, document: dict[str, Any]) -> ModelVersion:
+        """Train what a spec requests, here and now, and publish it as a worker would."""
+        spec = run_specs.parse(document)
+        assert isinstance(spec, TrainSpec)
+        with self.app_state.database.read() as session:
+            digest = registered.get(session, spec.dataset.name).digest
+        weights_file, result, curves = train(spec, self.app_state.artifacts.path(digest), folder)
+        stored = self.app_state.artifacts.put(weights_file)
+        document = run_specs.document(spec)
+        with self.app_state.database.write() as session:
+            runs.enqueue(session, kind="train", spec=document, spec_version=1, dataset_name=spec.dataset.name)
+            run = runs.claim(session, owner="the tests", lease_seconds=60, devices=["auto"])
+            assert run is not None
+            runs.record(session, run.id, run.fence, metrics=curves)
+            publication = models.Publication(str(spec.name), document, 1, result, stored, spec.dataset.name, digest)
+            done = runs.succeed(session, run.id, run.fence, result=result, publish=[publication])
+            return models.resolve(session, f"{done.model_name}@{done.model_version}")
+
+
+def train(spec: TrainSpec, dataset_file: Path, folder: Path) -> tuple[Path, dict[str, Any], list[MetricRecord]]:
+    """Return a weights file, the run's result, and what every epoch measured."""
+    dataset = datasets.open(dataset_file)
+    prepared = preprocessing.fit(spec.dataset, dataset)
+    data = loop.load(dataset, prepared, spec, "cpu")
+    state = loop.start(spec, prepared.n_inputs, "cpu")
+    epochs = [dataclasses.asdict(epoch) for epoch in loop.epochs(state, data, spec)]
+    target = folder / "weights.safetensors"
+    weights.write(target, state.autoencoder, spec, prepared)
+    curves = [MetricRecord(0, epoch.pop("epoch"), epoch) for epoch in epochs]
+    return target, loop.summary(state.autoencoder, data, spec), curves
+
+
+def write_colour_images(file: Path) -> Path:
+    """Write 150 and 50 images of 3 x 4 x 6."""
+    images = np.random.default_rng(0).integers(0, 256, (200, 3, 4, 6), np.uint8)
+    datasets.write(file, train=images[:150], test=images[150:])
+    return file
+
+
+def write_signals(file: Path) -> Path:
+    """Write 150 and 50 vectors of 9 numbers."""
+    rows = np.random.default_rng(0).normal(5, 3, (200, 9)).astype(np.float32)
+    datasets.write(file, train=rows[:150], test=rows[150:])
+    return file
