@@ -71,6 +71,11 @@ def get(session: Session, name: str) -> Dataset:
     return _found(session, name, select(Dataset))
 
 
+def hold(session: Session, name: str) -> Dataset:
+    """The dataset of this name; nobody deletes it until this transaction ends. Raises DatasetNotFound."""
+    return _found(session, name, select(Dataset).with_for_update(read=True))
+
+
 def by_digest(session: Session, digest: str) -> Dataset | None:
     """A dataset with this file; the oldest one if it has several names."""
     return session.scalars(select(Dataset).where(Dataset.digest == digest).order_by(Dataset.id).limit(1)).first()

@@ -1,7 +1,7 @@
-"""The description of the interface (OpenAPI) and the page that explores it, without any address but our own.
+"""The OpenAPI document and the API explorer, which load nothing from other hosts.
 
 Swagger UI comes from an installed package. Its start-up script is a file of its own instead of a part of the page,
-so that the page needs no leave for inline scripts.
+so that the page needs no permission for inline scripts.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,14 +17,14 @@ from service.http import paths, problems
 from service.http.guard import OPEN_PATHS
 
 TITLE: Final = "Sparse coding service"
-SUMMARY: Final = "Train sparse autoencoders, and get codes, reconstructions, sparsity and feature images back."
+SUMMARY: Final = "Train sparse autoencoders, and use them: codes, reconstructions, sparsity statistics, feature images."
 DESCRIPTION: Final = f"""\
 A run trains an autoencoder on a dataset and publishes it as the next version of a model. `POST {paths.V1}/runs` with
 `{{"dataset": {{"name": "digits", "image_size": 28}}}}` starts one; every other setting has a default. A `{{model}}` is
 a name (its latest version), `name@3` (a version) or `name@alias`.
 
-Errors are problem documents (RFC 9457) with a stable `code`. The examples work as they stand once `make demo` has
-been run on the same data folder.
+Errors are problem documents (RFC 9457) with a stable `code`. The examples work unchanged after `make demo` on the
+same data folder.
 """
 TAGS: Final = [
     {"name": "runs", "description": "Create, control and follow runs: training, sweeps, baselines, dataset imports."},
@@ -39,7 +39,7 @@ _BOUNDS: Final[Mapping[str, Mapping[str, int]]] = {
     "array": {"maxItems": 2**31 - 1},
     "integer": {"minimum": -(2**53), "maximum": 2**53},
 }
-"""What no answer exceeds: a program may rely on integers that a double holds."""
+"""Bounds of everything in responses. All integers fit into a double."""
 _SAFE_METHODS: Final = frozenset({"get", "head", "options"})
 _SECURITY_SCHEMES: Final = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "The key in `SAE_API_KEY`."},
@@ -49,7 +49,7 @@ _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
     "font-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 )
-"""Swagger UI sets styles on its elements; it runs no inline script."""
+"""Swagger UI sets inline styles; it runs no inline scripts."""
 _PAGE: Final = f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -98,13 +98,13 @@ async def explorer_script() -> Response:
 
 
 def install(app: FastAPI) -> None:
-    """Serve the page, its assets and the description."""
+    """Serve the API explorer, its assets and the OpenAPI document."""
     app.include_router(router)
     app.mount("/docs/assets", StaticFiles(directory=_assets()), name="assets")
 
 
 def complete(document: dict[str, Any], *, needs_key: bool) -> dict[str, Any]:
-    """FastAPI's description of the routes with what holds for all of them: problems, keys and the request id."""
+    """FastAPI's document, completed with what holds for all routes: problems, API keys and the request id."""
     schemas: dict[str, Any] = document.setdefault("components", {}).setdefault("schemas", {})
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
@@ -128,19 +128,19 @@ def _complete_operation(path: str, method: str, operation: dict[str, Any], *, ne
         answers.setdefault(str(status), described)
     for described in answers.values():
         described.setdefault("headers", {})["X-Request-ID"] = {
-            "description": "The id of this request, as in the log.",
+            "description": "Id of this request, as in the log.",
             "schema": {"type": "string", "maxLength": 64},
         }
     operation["responses"] = dict(sorted(answers.items()))
     for parameter in operation.get("parameters", ()):
         if examples := parameter["schema"].get("examples"):
-            parameter["example"] = examples[0]  # the explorer fills in this one, and not those of the schema
+            parameter["example"] = examples[0]  # the API explorer fills in this one, and not those of the schema
     if path in OPEN_PATHS:
         operation["security"] = []
 
 
 def _statuses(path: str, method: str, operation: dict[str, Any], *, needs_key: bool) -> Iterator[int]:
-    """The problems that any route of this kind may answer with, beside its own."""
+    """Statuses of the problems that every route of this kind may return, beside its own."""
     yield 421
     if needs_key and path not in OPEN_PATHS:
         yield 401
@@ -154,22 +154,22 @@ def _statuses(path: str, method: str, operation: dict[str, Any], *, needs_key: b
 
 
 def _bound_answers(document: dict[str, Any]) -> None:
-    """Give what is only answered the bounds that any answer keeps, where a schema says none of its own.
+    """Add `_BOUNDS` to the schemas of responses, where a schema has none of its own.
 
-    What is asked must be bounded by whoever reads it, so nothing that a request may hold is touched here.
+    Requests have to be bounded by the code that parses them, so schemas that a request may contain stay as they are.
     """
     schemas = document["components"]["schemas"]
     operations = [operation for item in document["paths"].values() for operation in item.values()]
-    asked = _reachable([(each.get("requestBody"), each.get("parameters")) for each in operations], schemas)
+    requested = _reachable([(each.get("requestBody"), each.get("parameters")) for each in operations], schemas)
     for name, schema in schemas.items():
-        if name not in asked:
+        if name not in requested:
             _bound(schema)
     for operation in operations:
         _bound(operation["responses"])
 
 
 def _reachable(node: Any, schemas: Mapping[str, Any]) -> frozenset[str]:
-    """Names of the shared schemas to which something refers, directly or through others."""
+    """Names of the shared schemas that are referred to, directly or through others."""
     found: set[str] = set()
     waiting = [node]
     while waiting:
@@ -180,7 +180,7 @@ def _reachable(node: Any, schemas: Mapping[str, Any]) -> frozenset[str]:
 
 
 def _values(node: Any, key: str) -> Iterator[Any]:
-    """Every value that stands under `key`, however deep."""
+    """All values of `key`, at any depth."""
     if isinstance(node, Mapping):
         yield from (value for name, value in node.items() if name == key)
     if isinstance(node, Mapping | list | tuple):
@@ -189,7 +189,7 @@ def _values(node: Any, key: str) -> Iterator[Any]:
 
 
 def _bound(node: Any) -> None:
-    """Add what is missing to every schema in `node`."""
+    """Add the missing bounds to every schema in `node`."""
     if isinstance(node, list):
         for child in node:
             _bound(child)
@@ -204,5 +204,5 @@ def _bound(node: Any) -> None:
 
 
 def _assets() -> Path:
-    """Where the installed package keeps Swagger UI."""
+    """The folder of Swagger UI in the installed package."""
     return Path(str(resources.files("fastapi_offline"))) / "static"

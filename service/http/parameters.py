@@ -21,7 +21,7 @@ async def require_known(request: Request) -> None:
         return
     declared = get_flat_params(request.scope["route"].dependant)
     known = sorted(field.alias for field in declared if isinstance(field.field_info, Query))
-    detail = f"unknown parameter; {'known are ' + ', '.join(known) if known else 'this path takes none'}"
+    detail = f"unknown parameter; {'known are ' + ', '.join(known) if known else 'none is known'}"
     names = [name for name, _ in request.query_params.multi_items()]
     refused = {name: detail for name in names if name not in known}
     refused |= {name: "expected once, got it more than once" for name in known if names.count(name) > 1}

@@ -1,4 +1,4 @@
-"""Whether the service lives, whether it can work, and its numbers for Prometheus. Knows no dataset and no model."""
+"""Liveness, readiness and Prometheus metrics."""
 
 import tempfile
 from collections.abc import Iterator
@@ -19,21 +19,21 @@ router = APIRouter(tags=["operations"])
 
 
 class Health(BaseModel):
-    """All is well."""
+    """The check passed."""
 
     model_config = ConfigDict(extra="forbid")
     status: Literal["ok"] = "ok"
 
 
-@router.get("/livez", summary="Does the process answer?")
+@router.get("/livez", summary="Check liveness")
 async def get_liveness() -> Health:
-    """Always well; touches neither the database nor a disk."""
+    """200 while the process responds. Uses neither the database nor the disk."""
     return Health()
 
 
-@router.get("/readyz", summary="Can it work?", responses=problems.responses(503))
+@router.get("/readyz", summary="Check readiness", responses=problems.responses(503))
 def get_readiness(app_state: AppStateDep) -> Health:
-    """Well if the database answers with this release's schema and artifacts can be written; else 503 with reasons."""
+    """200 if the database has this release's schema and artifacts can be written; else 503 with the reasons."""
     faults = list(_missing(app_state))
     if faults:
         raise NotReady("; ".join(f"{fault.pointer}: {fault.detail}" for fault in faults), faults)
@@ -42,27 +42,27 @@ def get_readiness(app_state: AppStateDep) -> Health:
 
 @router.get(
     "/metrics",
-    summary="Numbers for Prometheus",
+    summary="Get Prometheus metrics",
     response_class=Response,
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
 def get_measurements(app_state: AppStateDep) -> Response:
-    """Durations of requests by route, rows that went through models, runs by state."""
+    """Request durations by route, rows processed by models, and runs by state, in Prometheus' text format."""
     with app_state.database.read() as session:
         counts = runs.counts(session)
     return Response(app_state.measurements.exposition(counts), media_type=metrics.MEDIA_TYPE)
 
 
 def _missing(app_state: AppState) -> Iterator[Fault]:
-    """The parts that the service cannot do without and does not have."""
+    """The missing parts without which the service cannot work."""
     try:
         schema.require_current(app_state.database)
     except RegistryError as error:
         yield Fault("database", str(error))
     except SQLAlchemyError:
-        yield Fault("database", "it does not answer")
+        yield Fault("database", "it does not respond")
     try:
         with tempfile.TemporaryFile(dir=app_state.settings.artifacts_dir):
             pass
     except OSError:
-        yield Fault("artifacts", "the folder of the artifacts cannot be written")
+        yield Fault("artifacts", "the artifacts folder cannot be written")

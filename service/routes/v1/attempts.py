@@ -1,4 +1,4 @@
-"""Who has tried a run, over HTTP: one row per claim. Informational: leases decide whose a run is, and nothing here."""
+"""Attempts at a run over HTTP: one per claim. Informational: the lease decides which worker has a run."""
 
 from datetime import datetime
 from typing import Annotated, Final, Literal
@@ -10,7 +10,7 @@ from pydantic.config import JsonDict
 from registry import attempts, runs
 from registry.database import tables
 from service.answers.fields import Count, RunError
-from service.http import paths, problems
+from service.http import pages, paths, problems
 from service.http.pages import MAX_PAGE, Limit, NextCursor
 from service.http.parameters import RunId
 from service.state import AppStateDep
@@ -25,58 +25,60 @@ _EXAMPLE: Final[JsonDict] = {
     "started_at": "2026-11-24T08:00:00Z",
     "ended_at": "2026-11-24T08:10:00Z",
     "outcome": "lost",
-    "error": {"code": "WORKER_LOST", "detail": "The worker that had the run ended without a word."},
+    "error": {"code": "WORKER_LOST", "detail": "The worker ended, or did not renew its lease."},
 }
 
 
 class Environment(BaseModel):
-    """What the attempt computed with: results repeat bit for bit on the same."""
+    """What the attempt computed with; on the same environment, results are bit-identical."""
 
-    torch: str = Field(max_length=100, description="Its version.")
+    torch: str = Field(max_length=100, description="Version of PyTorch.")
     device: str = Field(max_length=20)
     device_name: str = Field(max_length=300)
     threads: Count = Field(description="CPU threads.")
 
 
 class AttemptAnswer(BaseModel):
-    """One worker's try at a run."""
+    """One attempt of a worker at a run."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_EXAMPLE]})
-    attempt: Count = Field(description="1, 2, 3 ... of this run.")
+    attempt: Count = Field(description="Number of the attempt: 1, 2, 3 ... of this run.")
     worker: str = Field(max_length=400, description="`id` of the worker.")
-    resumed_epoch: Count | None = Field(description="The checkpoint that it began with; null from the start.")
-    environment: Environment | None = Field(description="null until its trainer is ready.")
+    resumed_epoch: Count | None = Field(
+        description="Epoch of the checkpoint that it resumed from; null for a start from scratch."
+    )
+    environment: Environment | None = Field(description="Null until its training process is ready.")
     started_at: datetime
     ended_at: datetime | None
     outcome: Literal["succeeded", "failed", "released", "stopped", "cancelled", "lost"] | None = Field(
-        description="How it ended: `released` by a worker that left, `stopped` as wished, `cancelled` by force, `lost` "
-        "with its worker; null while it goes on."
+        description="How it ended: `released` by a worker that shut down, `stopped` by a stop request, `cancelled` by "
+        "force, `lost` with its worker; null while it is running."
     )
     error: RunError | None
 
 
 class AttemptPage(BaseModel):
-    """Attempts at a run, the first one first."""
+    """Attempts at a run, in order."""
 
     model_config = ConfigDict(extra="forbid")
     items: list[AttemptAnswer] = Field(max_length=MAX_PAGE)
     next_cursor: NextCursor
 
 
-@router.get("/runs/{run_id}/attempts", summary="Who has tried a run", responses=problems.responses(404))
+@router.get("/runs/{run_id}/attempts", summary="List attempts", responses=problems.responses(404))
 def list_attempts(
     app_state: AppStateDep,
     run_id: RunId,
-    after: Annotated[int, Query(ge=0, le=2**31 - 1, description="Only those after this one.")] = 0,
+    after: Annotated[int, Query(ge=0, le=2**31 - 1, description="Only attempts after this one.")] = 0,
     limit: Limit = 50,
 ) -> AttemptPage:
-    """Every claim: by which worker, on what, from which checkpoint on, and how it ended."""
-    room = min(limit, MAX_PAGE)
+    """All attempts: by which worker, on which device, from which checkpoint, and how each ended."""
+    size = min(limit, MAX_PAGE)
     with app_state.database.read() as session:
         runs.get(session, run_id)
-        found = attempts.of_run(session, run_id, after, room + 1)
-    items = [_answer(row) for row in found[:room]]
-    return AttemptPage(items=items, next_cursor=str(items[-1].attempt) if len(found) > room else None)
+        found = attempts.of_run(session, run_id, after, size + 1)
+    page, following = pages.ascending(found, size, lambda row: row.attempt)
+    return AttemptPage(items=[_answer(row) for row in page], next_cursor=following)
 
 
 def _answer(row: tables.Attempt) -> AttemptAnswer:

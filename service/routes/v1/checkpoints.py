@@ -1,4 +1,4 @@
-"""The checkpoints of a run over HTTP: which are kept, and each as a file. Knows no content of theirs."""
+"""Checkpoints of a run over HTTP: a list, and each as a file."""
 
 from datetime import datetime
 from typing import Annotated
@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from registry import checkpoints, runs
 from service.answers.fields import Count
-from service.http import files, paths, problems, representations
+from service.http import files, pages, paths, problems, representations
 from service.http.pages import MAX_PAGE, Limit, NextCursor
 from service.http.parameters import RunId
 from service.http.representations import SAFETENSORS
@@ -18,7 +18,7 @@ router = APIRouter(prefix=paths.V1, tags=["runs"])
 
 
 class CheckpointAnswer(BaseModel):
-    """A file from which the run would resume."""
+    """A file that the run can resume from."""
 
     model_config = ConfigDict(extra="forbid")
     epoch: Count
@@ -35,23 +35,23 @@ class CheckpointPage(BaseModel):
     next_cursor: NextCursor
 
 
-@router.get("/runs/{run_id}/checkpoints", summary="List a run's checkpoints", responses=problems.responses(404))
+@router.get("/runs/{run_id}/checkpoints", summary="List checkpoints", responses=problems.responses(404))
 def list_checkpoints(
     app_state: AppStateDep,
     run_id: RunId,
-    after: Annotated[int, Query(ge=-1, le=2**31 - 1, description="Only those after this epoch.")] = -1,
+    after: Annotated[int, Query(ge=-1, le=2**31 - 1, description="Only checkpoints after this epoch.")] = -1,
     limit: Limit = 50,
 ) -> CheckpointPage:
-    """Those that are kept, by ascending epoch."""
-    room = min(limit, MAX_PAGE)
+    """The stored checkpoints, by ascending epoch."""
+    size = min(limit, MAX_PAGE)
     with app_state.database.read() as session:
         runs.get(session, run_id)
-        found = checkpoints.of_run(session, run_id, after, room + 1)
+        found = checkpoints.of_run(session, run_id, after, size + 1)
+    page, following = pages.ascending(found, size, lambda row: row.epoch)
     items = [
-        CheckpointAnswer(epoch=row.epoch, digest=row.sha256, bytes=row.bytes, created_at=row.created_at)
-        for row in found[:room]
+        CheckpointAnswer(epoch=row.epoch, digest=row.sha256, bytes=row.bytes, created_at=row.created_at) for row in page
     ]
-    return CheckpointPage(items=items, next_cursor=str(items[-1].epoch) if len(found) > room else None)
+    return CheckpointPage(items=items, next_cursor=following)
 
 
 @router.get(
@@ -68,9 +68,9 @@ def get_checkpoint(
     request: Request,
     app_state: AppStateDep,
     run_id: RunId,
-    epoch: Annotated[int, Path(ge=0, le=2**31 - 1, description="Epochs done when it was written.")],
+    epoch: Annotated[int, Path(ge=0, le=2**31 - 1, description="Epoch of the checkpoint.")],
 ) -> Response:
-    """The file from which a worker would resume: weights, the optimiser's moments and the epoch, as safetensors."""
+    """A safetensors file that the run can resume from: weights, optimiser state and epoch."""
     with app_state.database.read() as session:
         runs.get(session, run_id)
         found = checkpoints.get(session, run_id, epoch)

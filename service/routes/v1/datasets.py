@@ -1,6 +1,6 @@
-"""Datasets over HTTP: list them, send one in, look at its pictures, remove it.
+"""Datasets over HTTP: list, get, upload, delete, and their rows as images.
 
-Knows the catalogue of the built-in ones, which are here only after a run has brought them in; reads no file format.
+Built-in datasets are listed from the catalogue; their rows are present once a run has imported them.
 """
 
 import hashlib
@@ -38,13 +38,13 @@ router = APIRouter(prefix=paths.V1, tags=["datasets"])
 Name = Annotated[str, Path(max_length=63, pattern=NAME_PATTERN, description="The dataset's name.", examples=["digits"])]
 NewName = Annotated[
     str,
-    Path(max_length=63, pattern=NAME_PATTERN, description="The name that it gets for good.", examples=["my-images"]),
+    Path(max_length=63, pattern=NAME_PATTERN, description="Name of the new dataset.", examples=["my-images"]),
 ]
 Rows = Annotated[int, Field(ge=0, le=2**53)]
 
 _COLUMNS: Final = 16
 _ABSENT: Final = "built-in:"
-"""Opens a cursor among the built-in datasets that are not present."""
+"""Prefix of a cursor among the built-in datasets that are not present."""
 _FILE: Final = {"type": "string", "format": "binary", "maxLength": 2**40}
 _BODY: Final = {
     "required": True,
@@ -65,7 +65,7 @@ _BODY: Final = {
 
 
 class SplitRows(BaseModel):
-    """How many rows the splits have."""
+    """Number of rows of each split."""
 
     model_config = ConfigDict(extra="forbid")
     train: Rows
@@ -73,16 +73,16 @@ class SplitRows(BaseModel):
 
 
 class DatasetAnswer(BaseModel):
-    """A dataset; a built-in one that no run has used yet is not present, and has no digest."""
+    """A dataset. A built-in dataset that no run has imported yet is not present and has no digest."""
 
     model_config = ConfigDict(extra="forbid")
     name: str = Field(max_length=63)
     digest: str | None = Field(max_length=64, description="SHA-256 of its file; null while it is not present.")
-    present: bool = Field(description="Whether its rows can be read now.")
+    present: bool = Field(description="Whether its rows are available.")
     kind: Literal["images", "vectors"]
     image_shape: tuple[int, int, int] | None = Field(description="[channels, height, width]; null for vectors.")
-    n_inputs: int = Field(ge=1, le=2**31 - 1, description="Numbers of one row.")
-    classes: list[str] | None = Field(max_length=1000, description="Names of the classes, where rows have labels.")
+    n_inputs: int = Field(ge=1, le=2**31 - 1, description="Number of values of one row.")
+    classes: list[str] | None = Field(max_length=1000, description="Names of the classes; null without labels.")
     splits: SplitRows
     bytes: Rows | None = Field(description="Size of its file; null while it is not present.")
     created_at: datetime | None
@@ -106,7 +106,7 @@ class Picture(BaseModel):
 
 
 class Pictures(BaseModel):
-    """Rows in the order in which they were asked for."""
+    """Rows in the requested upload."""
 
     model_config = ConfigDict(extra="forbid")
     items: list[Picture] = Field(max_length=10_000)
@@ -114,40 +114,43 @@ class Pictures(BaseModel):
 
 @router.get("/datasets", summary="List datasets", responses=problems.responses(422))
 def list_datasets(
-    app_state: AppStateDep, kind: Literal["images", "vectors"] | None = None, limit: Limit = 50, cursor: Cursor = None
+    app_state: AppStateDep,
+    kind: Annotated[Literal["images", "vectors"] | None, Query(description="Only datasets of this kind.")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
 ) -> DatasetPage:
-    """Those that are present, newest first, and then the built-in ones that no run has brought in yet."""
-    room = min(limit, MAX_PAGE)
+    """The datasets that are present, newest first, then the built-in ones that no run has imported yet."""
+    size = min(limit, MAX_PAGE)
     with app_state.database.read() as session:
         if cursor is not None and cursor.startswith(_ABSENT):
-            return _absent(session, kind, room, cursor.removeprefix(_ABSENT))
-        page = registered.page(session, kind=kind, limit=room, cursor=cursor)
+            return _absent(session, kind, size, cursor.removeprefix(_ABSENT))
+        page = registered.page(session, kind=kind, limit=size, cursor=cursor)
         items = [_answer(row) for row in page.items]
         if page.next_cursor is not None:
             return DatasetPage(items=items, next_cursor=page.next_cursor)
-        absent = _absent(session, kind, room - len(items), "")
+        absent = _absent(session, kind, size - len(items), "")
     return DatasetPage(items=items + absent.items, next_cursor=absent.next_cursor)
 
 
-@router.get("/datasets/{name}", summary="Look at a dataset", responses=problems.responses(404))
+@router.get("/datasets/{name}", summary="Get a dataset", responses=problems.responses(404))
 def get_dataset(app_state: AppStateDep, name: Name) -> DatasetAnswer:
     with app_state.database.read() as session:
         try:
             return _answer(registered.get(session, name))
         except DatasetNotFound:
             if name in CATALOGUE:
-                return _unborn(CATALOGUE[name])
+                return _not_imported(CATALOGUE[name])
             raise
 
 
 @router.delete(
     "/datasets/{name}",
     status_code=204,
-    summary="Remove a dataset",
+    summary="Delete a dataset",
     responses={**deletions.DOCUMENTED, **problems.responses(404, 409)},
 )
 def delete_dataset(app_state: AppStateDep, name: Name, response: Response) -> None:
-    """Remove a dataset that no unfinished run names and on which no model was trained; 409 otherwise."""
+    """Delete a dataset. 409 if an unfinished run uses it or a model was trained on it."""
     with app_state.database.write() as session:
         deletions.set_freed_bytes(response, registered.delete(session, name))
 
@@ -156,9 +159,9 @@ def delete_dataset(app_state: AppStateDep, name: Name, response: Response) -> No
     "/datasets/{name}",
     status_code=201,
     summary="Upload a dataset",
-    response_description="The dataset is here.",
+    response_description="The dataset was created.",
     responses={
-        200: {"model": DatasetAnswer, "description": "The same dataset was here already."},
+        200: {"model": DatasetAnswer, "description": "The same dataset already existed."},
         **problems.responses(409, 413, 415, 503, 507),
     },
     openapi_extra={"requestBody": _BODY},
@@ -170,31 +173,31 @@ async def upload_dataset(
     app_state: AppStateDep,
     name: NewName,
     test_fraction: Annotated[
-        float, Query(gt=0, lt=1, description="Share of the rows that become the test split, where none is sent.")
+        float, Query(gt=0, lt=1, description="Share of the rows in the test split, if the upload has none.")
     ] = 0.2,
-    seed: Annotated[int, Query(ge=0, le=2**53 - 1, description="Draws those rows.")] = 42,
+    seed: Annotated[int, Query(ge=0, le=2**53 - 1, description="Seed of the random choice of these rows.")] = 42,
 ) -> DatasetAnswer:
-    """Send a dataset in: parts named `files` of a multipart body, or one file as the body itself.
+    """Upload a dataset: parts named `files` of a multipart body, or one file as the body itself.
 
-    Taken are IDX files under MNIST's own names (two or four, plain or gzip), `.npz` and safetensors with
+    Supported are IDX files under MNIST's own names (two or four, plain or gzip), `.npz` and safetensors with
     `train_images` or `train_vectors`, `train_labels`, `test_images` or `test_vectors`, `test_labels` (labels and test
     split are optional), and `.npy`: images [rows, height, width(, 3)] of uint8, or vectors [rows, n].
     """
     if name in CATALOGUE:
-        raise NameReserved(f"{name} is a built-in dataset: take another name")
+        raise NameReserved(f"{name} is a built-in dataset: choose another name")
     await run_in_threadpool(_require_space, app_state)
     with reception.folder(app_state.uploads) as folder:
         files = await reception.receive(request, folder)
-        order = _Order(name, tuple(files), folder, test_fraction, seed)
-        entered = await app_state.interactive.run(request, _take_in, app_state, order)
-    response.status_code = 201 if entered.created else 200
+        upload = _Upload(name, tuple(files), folder, test_fraction, seed)
+        created = await app_state.interactive.run(request, _import, app_state, upload)
+    response.status_code = 201 if created.created else 200
     response.headers["Location"] = f"{paths.V1}/datasets/{name}"
-    return _answer(entered.dataset)
+    return _answer(created.dataset)
 
 
 @router.get(
     "/datasets/{name}/images",
-    summary="Rows as pictures",
+    summary="Get rows as images",
     response_class=Response,
     responses={
         200: representations.described(Pictures, PNG),
@@ -206,30 +209,30 @@ async def list_images(
     request: Request,
     app_state: AppStateDep,
     name: Name,
-    split: Annotated[Literal["train", "test"], Query(description="Which of its splits.")] = "test",
+    split: Annotated[Literal["train", "test"], Query(description="The split.")] = "test",
     indices: Annotated[
         str,
         Query(
             max_length=100_000,
             pattern=r"^[0-9]{1,15}(,[0-9]{1,15})*$",
-            description="Rows of the split, counted from 0, separated by commas.",
+            description="Indices of rows, from 0, separated by commas.",
             examples=["0,1,2"],
         ),
     ] = "0,1,2,3,4,5,6,7",
     form: PictureForm = None,
 ) -> Response:
-    """Rows of an image dataset, as numbers in [0, 1] or as one PNG, sixteen to a line."""
+    """Rows of an image dataset, as numbers in [0, 1] or as one PNG with sixteen images a row."""
     chosen = representations.choose(request, (JSON, PNG), form)
     wanted = [int(index) for index in indices.split(",")]
     if len(wanted) > app_state.settings.max_images:
-        raise _bad_indices(f"at most {app_state.settings.max_images} pictures are given at once, got {len(wanted)}")
+        raise _bad_indices(f"expected at most {app_state.settings.max_images} indices, got {len(wanted)}")
     content = await app_state.interactive.run(request, _pictures, app_state, name, split, wanted, chosen)
     return representations.fixed(request, content, chosen, pinned=False)
 
 
 @dataclass(frozen=True)
-class _Order:
-    """An upload that has arrived whole, and what is to be made of it."""
+class _Upload:
+    """The files of an upload, and the parameters of its request."""
 
     name: str
     files: tuple[uploads.UploadedFile, ...]
@@ -238,27 +241,42 @@ class _Order:
     seed: int
 
 
-def _take_in(app_state: AppState, order: _Order) -> registered.Entered:
-    """Read the files, keep the dataset and give it its name. Runs in the compute thread."""
+def _import(app_state: AppState, upload: _Upload) -> registered.Entered:
+    """Convert the files, store the dataset and register its name. Runs in a compute thread."""
     limit = app_state.settings.max_upload_bytes
-    target = order.folder / "dataset.safetensors"
+    target = upload.folder / "dataset.safetensors"
     read = uploads.import_files(
-        order.files, target, test_fraction=order.test_fraction, seed=order.seed, max_bytes=limit
+        upload.files, target, test_fraction=upload.test_fraction, seed=upload.seed, max_bytes=limit
     )
-    facts = registered.Facts(**vars(read.facts), classes=read.classes)
-    earlier = _earlier(app_state, order.name, target)
+    facts = _facts(read)
+    earlier = _earlier(app_state, upload.name, target)
     if earlier is not None:
         return registered.Entered(earlier, created=False)
     _require_space(app_state, target.stat().st_size)
     stored = app_state.artifacts.put(target)
     with app_state.database.write() as session:
-        return registered.enter(session, name=order.name, stored=stored, facts=facts)
+        return registered.enter(session, name=upload.name, stored=stored, facts=facts)
+
+
+def _facts(read: datasets.Dataset) -> registered.Facts:
+    """What the registry keeps of a dataset, so that nobody has to open it."""
+    facts = read.facts
+    return registered.Facts(
+        kind=facts.kind,
+        image_shape=facts.image_shape,
+        n_inputs=facts.n_inputs,
+        train_rows=facts.train_rows,
+        test_rows=facts.test_rows,
+        minimum=facts.minimum,
+        maximum=facts.maximum,
+        classes=read.classes,
+    )
 
 
 def _earlier(app_state: AppState, name: str, target: FilePath) -> tables.Dataset | None:
-    """The dataset that bears the name already, if it is this one. Raises DatasetExists if it is another.
+    """The dataset that has the name already, if it is the same. Raises DatasetExists if it is another.
 
-    Asked before the file goes into the store, from which nothing would take it out again at once.
+    Checked before the file is stored, because a stored file is only removed by the garbage collection.
     """
     with app_state.database.read() as session:
         try:
@@ -267,7 +285,7 @@ def _earlier(app_state: AppState, name: str, target: FilePath) -> tables.Dataset
             return None
     with target.open("rb") as file:
         if hashlib.file_digest(file, "sha256").hexdigest() != row.digest:
-            raise DatasetExists("another dataset bears this name, and a dataset never changes: take another name")
+            raise DatasetExists("another dataset has this name, and a dataset never changes: choose another name")
     return row
 
 
@@ -277,10 +295,10 @@ def _require_space(app_state: AppState, more: int = 0) -> None:
 
 
 def _pictures(app_state: AppState, name: str, split: str, wanted: Sequence[int], chosen: Representation) -> bytes:
-    """The answer of `list_images`. Runs in the compute thread."""
+    """The answer of `list_images`. Runs in a compute thread."""
     dataset = inputs.present_dataset(app_state, name)
     if dataset.kind == "vectors":
-        raise NotAnImage("this dataset holds vectors; pictures are made of images only")
+        raise NotAnImage("this is a dataset of vectors; only images can be shown")
     found = dataset.take(split, wanted)
     if chosen == PNG:
         scale = png.whole_factor(found.rows[0, 0])
@@ -300,15 +318,15 @@ def _bad_indices(detail: str) -> InvalidRequest:
     return InvalidRequest(detail, [Fault("query:indices", detail)])
 
 
-def _absent(session: Session, kind: str | None, room: int, after: str) -> DatasetPage:
-    """At most `room` built-in datasets that are not present, of a kind if one is named; by name, behind `after`."""
+def _absent(session: Session, kind: str | None, limit: int, after: str) -> DatasetPage:
+    """At most `limit` built-in datasets that are not present, by name, after the name `after`; all or of one kind."""
     wanted = [built_in for name, built_in in sorted(CATALOGUE.items()) if name > after]
     of_kind = [built_in for built_in in wanted if kind in (None, built_in.facts.kind)]
     absent = [built_in for built_in in of_kind if not _is_present(session, built_in.name)]
-    more = len(absent) > room
-    last = absent[room - 1].name if more and room else after
+    more = len(absent) > limit
+    last = absent[limit - 1].name if more and limit else after
     return DatasetPage(
-        items=[_unborn(built_in) for built_in in absent[:room]], next_cursor=f"{_ABSENT}{last}" if more else None
+        items=[_not_imported(built_in) for built_in in absent[:limit]], next_cursor=f"{_ABSENT}{last}" if more else None
     )
 
 
@@ -320,7 +338,7 @@ def _is_present(session: Session, name: str) -> bool:
     return True
 
 
-def _unborn(built_in: BuiltIn) -> DatasetAnswer:
+def _not_imported(built_in: BuiltIn) -> DatasetAnswer:
     facts = built_in.facts
     return DatasetAnswer(
         name=built_in.name,

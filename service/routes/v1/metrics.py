@@ -1,7 +1,4 @@
-"""The curves of a run over HTTP: a record an epoch, as numbers, as a table or drawn.
-
-Knows no meaning of the numbers; what is drawn of them stands in `charts`.
-"""
+"""Training metrics of a run over HTTP: one record per epoch, as JSON, CSV or a chart."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final
@@ -15,7 +12,7 @@ from registry.database import tables
 from service.answers.fields import Count
 from service.charts import member_curves as member_curves_chart
 from service.charts import style
-from service.http import paths, problems, representations
+from service.http import pages, paths, problems, representations
 from service.http.pages import NextCursor
 from service.http.parameters import RunId
 from service.http.representations import CSV, JSON, TableForm
@@ -30,14 +27,14 @@ router = APIRouter(prefix=paths.V1, tags=["runs"])
 
 
 class EpochRecord(BaseModel):
-    """What one epoch measured; a figure that the run does not have is null."""
+    """Figures of one epoch; null where the run has none."""
 
     model_config = ConfigDict(extra="forbid")
-    member: Count | None = None
+    member: Count | None = Field(None, description="Number of the member; of sweeps only.")
     epoch: Count
     loss: float | None
     reconstruction: float | None
-    sparsity: float | None = Field(description="The penalty before its weight.")
+    sparsity: float | None = Field(description="The sparsity penalty, before its weight is applied.")
     test_mse: float | None
     explained_variance: float | None
     l0: float | None
@@ -55,7 +52,7 @@ class MetricsPage(BaseModel):
 
 @router.get(
     "/runs/{run_id}/metrics",
-    summary="The curves of a run",
+    summary="List training metrics",
     response_class=Response,
     responses={
         200: representations.described(MetricsPage, CSV, *style.FORMS),
@@ -68,49 +65,55 @@ async def list_metrics(
     app_state: AppStateDep,
     run_id: RunId,
     after: Annotated[int, Query(ge=0, le=2**31 - 1, description="Only epochs after this one.")] = 0,
-    limit: Annotated[int, Query(ge=1, le=2**31 - 1, description=f"At most {MAX_RECORDS} are given.")] = 1000,
-    member: Annotated[int | None, Query(ge=0, lt=MAX_MEMBERS, description="Of a sweep, only this member's.")] = None,
+    limit: Annotated[
+        int, Query(ge=1, le=2**31 - 1, description=f"Maximum number of records, at most {MAX_RECORDS}.")
+    ] = 1000,
+    member: Annotated[int | None, Query(ge=0, lt=MAX_MEMBERS, description="Only this member of a sweep.")] = None,
     form: TableForm = None,
 ) -> Response:
-    """One record an epoch, ascending: as JSON, as CSV, or drawn (Vega-Lite, PNG, SVG).
+    """One record per epoch, ascending: as JSON, as CSV, or as a chart (Vega-Lite, PNG, SVG).
 
-    A sweep has a record an epoch for each `member`, and is drawn as their held-out errors. An epoch is never cut in
-    two by `limit`.
+    A sweep has one record per epoch and `member`; its chart shows the held-out errors. `limit` never splits an epoch.
     """
     chosen = representations.choose(request, (JSON, CSV, *style.FORMS), form)
-    run, records, more = await run_in_threadpool(_records, app_state, run_id, after, min(limit, MAX_RECORDS), member)
+    size = min(limit, MAX_RECORDS)
+    run, records, following = await run_in_threadpool(_records, app_state, run_id, after, size, member)
     if chosen == JSON:
-        following = str(records[-1]["epoch"]) if more else None
         content = representations.json_bytes({"items": records, "next_cursor": following})
     elif chosen == CSV:
         content = representations.csv_bytes(records, empty=("epoch",))
     else:
-        content = await app_state.interactive.run(request, lambda: style.render(_drawn(run, records), chosen))
+        content = await app_state.interactive.run(request, lambda: style.render(_chart(run, records), chosen))
     return representations.fixed(request, content, chosen, pinned=False)
 
 
 def _records(
     app_state: AppState, run_id: str, after: int, limit: int, member: int | None
-) -> tuple[tables.Run, Sequence[Mapping[str, Any]], bool]:
-    """The run, records of the epochs after `after`, and whether there are more; an epoch is never cut in two.
+) -> tuple[tables.Run, Sequence[Mapping[str, Any]], str | None]:
+    """The run, records of whole epochs after `after`, and `next_cursor`.
 
-    What is read has one row more than is given, and room for the first epoch whole, however many members it has.
+    The query has one row more than the answer, and fits the first epoch whole, however many members it has.
     """
     with app_state.database.read() as session:
         run = runs.get(session, run_id)
         rows = metrics.read(session, run_id, after, max(limit, MAX_MEMBERS) + 1, member=member)
-    given = rows
-    if len(rows) > limit:
-        whole = [row for row in rows[:limit] if row.epoch < rows[limit].epoch]
-        given = whole or [row for row in rows if row.epoch == rows[0].epoch]
-    return run, [_record(run, row) for row in given], len(given) < len(rows)
+    page, following = pages.ascending(rows, _whole_epochs(rows, limit), lambda row: row.epoch)
+    return run, [_record(run, row) for row in page], following
+
+
+def _whole_epochs(rows: Sequence[tables.RunMetric], limit: int) -> int:
+    """How many rows, at most `limit`, are whole epochs; the first epoch in any case."""
+    if len(rows) <= limit:
+        return len(rows)
+    whole = sum(row.epoch < rows[limit].epoch for row in rows[:limit])
+    return whole or sum(row.epoch == rows[0].epoch for row in rows)
 
 
 def _record(run: tables.Run, row: tables.RunMetric) -> Mapping[str, Any]:
     return {**({"member": row.member} if run.kind == "sweep" else {}), "epoch": row.epoch, **row.record}
 
 
-def _drawn(run: tables.Run, records: Sequence[Mapping[str, Any]]) -> style.Chart:
+def _chart(run: tables.Run, records: Sequence[Mapping[str, Any]]) -> style.Chart:
     title = f"Training of {run.spec.get('name', run.id)}"
     if run.kind != "sweep":
         return style.training_curves(records, title)
@@ -118,14 +121,14 @@ def _drawn(run: tables.Run, records: Sequence[Mapping[str, Any]]) -> style.Chart
 
 
 def _labels(run: tables.Run) -> list[str]:
-    """What each member of a sweep is, in a few characters."""
-    asked = run_specs.parse(run.spec, run.spec_version)
-    assert isinstance(asked, SweepSpec)
+    """A short label for each member of a sweep."""
+    spec = run_specs.parse(run.spec, run.spec_version)
+    assert isinstance(spec, SweepSpec)
     return [
-        f"{member.number}: " + ("dense reference" if member.is_reference else _said(member.varied))
-        for member in asked.expanded()
+        f"{member.number}: " + ("dense reference" if member.is_reference else _values(member.varied))
+        for member in spec.expanded()
     ]
 
 
-def _said(varied: Mapping[str, Any]) -> str:
+def _values(varied: Mapping[str, Any]) -> str:
     return ", ".join(f"{path} {value}" for path, value in varied.items()) or "base"

@@ -1,7 +1,4 @@
-"""Models over HTTP: what runs have published, by name, version and alias, and their weights as files.
-
-Knows how a reference is resolved and pinned; never loads a tensor.
-"""
+"""Models over HTTP: published versions, their aliases, and their weights as files. Never loads a tensor."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -10,12 +7,15 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from registry import models
+from service.answers.documents import DocumentedAs
+from service.answers.run_results import ModelResult
 from service.errors import InvalidRequest
 from service.http import deletions, files, paths, problems, representations
 from service.http.pages import Cursor, Limit, NextCursor
 from service.http.representations import SAFETENSORS
 from service.references import ChosenDep, is_pinned
 from service.state import AppStateDep
+from sparse_coding.specs.training import TrainSpec
 
 router = APIRouter(prefix=paths.V1, tags=["models"])
 
@@ -31,13 +31,15 @@ class ModelAnswer(BaseModel):
     model_config = ConfigDict(from_attributes=True)
     name: str
     version: int
-    aliases: list[str] = Field(description="Words that point to this version at the moment.")
+    aliases: list[str] = Field(description="Aliases that currently point to this version.")
     run_id: str = Field(description="The run that trained it.")
     digest: str = Field(description="SHA-256 of its weights file.")
-    dataset: str = Field(validation_alias="dataset_name", description="What it was trained on.")
+    dataset: str = Field(validation_alias="dataset_name", description="Name of the dataset that it was trained on.")
     dataset_digest: str
-    spec: dict[str, Any] = Field(description="What was asked of the run, every default filled in.")
-    result: dict[str, Any] = Field(description="Held-out figures, with the ids of their formulas.")
+    spec: Annotated[dict[str, Any], DocumentedAs(TrainSpec)] = Field(
+        description="The spec that it was trained with, with every default filled in."
+    )
+    result: Annotated[dict[str, Any], DocumentedAs(ModelResult)] = Field(description="Figures on the test split.")
     created_at: datetime
 
 
@@ -49,7 +51,7 @@ class ModelPage(BaseModel):
 
 
 class AliasTarget(BaseModel):
-    """Where an alias shall point."""
+    """The version that an alias points to."""
 
     model_config = ConfigDict(extra="forbid")
     version: int = Field(ge=1, le=2**31 - 1, strict=True, description="A version of this model.", examples=[1])
@@ -58,13 +60,13 @@ class AliasTarget(BaseModel):
 @router.get("/models", summary="List models", responses=problems.responses(404))
 def list_models(
     app_state: AppStateDep,
-    name: Annotated[str | None, Query(max_length=63, description="All versions of this model, highest first.")] = None,
-    run: Annotated[str | None, Query(max_length=36, description="All versions that this run published.")] = None,
-    dataset: Annotated[str | None, Query(max_length=63, description="Only what learned from this dataset.")] = None,
+    name: Annotated[str | None, Query(max_length=63, description="List all versions of this model.")] = None,
+    run: Annotated[str | None, Query(max_length=36, description="List all versions that this run published.")] = None,
+    dataset: Annotated[str | None, Query(max_length=63, description="Only models trained on this dataset.")] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> ModelPage:
-    """Every model in its latest version, newest first; with `name` or `run`, every version of one."""
+    """The latest version of every model, newest first; with `name` or `run`, all versions of that model or run."""
     wanted = {"run_id": run, "dataset": dataset, "cursor": cursor}
     with app_state.database.read() as session:
         if name is None:
@@ -77,24 +79,24 @@ def list_models(
 
 @router.get("/models/{model}", summary="Get a model", responses=problems.responses(404))
 def get_model(chosen: ChosenDep) -> ModelAnswer:
-    """One version of a model: where it comes from, what was asked for and what came out."""
+    """One version of a model: its run, dataset, spec and held-out figures."""
     return ModelAnswer.model_validate(chosen.version)
 
 
 @router.delete(
     "/models/{model}",
-    summary="Delete a version",
+    summary="Delete a model version",
     status_code=204,
     responses={**deletions.DOCUMENTED, **problems.responses(404, 409)},
 )
 def delete_model(
     model: Annotated[
-        str, Path(max_length=128, description="`name@3`: a version, and not an alias.", examples=["digits-kl@1"])
+        str, Path(max_length=128, description="`name@3`: a version, not an alias.", examples=["digits-kl@1"])
     ],
     app_state: AppStateDep,
     response: Response,
 ) -> None:
-    """Delete one version. It must be named by its number, and no alias may point to it (409)."""
+    """Delete one version, given by its number. 409 if an alias points to it."""
     if not is_pinned(model):
         raise InvalidRequest("a version is deleted by its number: expected `name@3`, got no number")
     name, _, version = model.partition("@")
@@ -104,23 +106,23 @@ def delete_model(
 
 @router.put(
     "/models/{name}/aliases/{alias}",
-    summary="Point an alias to a version",
+    summary="Set an alias",
     responses=problems.responses(404),
 )
 def set_alias(name: NamePath, alias: AliasPath, target: AliasTarget, app_state: AppStateDep) -> ModelAnswer:
-    """Let `name@alias` mean this version from now on; the answer is that version."""
+    """Point `name@alias` to this version, and return the version."""
     with app_state.database.write() as session:
         return ModelAnswer.model_validate(models.set_alias(session, name, alias, target.version))
 
 
 @router.delete(
     "/models/{name}/aliases/{alias}",
-    summary="Remove an alias",
+    summary="Delete an alias",
     status_code=204,
     responses=problems.responses(404),
 )
 def delete_alias(name: NamePath, alias: AliasPath, app_state: AppStateDep) -> None:
-    """Forget the alias; the version that it pointed to stays."""
+    """Delete the alias. The version that it points to stays."""
     with app_state.database.write() as session:
         models.delete_alias(session, name, alias)
 
@@ -143,7 +145,7 @@ def delete_alias(name: NamePath, alias: AliasPath, app_state: AppStateDep) -> No
     },
 )
 def get_weights(request: Request, chosen: ChosenDep, app_state: AppStateDep) -> Response:
-    """The final weights as a safetensors file, with all that is needed to use it elsewhere in its metadata."""
+    """The final weights as a safetensors file, whose metadata has all that is needed to use it elsewhere."""
     version = chosen.version
     return files.download(
         request,

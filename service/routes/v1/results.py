@@ -1,7 +1,4 @@
-"""What sweeps and baselines runs found, over HTTP: one table as JSON or CSV, and drawn.
-
-Knows which kinds of run have results, and nothing of how they came about. The pictures of atoms stand in `atoms`.
-"""
+"""Result tables of sweeps and of baselines runs over HTTP: as JSON, CSV or a chart."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -12,7 +9,7 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field, RootModel
 
 from registry import models, runs
-from service.answers.run_results import succeeded
+from service.answers.run_results import BaselinesEntry, ErrorUnits, Formulas, Share, succeeded
 from service.charts import baselines as baselines_chart
 from service.charts import style
 from service.charts import sweep as sweep_chart
@@ -25,44 +22,44 @@ router = APIRouter(prefix=paths.V1, tags=["runs"])
 
 OFFERS: Final = (JSON, CSV, *style.FORMS)
 
-Share = Annotated[float, Field(ge=0, le=1)]
-ErrorUnits = Literal["raw", "scaled"]
-Formulas = dict[str, str | list[str]]
-
 
 class ValidationFigures(BaseModel):
-    """On the slice of training rows that is kept for choosing."""
+    """Figures on the validation slice of the training split."""
 
     mse: float
     l0: float
 
 
 class SweepMember(BaseModel):
-    """One model of a sweep: how it differs from the others, and its held-out figures."""
+    """One member of a sweep: how it differs from the others, and its held-out figures."""
 
     member: int
-    name: str = Field(description="Of the model that it published.")
-    model: str | None = Field(None, description="`name@version`; null once that version is deleted.")
-    varied: dict[str, Any] = Field(description="Dotted path of a field -> its value.")
-    reference: bool = Field(description="The dense reference: no penalty.")
-    mse: float | None = Field(description="This and all figures are null for a member that diverged.")
+    name: str = Field(description="Name of the model that it published.")
+    model: str | None = Field(None, description="`name@version`; null if that version was deleted.")
+    varied: dict[str, Any] = Field(description="Dotted path of each varied field, and its value.")
+    reference: bool = Field(description="Whether it is the dense reference, without a penalty.")
+    mse: float | None = Field(description="Mean squared error. Null, as all figures, for a diverged member.")
     sse_row: float | None
-    explained_variance: float | None = Field(description="Null, too, where the rows do not vary.")
-    l0: float | None = Field(description="Mean number of latents per row above the threshold.")
+    explained_variance: float | None = Field(description="Null also where the rows do not vary.")
+    l0: float | None = Field(description="Mean number of active latents per row.")
     population_sparsity: Share | None
     inactive_latents: int | None
     dead_latents: int | None
     error_units: ErrorUnits | None = Field(None, description="`scaled` with `minmax`.")
-    collapsed: bool = Field(description="Published, and no better than the mean image or without live latents.")
+    collapsed: bool = Field(
+        description="Whether it is no better than the mean of the rows, or all its latents are dead."
+    )
     collapsed_reason: str | None = None
     diverged: str | None = Field(None, description="Why it has no figures and published nothing.")
     n_latents: int
     overcomplete: bool = Field(description="Whether the code is wider than the input.")
-    probe_accuracy: float | None = Field(None, description="Of a linear probe on the codes; null without labels.")
-    probe_rows: int | None = Field(None, description="Training rows that the probe was fitted on.")
-    seconds: float = Field(description="Training time; members that train together share theirs.")
+    probe_accuracy: float | None = Field(
+        None, description="Accuracy of a linear probe on the codes; null without labels."
+    )
+    probe_rows: int | None = Field(None, description="Training rows of the probe.")
+    seconds: float = Field(description="Training time; members that train together share it.")
     validation: ValidationFigures | None = Field(None, description="Null without a validation slice.")
-    pareto: bool = Field(description="No other member is as good in mse and L0, and better in one.")
+    pareto: bool = Field(description="Whether no other member is at least as good in mse and L0, and better in one.")
     suggested: bool = Field(description="Whether it lies in the knee of the Pareto front.")
 
 
@@ -80,52 +77,37 @@ class SweepResults(BaseModel):
     num_samples: int = Field(description="Rows of the test split that the figures were measured on.")
     threshold: float = Field(description="A latent is active on a row when its activation is strictly above this.")
     train_seconds: float
-    formulas: Formulas = Field(description="What each number is, by name.")
-
-
-class BaselinesEntry(BaseModel):
-    """One way to code the rows; a figure that makes no sense for it is null."""
-
-    method: str = Field(description="`model`, `model.truncated`, `ksvd`, `minibatch`, `pca`, `pca.truncated` or `raw`.")
-    mse: float | None = None
-    explained_variance: float | None = None
-    l0: float | None = Field(None, description="Mean number of coefficients per row that are not zero.")
-    mutual_coherence: float | None = Field(None, description="Largest |cosine| between two of its atoms.")
-    atoms: int | None = Field(None, description="Those left out included.")
-    left_out: int | None = Field(None, description="Dead latents of the model; else atoms that no test row uses.")
-    matched_cosine: float | None = Field(None, description="Mean |cosine| to the model's atoms, matched one to one.")
-    probe_accuracy: float | None = Field(None, description="Of a linear probe on the codes; null without labels.")
-    seconds: float | None = None
+    formulas: Formulas = Field(description="Id of the formula behind each figure.")
 
 
 class BaselinesResults(BaseModel):
-    """A model beside dictionary learning, PCA and raw inputs."""
+    """A model compared with dictionary learning, PCA and raw inputs."""
 
     kind: Literal["baselines"] = "baselines"
     run: str
     model: str
     k: int = Field(
-        description="Coefficients per row of the dictionaries and of what is truncated: the model's rounded L0, raised "
-        "to 1 where the model is sparser or dead, and no more than there are latents or inputs."
+        description="Coefficients per row of dictionaries and of truncated codes: the model's rounded L0, at least 1 "
+        "and at most the number of latents and of inputs."
     )
     entries: list[BaselinesEntry]
     dictionary: Literal["decoder", "difference"] = Field(
-        description="The model's atoms: its decoder's columns, or behind a deep decoder its difference images."
+        description="What the model's atoms are: columns of its decoder, or difference images of a deep decoder."
     )
     num_samples: int = Field(description="Rows of the test split that the figures were measured on.")
-    fit_rows: int = Field(description="Training rows that the dictionaries were learned from.")
-    probe_rows: int | None = Field(description="Training rows that the probe was fitted on; null without labels.")
+    fit_rows: int = Field(description="Training rows of the dictionaries.")
+    probe_rows: int | None = Field(description="Training rows of the probe; null without labels.")
     error_units: ErrorUnits
-    formulas: Formulas = Field(description="What each number is, by name.")
+    formulas: Formulas = Field(description="Id of the formula behind each figure.")
 
 
 class Results(RootModel[Annotated[SweepResults | BaselinesResults, Field(discriminator="kind")]]):
-    """The table of a sweep or of a baselines run."""
+    """The result table of a sweep or of a baselines run."""
 
 
 @router.get(
     "/runs/{run_id}/results",
-    summary="The results of a sweep or of baselines",
+    summary="Get the result table",
     response_class=Response,
     responses={
         200: representations.described(Results, CSV, *style.FORMS),
@@ -139,10 +121,10 @@ async def get_results(
     run_id: RunId,
     form: TableForm = None,
 ) -> Response:
-    """One table, with a row for each member or method: as JSON, as CSV, or drawn.
+    """The result table of a sweep or of a baselines run, with a row for each member or method: as JSON, CSV or a chart.
 
-    The chart of a sweep is its trade-off of error and sparsity, or both over the width of the code where nothing else
-    was varied; that of baselines has a column for each figure.
+    The chart of a sweep shows the trade-off between error and sparsity, or both over the width of the code if only the
+    width was varied. The chart of a baselines run has a column for each figure.
     """
     chosen = representations.choose(request, OFFERS, form)
     results = await run_in_threadpool(_results, app_state, run_id)
@@ -157,7 +139,7 @@ async def get_results(
 
 
 def _results(app_state: AppState, run_id: str) -> dict[str, Any]:
-    """The fields that are promised, as JSON values; a worker may tell more."""
+    """The documented fields, as JSON values; a worker may store more."""
     with app_state.database.read() as session:
         run = runs.get(session, run_id)
         result = dict(succeeded(run, "sweep", "baselines"))
@@ -187,5 +169,5 @@ def _row(member: Mapping[str, Any], paths: Sequence[str]) -> dict[str, Any]:
 
 
 def _cell(value: Any) -> Any:
-    """Truth and lists, as of layer widths, stand in a cell as JSON writes them."""
+    """Booleans and lists, such as layer widths, are written as JSON."""
     return json.dumps(value) if isinstance(value, bool | list | dict) else value

@@ -1,23 +1,22 @@
-"""Runs over HTTP: ask for one, look at it, steer it, forget it. What it leaves on its way stands in files of its own.
+"""Runs over HTTP: create, list, get, cancel, pause, resume, delete.
 
-Judges a spec against its dataset before anything is queued. Knows neither training nor the queue's statements.
+A spec is judged against its dataset before the run is enqueued.
 """
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Body, Header, Query, Response
 from pydantic import Field
 from sqlalchemy.orm import Session
 
 from registry import datasets, models, runs
-from registry.database import tables
 from registry.errors import DatasetNotFound, InvalidRequest
 from service import space
-from service.answers.fields import Answer, Count, RunError
+from service.answers.fields import Answer
+from service.answers.runs import Kind, RunAnswer, State, answer
 from service.errors import Fault, SpecRefused, UnknownDataset
 from service.http import deletions, paths, problems
 from service.http.pages import MAX_PAGE, Cursor, Limit, NextCursor
@@ -32,8 +31,6 @@ from sparse_coding.specs.training import TrainSpec
 
 router = APIRouter(prefix=paths.V1, tags=["runs"])
 
-State = Literal["queued", "running", "paused", "succeeded", "failed", "cancelled"]
-Kind = Literal["train", "import", "sweep", "baselines"]
 
 EXAMPLES: Final = {
     "tutorial": {
@@ -67,40 +64,11 @@ EXAMPLES: Final = {
         },
     },
     "baselines": {
-        "summary": "A model beside dictionary learning",
+        "summary": "A model compared with dictionary learning",
         "value": {"kind": "baselines", "model": "digits-kl", "methods": ["ksvd", "pca"]},
     },
-    "import": {"summary": "Bring a built-in dataset in", "value": {"kind": "import", "dataset": "digits"}},
+    "import": {"summary": "Import a built-in dataset", "value": {"kind": "import", "dataset": "digits"}},
 }
-
-
-class Progress(Answer):
-    """How far a run is."""
-
-    epoch: Count = Field(description="Epochs done.")
-    epochs: Count
-    rows_per_second: float | None = None
-    eta_seconds: float | None = Field(None, description="Seconds to the end, as far as can be told.")
-
-
-class RunAnswer(Answer):
-    """A run as it is now."""
-
-    id: str = Field(max_length=36)
-    kind: str = Field(max_length=20)
-    state: State
-    stop_requested: Literal["cancel", "pause"] | None = Field(description="A wish that the worker will come to.")
-    spec: dict[str, Any] = Field(description="What was asked for, with every default filled in.")
-    progress: Progress | None
-    attempt: Count = Field(description="How often it was begun.")
-    failures: Count = Field(description="How often it failed since its last new checkpoint.")
-    available_at: datetime | None = Field(description="Queued: not begun before; it lies ahead after a failure.")
-    created_at: datetime
-    started_at: datetime | None
-    finished_at: datetime | None
-    error: RunError | None
-    result: dict[str, Any] | None = Field(description="Figures of a finished run, over the whole test split.")
-    model: str | None = Field(max_length=80, description="`name@version` that it published.")
 
 
 class RunPage(Answer):
@@ -110,103 +78,104 @@ class RunPage(Answer):
     next_cursor: NextCursor
 
 
-class CancelWish(Answer):
+class CancelOptions(Answer):
     """How to cancel."""
 
-    force: bool = Field(False, description="Do not wait for the worker: take the run from it now.")
+    force: bool = Field(False, strict=True, description="Cancel at once, without waiting for the worker.")
 
 
 @router.post(
     "/runs",
     status_code=202,
-    summary="Ask for a run",
+    summary="Create a run",
     response_description="The run is queued.",
     responses=problems.responses(422, 503, 507),
 )
 def create_run(
     app_state: AppStateDep,
     response: Response,
-    asked: Annotated[RunSpec, Body(openapi_examples=EXAMPLES)],
+    spec: Annotated[RunSpec, Body(openapi_examples=EXAMPLES)],
     idempotency_key: Annotated[
         str | None,
         Header(
             min_length=1,
             max_length=255,
             pattern=r'^"?[!#-~]+"?$',
-            description="Sent again with the same body, it gives the first answer's run instead of another one.",
+            description="A repeated request with the same key and body returns the first request's run.",
         ),
     ] = None,
 ) -> RunAnswer:
-    """Queue a run: training a model (`kind` `train`, the default), several side by side (`sweep`), setting one beside
-    dictionary learning (`baselines`), or bringing in a built-in dataset (`import`).
+    """Enqueue a run. The `kind` is `train` (one model, the default), `sweep` (several models side by side), `baselines`
+    (compare a model with dictionary learning) or `import` (import a built-in dataset).
 
-    `{"dataset": {"name": "digits", "image_size": 28}}` is enough; everything else has a default. Follow the run
-    at its `Location`.
+    `{"dataset": {"name": "digits", "image_size": 28}}` is enough; every other field has a default. The `Location`
+    header is the URL of the run.
     """
     key = idempotency_key.strip('"') if idempotency_key else None
-    digest = hashlib.sha256(run_specs.canonical_json(run_specs.document(asked)).encode()).hexdigest()
+    digest = hashlib.sha256(run_specs.canonical_json(run_specs.document(spec)).encode()).hexdigest()
     with app_state.database.write() as session:
         repeated = runs.repeated(session, key, digest) if key else None
-        enqueued = repeated or _enqueue(app_state, session, asked, key, digest)
+        enqueued = repeated or _admit(app_state, session, spec, key, digest)
     response.headers["Location"] = f"{paths.V1}/runs/{enqueued.run.id}"
     response.headers["Retry-After"] = "1"
     if enqueued.replayed:
         response.headers["Idempotency-Replayed"] = "true"
-    return _answer(enqueued.run)
+    return answer(enqueued.run)
 
 
-def _enqueue(app_state: AppState, session: Session, asked: AnySpec, key: str | None, digest: str) -> runs.Enqueued:
-    """Raises what a client should hear now, and not from a failed run later; nothing is queued then."""
-    asked, reads = _reads(session, asked)
-    enqueued = runs.enqueue(
+def _admit(app_state: AppState, session: Session, spec: AnySpec, key: str | None, digest: str) -> runs.Enqueued:
+    """Judge a spec and enqueue its run, in this order: nothing is written that a later check would undo.
+
+    A request with the same key that came at the same moment may have enqueued it by then; that run is the answer.
+    """
+    spec, inputs = _resolve(session, spec)
+    _judge(session, spec)
+    space.require(session, app_state.settings.max_stored_bytes)
+    return runs.enqueue(
         session,
-        kind=asked.kind,
-        spec=run_specs.document(asked),
+        kind=spec.kind,
+        spec=run_specs.document(spec),
         spec_version=run_specs.SPEC_VERSION,
-        priority=asked.priority,
-        device="auto" if isinstance(asked, ImportSpec) else asked.device,
-        dataset_name=reads.dataset,
-        inputs=reads.chosen,
+        priority=spec.priority,
+        device="auto" if isinstance(spec, ImportSpec) else spec.device,
+        dataset_name=inputs.dataset,
+        inputs=inputs.blobs,
         idempotency_key=key,
         request_sha256=digest,
         max_queued=app_state.settings.max_queued_runs,
     )
-    if not enqueued.replayed:  # by a request that came at the same moment: what was accepted once stays so
-        _judge(session, asked)
-        space.require(session, app_state.settings.max_stored_bytes)
-    return enqueued
 
 
-@router.get("/runs", summary="List runs, newest first", responses=problems.responses(422))
+@router.get("/runs", summary="List runs", responses=problems.responses(422))
 def list_runs(
     app_state: AppStateDep,
-    state: State | None = None,
-    kind: Kind | None = None,
+    state: Annotated[State | None, Query(description="Only runs in this state.")] = None,
+    kind: Annotated[Kind | None, Query(description="Only runs of this kind.")] = None,
     dataset: Annotated[str | None, Query(max_length=63, description="Only runs on the dataset of this name.")] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> RunPage:
-    """All of them, or those of a state, of a kind, on a dataset."""
+    """Runs, newest first; all, or those of a state, of a kind or on a dataset."""
     with app_state.database.read() as session:
         page = runs.page(session, state=state, kind=kind, dataset=dataset, limit=limit, cursor=cursor)
-    return RunPage(items=[_answer(run) for run in page.items], next_cursor=page.next_cursor)
+    return RunPage(items=[answer(run) for run in page.items], next_cursor=page.next_cursor)
 
 
-@router.get("/runs/{run_id}", summary="Look at a run", responses=problems.responses(404))
+@router.get("/runs/{run_id}", summary="Get a run", responses=problems.responses(404))
 def get_run(app_state: AppStateDep, run_id: RunId) -> RunAnswer:
     with app_state.database.read() as session:
-        return _answer(runs.get(session, run_id))
+        return answer(runs.get(session, run_id))
 
 
 @router.delete(
     "/runs/{run_id}",
     status_code=204,
-    summary="Forget a run",
+    summary="Delete a run",
     responses={**deletions.DOCUMENTED, **problems.responses(404, 409)},
 )
 def delete_run(app_state: AppStateDep, run_id: RunId, response: Response) -> None:
-    """Forget an ended run with its curves and checkpoints. A run that has not ended is 409, as is one whose model
-    is still there."""
+    """Delete a finished run with its metrics, events and checkpoints. 409 for a run that has not finished, and for one
+    whose model still exists."""
     with app_state.database.write() as session:
         deletions.set_freed_bytes(response, runs.delete(session, run_id))
 
@@ -215,66 +184,66 @@ def delete_run(app_state: AppStateDep, run_id: RunId, response: Response) -> Non
 def cancel_run(
     app_state: AppStateDep,
     run_id: RunId,
-    wish: Annotated[CancelWish | None, Body(openapi_examples={"wait": {"value": {"force": False}}})] = None,
+    options: Annotated[CancelOptions | None, Body(openapi_examples={"wait": {"value": {"force": False}}})] = None,
 ) -> RunAnswer:
-    """A queued run is cancelled at once; a running one within two seconds and a step, or at once with `force`. The
-    checkpoints that it has stay; to keep its newest state as well, pause it first."""
+    """A queued run is cancelled at once; a running one within two seconds and a step, or at once with `force`. Its
+    checkpoints stay; to keep its newest state as well, pause it first. Idempotent."""
     with app_state.database.write() as session:
-        return _answer(runs.cancel(session, run_id, force=wish is not None and wish.force))
+        return answer(runs.cancel(session, run_id, force=options is not None and options.force))
 
 
-@router.post("/runs/{run_id}/pause", summary="Set a run aside", responses=problems.responses(404, 409))
+@router.post("/runs/{run_id}/pause", summary="Pause a run", responses=problems.responses(404, 409))
 def pause_run(app_state: AppStateDep, run_id: RunId) -> RunAnswer:
-    """A queued run is paused at once; a running one with a checkpoint when its epoch is done, which `stop_requested`
-    says until then. A wish to cancel stays. Asked again, it changes nothing."""
+    """A queued run is paused at once; a running one with a checkpoint at the end of its epoch, and `stop_requested` is
+    `pause` until then. A request to cancel takes precedence. Idempotent."""
     with app_state.database.write() as session:
-        return _answer(runs.pause(session, run_id))
+        return answer(runs.pause(session, run_id))
 
 
-@router.post("/runs/{run_id}/resume", summary="Let a paused run go on", responses=problems.responses(404, 409))
+@router.post("/runs/{run_id}/resume", summary="Resume a run", responses=problems.responses(404, 409))
 def resume_run(app_state: AppStateDep, run_id: RunId) -> RunAnswer:
-    """The run waits in the queue again and goes on from its last checkpoint; of a running one, a wish to pause is
-    withdrawn. A run that is not paused stays as it is."""
+    """Return a paused run to the queue; it continues from its last checkpoint. For a running run, a request to pause is
+    withdrawn. Any other run that has not finished stays as it is. Idempotent."""
     with app_state.database.write() as session:
-        return _answer(runs.resume(session, run_id))
+        return answer(runs.resume(session, run_id))
 
 
 @dataclass(frozen=True)
-class _Reads:
-    """What a run will read: a dataset by name, and blobs that are chosen already."""
+class _Inputs:
+    """What a run reads: a dataset by name, and the blobs of a model version, role -> SHA-256."""
 
     dataset: str
-    chosen: Mapping[str, str]
+    blobs: Mapping[str, str]
 
 
-def _reads(session: Session, asked: AnySpec) -> tuple[AnySpec, _Reads]:
-    """What the run reads; a model that it names is pinned to the version that the name means now, and held.
+def _resolve(session: Session, spec: AnySpec) -> tuple[AnySpec, _Inputs]:
+    """The inputs of a run; a model in its spec becomes the version that the name means now, which is locked.
 
     Raises ModelNotFound, VersionNotFound, AliasNotFound, InvalidReference.
     """
-    match asked:
+    match spec:
         case ImportSpec():
-            return asked, _Reads(asked.dataset, {})
+            return spec, _Inputs(spec.dataset, {})
         case TrainSpec():
-            return asked, _Reads(asked.dataset.name, {})
+            return spec, _Inputs(spec.dataset.name, {})
         case SweepSpec():
-            return asked, _Reads(asked.base.dataset.name, {})
+            return spec, _Inputs(spec.base.dataset.name, {})
         case BaselinesSpec():
-            version = models.hold(session, asked.model)
-            chosen = {"model": version.digest, "dataset": version.dataset_digest}
-            return asked.model_copy(update={"model": version.reference}), _Reads(version.dataset_name, chosen)
+            version = models.hold(session, spec.model)
+            blobs = {"model": version.digest, "dataset": version.dataset_digest}
+            return spec.model_copy(update={"model": version.reference}), _Inputs(version.dataset_name, blobs)
 
 
-def _judge(session: Session, asked: AnySpec) -> None:
-    """Raise what a client should hear now, and not from a failed run later."""
-    match asked:
-        case ImportSpec() if asked.dataset not in catalogue.CATALOGUE:
-            raise _unknown("/dataset", "only built-in datasets are imported")
+def _judge(session: Session, spec: AnySpec) -> None:
+    """Raise now what would let the run fail later: `SpecRefused` or `UnknownDataset`."""
+    match spec:
+        case ImportSpec() if spec.dataset not in catalogue.CATALOGUE:
+            raise _unknown("/dataset", "only built-in datasets can be imported")
         case TrainSpec():
-            _refuse_name(str(asked.name))
-            _refuse(feasibility.objections(asked, _facts(session, asked.dataset.name, "/dataset/name")))
+            _refuse_name(str(spec.name))
+            _refuse(feasibility.objections(spec, _facts(session, spec.dataset.name, "/dataset/name")))
         case SweepSpec():
-            _refuse(feasibility.sweep_objections(asked, _facts(session, asked.base.dataset.name, "/base/dataset/name")))
+            _refuse(feasibility.sweep_objections(spec, _facts(session, spec.base.dataset.name, "/base/dataset/name")))
 
 
 def _refuse_name(name: str) -> None:
@@ -291,12 +260,15 @@ def _refuse(objections: Iterable[feasibility.Objection]) -> None:
 
 
 def _facts(session: Session, name: str, pointer: str) -> feasibility.DatasetFacts:
-    """What is known of the dataset: from the registry, or of a built-in one from the catalogue."""
+    """Facts about the dataset: from the registry, or from the catalogue of built-in ones.
+
+    A row of the registry is locked, so that nobody deletes the dataset before the run that names it is enqueued.
+    """
     try:
-        row = datasets.get(session, name)
+        row = datasets.hold(session, name)
     except DatasetNotFound as error:
         if name not in catalogue.CATALOGUE:
-            raise _unknown(pointer, "there is no dataset of this name") from error
+            raise _unknown(pointer, "no dataset has this name") from error
         return catalogue.CATALOGUE[name].facts
     return feasibility.DatasetFacts(
         kind="images" if row.kind == "images" else "vectors",
@@ -317,32 +289,5 @@ def _shape(stored: Sequence[int] | None) -> tuple[int, int, int] | None:
 
 
 def _unknown(pointer: str, why: str) -> UnknownDataset:
-    detail = f"{why}: built in are {', '.join(catalogue.CATALOGUE)}; others are uploaded to {paths.V1}/datasets/NAME"
+    detail = f"{why}; built-in datasets: {', '.join(catalogue.CATALOGUE)}; upload others to {paths.V1}/datasets/NAME"
     return UnknownDataset(f"{pointer}: {detail}", [Fault(pointer, detail)])
-
-
-def _answer(run: tables.Run) -> RunAnswer:
-    return RunAnswer(
-        id=run.id,
-        kind=run.kind,
-        state=run.state,
-        stop_requested=run.stop_requested,
-        spec=run.spec,
-        progress=_progress(run.progress),
-        attempt=run.attempt,
-        failures=run.failures,
-        available_at=run.available_at if run.state == "queued" else None,
-        created_at=run.created_at,
-        started_at=run.started_at,
-        finished_at=run.finished_at,
-        error=RunError(code=run.error_code, detail=run.error_detail or "") if run.error_code else None,
-        result=run.result,
-        model=f"{run.model_name}@{run.model_version}" if run.model_name else None,
-    )
-
-
-def _progress(stored: Mapping[str, Any] | None) -> Progress | None:
-    """The fields that are promised; a worker may tell more."""
-    if stored is None:
-        return None
-    return Progress(**{name: stored[name] for name in Progress.model_fields if name in stored})

@@ -1,12 +1,12 @@
-"""Who works, over HTTP: each worker that was heard of lately, what it computes with and which run it has.
+"""Workers over HTTP: each worker with a recent heartbeat, its device and its run.
 
-Informational: leases decide whose a run is, and nothing here.
+Informational: the lease decides which worker has a run.
 """
 
 from datetime import datetime
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
@@ -33,34 +33,37 @@ _EXAMPLE: Final[JsonDict] = {
 
 
 class WorkerAnswer(BaseModel):
-    """A worker as it last described itself."""
+    """A worker at its last heartbeat."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_EXAMPLE]})
     id: str = Field(max_length=400)
     host: str = Field(max_length=300)
-    pid: int = Field(ge=0, le=2**53, description="Its process on that host, or in that container.")
-    device: str = Field(max_length=20, description="What it computes on: `cpu` or `cuda`.")
+    pid: int = Field(ge=0, le=2**53, description="Process id on its host or in its container.")
+    device: str = Field(max_length=20, description="`cpu` or `cuda`.")
     device_name: str | None = Field(max_length=300)
-    threads: int | None = Field(ge=0, le=2**53, description="CPU threads that a run has.")
-    release: str = Field(max_length=100, description="Of this software.")
+    threads: int | None = Field(ge=0, le=2**53, description="CPU threads of a run.")
+    release: str = Field(max_length=100, description="Release of this software.")
     started_at: datetime
-    seen_at: datetime = Field(description="When it was last heard of.")
-    run: str | None = Field(max_length=36, description="`id` of the run that it works on; null while it waits.")
+    seen_at: datetime = Field(description="Time of its last heartbeat.")
+    run: str | None = Field(max_length=36, description="`id` of its current run; null while it is idle.")
 
 
 class WorkerPage(BaseModel):
-    """Workers, the one that started last first."""
+    """Workers, the most recently started first."""
 
     model_config = ConfigDict(extra="forbid")
     items: list[WorkerAnswer] = Field(max_length=MAX_PAGE)
     next_cursor: NextCursor
 
 
-@router.get("/workers", summary="List the workers that are alive", responses=problems.responses(422))
+@router.get("/workers", summary="List workers", responses=problems.responses(422))
 def list_workers(
-    app_state: AppStateDep, device: Literal["cpu", "cuda"] | None = None, limit: Limit = 50, cursor: Cursor = None
+    app_state: AppStateDep,
+    device: Annotated[Literal["cpu", "cuda"] | None, Query(description="Only workers with this device.")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
 ) -> WorkerPage:
-    """Those that were heard of within the last minute; they report about every 15 seconds, whatever they do."""
+    """Workers with a heartbeat within the last minute; a worker sends one about every 15 seconds."""
     with app_state.database.read() as session:
         page = workers.page(session, device=device, limit=limit, cursor=cursor)
         held = workers.runs_of(session, [row.id for row in page.items])

@@ -64,7 +64,7 @@ def test_what_a_request_may_hold_is_bounded_by_who_reads_it_and_not_only_by_its_
     """The completion adds bounds to answers alone: the schemas of requests stand as their readers have them."""
     plain = FastAPI.openapi(app.create_app(ServiceSettings()))["components"]["schemas"]
     completed = app.create_app(ServiceSettings()).openapi()["components"]["schemas"]
-    for name in ("TrainSpec", "ImportSpec", "DatasetChoice", "Mlp", "Kl", "L1", "Training", "CancelWish"):
+    for name in ("TrainSpec", "ImportSpec", "DatasetChoice", "Mlp", "Kl", "L1", "Training", "CancelOptions"):
         assert completed[name] == plain[name], name
 
 

@@ -135,6 +135,37 @@ def test_a_number_that_the_run_has_not_reached_is_refused_and_the_last_one_is_no
     assert page(api, run, "?after=2")["items"] == []
 
 
+@pytest.mark.parametrize(
+    ("header", "query", "expected"),
+    [
+        (None, "?lastEventId=1", [2]),
+        ("", "", [1, 2]),
+        (None, "?lastEventId=", [1, 2]),
+        ("", "?lastEventId=1", [2]),
+        ("0", "?lastEventId=1", [1, 2]),
+        ("1", "?lastEventId=0&after=0", [2]),
+        (None, "?lastEventId=0&after=1", [1, 2]),
+    ],
+)
+def test_last_event_id_is_read_from_the_header_else_from_the_query(
+    api: Api, header: str | None, query: str, expected: list[int]
+) -> None:
+    run = ask(api)
+    api.http.post(f"{RUNS}/{run}/cancel")
+    headers = STREAM if header is None else {**STREAM, "Last-Event-ID": header}
+    answer = api.http.get(f"{RUNS}/{run}/events{query}", headers=headers)
+    assert answer.status_code == 200, answer.text
+    assert [event["seq"] for event in told(iter(answer.text.splitlines()))] == expected
+
+
+def test_last_event_id_in_the_query_is_checked_as_the_header_is(api: Api) -> None:
+    run = ask(api)
+    for sent in ("x", "-1", "9"):
+        answer = api.http.get(f"{RUNS}/{run}/events?lastEventId={sent}", headers=STREAM)
+        assert (answer.status_code, answer.json()["code"]) == (422, "INVALID_REQUEST")
+        assert answer.json()["errors"][0]["pointer"] == "query:lastEventId"
+
+
 def test_what_cannot_be_streamed_is_refused_before_a_stream_begins(api: Api) -> None:
     run = ask(api)
     unknown = api.http.get(f"{RUNS}/018f0000-0000-7000-8000-000000000000/events", headers=STREAM)
@@ -264,7 +295,7 @@ def test_a_silent_stream_pings_and_goes_on(api: Api) -> None:
         heard = []
         async with followers:
             batch = await events.read(app_state, run, 0)
-            async for text in events.told(app_state, run, 0, batch, ping_seconds=0.05):
+            async for text in events.stream(app_state, run, 0, batch, ping_seconds=0.05):
                 heard.append(text)
                 if len(heard) == 3:
                     await asyncio.to_thread(act, api, runs.cancel, run)
