@@ -209,6 +209,12 @@ def delete(session: Session, run_id: str) -> int:
 # --- called by workers -----------------------------------------------------------------------------------------------
 
 
+def is_any_waiting(session: Session, devices: Collection[str]) -> bool:
+    """Whether there is a run that `claim` could take now. Only reads, so an idle worker may ask often."""
+    waiting = likely(_WAITING.state == _QUEUED), _WAITING.available_at <= now_ms(), _WAITING.device.in_(devices)
+    return session.scalar(select(_WAITING.id).where(*waiting).limit(1)) is not None
+
+
 def claim(session: Session, *, owner: str, lease_seconds: float, devices: Collection[str]) -> Run | None:
     """Claim the first queued run for one of `devices`, with a new fence; None if there is none.
 

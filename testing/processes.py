@@ -32,10 +32,26 @@ def is_stopped(pid: int) -> bool:
     return all(state_of(stat.read_bytes()) == "T" for stat in Path(f"/proc/{pid}/task").glob("*/stat"))
 
 
+def children_of(pid: int) -> list[int]:
+    """Return the process ids of the children of a process's main thread."""
+    return [int(child) for child in read_proc(pid, f"task/{pid}/children").split()]
+
+
+def fork_servers_of(pid: int) -> list[int]:
+    """Return the process ids of the fork servers that a worker has started, once they are ones."""
+    return [child for child in children_of(pid) if b"worker.training.fork_server" in read_proc(child, "cmdline")]
+
+
 def trainers_of(pid: int) -> list[int]:
-    """Return the process ids of the trainers that a worker has started."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [int(child) for child in children if b"--supervisor" in read_proc(child, "cmdline")]
+    """Return the process ids of the trainers of a worker's fork server, once they lead sessions of their own."""
+    return [child for server in fork_servers_of(pid) for child in children_of(server) if session_of(child) == child]
+
+
+def session_of(pid: int) -> int | None:
+    """Return the session of a process; None where it is gone."""
+    with suppress(ProcessLookupError):
+        return os.getsid(pid)
+    return None
 
 
 def survivors(processes: list[psutil.Process]) -> list[str]:

@@ -23,7 +23,7 @@ from registry.stores.directory import DirectoryStore
 from sparse_coding.data import datasets as dataset_files
 from sparse_coding.models import weights
 from sparse_coding.specs import runs as run_specs
-from testing.processes import is_alive, is_stopped, trainers_of
+from testing.processes import fork_servers_of, is_alive, is_stopped, trainers_of
 from testing.registry_harness import Transactions
 from testing.waiting import PATIENCE, eventually
 from testing.worker_process import WorkerProcess
@@ -207,7 +207,8 @@ class WorkerHarness(Transactions):
     def close(self) -> None:
         """Kill the workers and their trainers, and close the database."""
         for process in self.workers:
-            for pid in [*(trainers_of(process.pid) if process.poll() is None else []), process.pid]:
+            alive = process.poll() is None
+            for pid in [*(trainers_of(process.pid) + fork_servers_of(process.pid) if alive else []), process.pid]:
                 if is_alive(pid):
                     os.kill(pid, signal.SIGKILL)
             process.communicate()

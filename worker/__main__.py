@@ -1,7 +1,9 @@
 """`python -m worker`: one worker in the foreground. Knows the outside: settings, signals, exit codes, the log."""
 
+import argparse
 import signal
 import sys
+from collections.abc import Sequence
 from types import FrameType
 
 from pydantic import ValidationError
@@ -17,13 +19,14 @@ from worker.supervising.supervisor import Supervisor
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status: 0 after a stop as asked, 1 with a sentence on stderr when it cannot work here."""
+    options = _parser().parse_args(arguments)
     try:
         settings = WorkerSettings()
         _check_schema(settings)
         logs.configure()
-        supervisor = Supervisor(settings)
+        supervisor = Supervisor(settings, options.fork_server)
         _obey_signals(supervisor)
         with LastResort(STOP_SIGNALS, settings.grace_seconds):
             supervisor.serve()
@@ -32,6 +35,13 @@ def main() -> int:
     except (errors.RegistryError, DeviceMissing) as error:
         return _refuse(errors.for_operators(error))
     return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m worker", description="One worker in the foreground.")
+    shared = "control socket of a fork server that several workers share; by default a worker has its own"
+    parser.add_argument("--fork-server", type=int, metavar="DESCRIPTOR", help=shared)
+    return parser
 
 
 def _check_schema(settings: WorkerSettings) -> None:

@@ -66,6 +66,20 @@ class CheckpointNow(_Message):
     type: Literal["checkpoint_now"] = "checkpoint_now"
 
 
+class Forked(_Message):
+    """From the fork server, before everything else: the trainer's process id, which its group and session have, too."""
+
+    type: Literal["forked"] = "forked"
+    pid: int
+
+
+class Exited(_Message):
+    """From the fork server, after everything else: the trainer has ended; negative codes are signals."""
+
+    type: Literal["exited"] = "exited"
+    returncode: int
+
+
 class Hello(_Message):
     """From the trainer, first: what it computes with."""
 
@@ -153,7 +167,7 @@ class Error(_Message):
 
 
 Order = Start | Stop | CheckpointNow
-Report = Hello | Dataset | Progress | Metrics | Checkpoint | Stopped | Result | Error
+Report = Forked | Hello | Dataset | Progress | Metrics | Checkpoint | Stopped | Result | Error | Exited
 
 _orders: Final[TypeAdapter[Order]] = TypeAdapter(Annotated[Order, Field(discriminator="type")])
 _reports: Final[TypeAdapter[Report]] = TypeAdapter(Annotated[Report, Field(discriminator="type")])

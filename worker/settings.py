@@ -16,7 +16,7 @@ class WorkerSettings(RegistrySettings):
     lease_seconds: float = Field(60, ge=30, le=3600, description="A worker not heard of for so long has lost its run.")
     renew_seconds: float = Field(15, gt=0, description="How often a running worker renews its lease.")
     poll_seconds: float = Field(0.5, gt=0, le=60, description="How often a run is looked at for a wish to stop.")
-    idle_seconds: float = Field(1, gt=0, le=60, description="How often an idle worker looks for a queued run.")
+    idle_seconds: float = Field(0.2, gt=0, le=60, description="How often an idle worker looks for a queued run.")
     reap_seconds: float = Field(15, gt=0, le=600, description="How often runs of lost workers are put back.")
     grace_seconds: float = Field(30, ge=0, description="How long a trainer may take to stop before it is killed.")
     checkpoint_seconds: float = Field(30, ge=0, description="Least time between two checkpoints of a run.")

@@ -96,12 +96,12 @@ SMALL = {"n_latents": 8, "hidden": [16]}
 
 
 def trainers() -> dict[int, int]:
-    """Every trainer of this machine that lives -> its supervisor, whether that lives or not."""
+    """Every trainer and fork server of this machine that lives -> its supervisor, whether that lives or not."""
     found = {}
     for folder in Path("/proc").glob("[0-9]*"):
         words = read_proc(folder.name, "cmdline").split(b"\0")
-        if b"worker.training.trainer" in words and b"--supervisor" in words:
-            found[int(folder.name)] = int(words[words.index(b"--supervisor") + 1])
+        if b"worker.training.fork_server" in words and b"--parent" in words:
+            found[int(folder.name)] = int(words[words.index(b"--parent") + 1])
     return found
 
 

@@ -36,6 +36,8 @@ REPORTS: list[messages.Report] = [
     messages.Stopped(wish="cancel"),
     messages.Result(outputs=(messages.Output(role="weights", **FILE),), summary={"mse": 0.1, "collapsed": False}),
     messages.Error(code="TRAINING_DIVERGED", detail="The loss was no longer finite.", may_pass=False),
+    messages.Forked(pid=4711),
+    messages.Exited(returncode=-9),
 ]
 ALL = [*((order, messages.read_order) for order in ORDERS), *((report, messages.read_report) for report in REPORTS)]
 NAMES = [message.type for message, _ in ALL]

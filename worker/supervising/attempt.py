@@ -27,9 +27,10 @@ from worker.settings import WorkerSettings
 from worker.supervising import preparation, publication
 from worker.supervising.devices import Devices
 from worker.supervising.drain import Drain
+from worker.supervising.fork_server import ForkServer
 from worker.supervising.lease import Lease, LeaseLost
 from worker.supervising.ledger import Ledger
-from worker.supervising.trainer_process import Ended, Garbled, Heard, TrainerProcess
+from worker.supervising.trainer_process import MalformedLine, TrainerEvent, TrainerProcess
 
 TICK_SECONDS: Final = 0.2
 """How long a silent trainer keeps the supervisor from looking at everything else."""
@@ -59,6 +60,7 @@ class WorkerContext:
     lease_database: Database
     artifacts: ArtifactStore
     devices: Devices
+    server: ForkServer
     drain: Drain
 
 
@@ -78,7 +80,7 @@ class Attempt:
             on_lost=self.kill,
         )
         self._ledger = Ledger(context.database, self._lease, run.id, run.fence)
-        self._inbox: queue.SimpleQueue[Heard] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[TrainerEvent] = queue.SimpleQueue()
         self._trainer: TrainerProcess | None = None
         self._returncode: int | None = None
         self._ending: Ending | None = None
@@ -129,7 +131,7 @@ class Attempt:
         inputs = self._ledger.insist(lambda session: preparation.inputs(session, context.artifacts, self._run))
         self._asked, self._dataset_digest = asked, inputs.dataset_digest
         self._folder.mkdir(parents=True)
-        self._trainer = TrainerProcess(self._inbox, threads=context.threads)
+        self._trainer = TrainerProcess(self._inbox, context.server)
         self._trainer.send(
             messages.Start(
                 run_id=self._run.id,
@@ -166,9 +168,11 @@ class Attempt:
                 self._on_result(heard)
             case messages.Stopped() | messages.Error():
                 self._end_with(heard)
-            case Garbled():
-                self._on_garbled(heard)
-            case Ended():
+            case MalformedLine():
+                self._on_malformed_line(heard)
+            case messages.Forked():
+                self._log.info("trainer_started", pid=heard.pid)
+            case messages.Exited():
                 self._returncode = heard.returncode
 
     def _on_hello(self, hello: messages.Hello) -> None:
@@ -210,9 +214,10 @@ class Attempt:
         self._outputs = [run_blobs.Output(file.role, file.member, self._adopt(file)) for file in result.outputs]
         self._end_with(result)
 
-    def _on_garbled(self, line: Garbled) -> None:
-        self._end_with(messages.Error(code=exits.CRASHED, detail="The training process said what nobody understands."))
-        self._log.error("trainer_garbled", reason=line.reason)
+    def _on_malformed_line(self, line: MalformedLine) -> None:
+        detail = "The training process sent a message that the worker does not understand."
+        self._end_with(messages.Error(code=exits.CRASHED, detail=detail))
+        self._log.error("malformed_line", reason=line.reason)
         self.kill()
 
     def _end_with(self, ending: Ending) -> None:

@@ -15,7 +15,7 @@ _ENDED: Final = ("Z", "X")
 """States of a process that has ended and only waits to be buried."""
 
 
-def describe(device: str, device_name: str | None, threads: int) -> workers.Identity:
+def describe(device: str, device_name: str, threads: int) -> workers.Identity:
     """This process; None for what the system does not say."""
     return workers.Identity(
         host=socket.gethostname(),

@@ -37,6 +37,7 @@ class Ledger:
         self._metrics: list[MetricRecord] = []
         self._others: list[Callable[[Session], object]] = []
         self._afterwards: list[Callable[[], None]] = []
+        self._has_metrics = False
         self._due = 0.0
 
     def note_progress(self, progress: dict[str, Any]) -> None:
@@ -44,8 +45,10 @@ class Ledger:
         self._progress = progress
 
     def note_metrics(self, record: MetricRecord) -> None:
-        """Every record is kept."""
+        """Every record is kept. The first of an attempt is written at once: somebody may be waiting for it."""
         self._metrics.append(record)
+        if not self._has_metrics:
+            self._has_metrics, self._due = True, 0.0
 
     def note(self, write: Callable[[Session], object], then: Callable[[], None] = lambda: None) -> None:
         """Any other fenced write, done in the order of noting, after progress and metrics; `then` when it is kept."""

@@ -21,6 +21,7 @@ from worker.supervising.attempt import Attempt, WorkerContext
 from worker.supervising.collector import Collector
 from worker.supervising.devices import Devices
 from worker.supervising.drain import Drain
+from worker.supervising.fork_server import ForkServer
 from worker.supervising.upkeep import Upkeep
 
 AWAY_SECONDS: Final = 5.0
@@ -30,18 +31,23 @@ _log = structlog.get_logger()
 
 
 class Supervisor:
-    """One worker. Make and use it in the main thread, for its trainers die with the thread that starts them."""
+    """One worker. Make and use it in the main thread, for its fork server dies with the thread that starts it.
 
-    def __init__(self, settings: WorkerSettings) -> None:
+    `shared_server`: a descriptor of the control socket of a fork server that others use, too. Raises DeviceMissing.
+    """
+
+    def __init__(self, settings: WorkerSettings, shared_server: int | None = None) -> None:
         self._settings = settings
         self._id = f"{socket.gethostname()}-{os.getpid()}-{identifiers.new_id()}"
+        threads = settings.threads or _cores()
         self._context = WorkerContext(
             settings=settings,
-            threads=settings.threads or _cores(),
+            threads=threads,
             database=sessions.open(settings),
             lease_database=sessions.open(settings),
             artifacts=DirectoryStore(settings.artifacts_dir),
             devices=Devices(settings.device),
+            server=ForkServer(threads, shared_server),
             drain=Drain(),
         )
         self._attempt: Attempt | None = None
@@ -53,7 +59,7 @@ class Supervisor:
             self._attempt.kill()
 
     def serve(self) -> None:
-        """Work until asked to stop, or until no run is left if so set. Raises DeviceMissing."""
+        """Work until asked to stop, or until no run is left if so set."""
         _log.info("worker_started", worker=self._id, device=self._settings.device, threads=self._context.threads)
         upkeep_database = sessions.open(self._settings)
         upkeep = Upkeep(
@@ -67,7 +73,7 @@ class Supervisor:
             with upkeep, Collector(self._collect, self._settings.collect_seconds):
                 self._work()
         finally:
-            self._context.devices.close()
+            self._context.server.close()
             for database in (self._context.database, self._context.lease_database, upkeep_database):
                 database.dispose()
             _log.info("worker_ended", worker=self._id)
@@ -75,10 +81,8 @@ class Supervisor:
     def _work(self) -> None:
         drain, settings = self._context.drain, self._settings
         while not drain.asked:
-            claimed_at, known = (
-                time.monotonic(),
-                self._context.devices.known,
-            )  # before the claim that is to find nothing
+            self._context.server.ensure()
+            claimed_at = time.monotonic()
             try:
                 run = self._claim()
             except errors.DatabaseUnavailable as away:
@@ -88,15 +92,16 @@ class Supervisor:
             if run is not None:
                 self._attempt = Attempt(self._context, run, claimed_at)
                 self._attempt.carry_out()
-            elif settings.exit_when_idle and known:
+            elif settings.exit_when_idle:
                 return
             else:
                 drain.wait(settings.idle_seconds)
 
     def _claim(self) -> Run | None:
         devices = self._context.devices.claimable()
-        if not devices:
-            return None
+        with self._context.database.read() as session:
+            if not runs.is_any_waiting(session, devices):  # an idle worker takes no lock
+                return None
         with self._context.database.write() as session:
             return runs.claim(session, owner=self._id, lease_seconds=self._settings.lease_seconds, devices=devices)
 

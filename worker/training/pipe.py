@@ -19,11 +19,11 @@ EXIT_ORPHANED = 3
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
-def die_with(supervisor: int | None) -> None:
+def die_with(parent: int | None) -> None:
     """Have the kernel kill this process when its parent ends; exit at once if that has happened already."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
-    if supervisor is not None and os.getppid() != supervisor:
+    if parent is not None and os.getppid() != parent:
         os._exit(EXIT_ORPHANED)
 
 

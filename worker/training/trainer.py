@@ -1,7 +1,8 @@
 """The trainer process: takes one order to start, carries out that run, and ends.
 
-Has no database and does not know whose run it is. It loads torch only after the pipe is safe and its death is tied
-to its supervisor's, because a library may print while it is imported, and the import takes seconds.
+It has no database and does not know whose run it is. A worker's trainers are forked by its fork server, which has
+imported torch; one that is started by itself loads torch only after its pipe is safe and its death is tied to its
+parent's, because a library may print while it is imported, and the import takes seconds.
 """
 
 import argparse
@@ -18,17 +19,15 @@ INTERNAL_ERROR = "INTERNAL_ERROR"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status: 0 after a result or a stop as asked, 1 after an error that was reported."""
-    options = _options(arguments)
-    pipe.die_with(options.supervisor)
+    parser = argparse.ArgumentParser(prog="python -m worker.training.trainer", description="Carries out one run.")
+    parser.add_argument("--parent", type=int, metavar="PID", help="the process without which this one must end")
+    pipe.die_with(parser.parse_args(arguments).parent)
     pipe.leave_signals_to_the_supervisor()
-    channel = pipe.take_over()
-    if options.probe:
-        channel.say(importlib.import_module("worker.training.assignment").hello("auto"))
-        return 0
-    return _serve(channel)
+    return carry_out_one(pipe.take_over())
 
 
-def _serve(channel: pipe.Pipe) -> int:
+def carry_out_one(channel: pipe.Pipe) -> int:
+    """Take one order to start and carry it out; the exit status of the process."""
     try:
         start = channel.wait_for_start()
         channel.listen()
@@ -38,15 +37,6 @@ def _serve(channel: pipe.Pipe) -> int:
         ending = messages.Error(code=INTERNAL_ERROR, detail="The trainer failed unexpectedly; its log says where.")
     channel.say(ending)
     return 1 if isinstance(ending, messages.Error) else 0
-
-
-def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m worker.training.trainer", description="Carries out one run; see messages."
-    )
-    parser.add_argument("--probe", action="store_true", help="say what this machine computes with, and exit")
-    parser.add_argument("--supervisor", type=int, metavar="PID", help="the process without which this one must end")
-    return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":

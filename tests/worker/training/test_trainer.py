@@ -233,7 +233,7 @@ def test_the_kernel_ends_a_trainer_whose_starter_is_killed() -> None:
     """Even one that can do nothing itself: it is stopped before."""
     script = (
         "import os, subprocess, sys, time\n"
-        "command = [sys.executable, '-m', 'worker.training.trainer', '--supervisor', str(os.getpid())]\n"
+        "command = [sys.executable, '-m', 'worker.training.trainer', '--parent', str(os.getpid())]\n"
         "child = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)\n"
         "print(child.pid, flush=True)\n"
         "time.sleep(600)\n"
@@ -252,7 +252,7 @@ def test_the_kernel_ends_a_trainer_whose_starter_is_killed() -> None:
 
 
 def test_a_trainer_whose_starter_is_gone_already_does_not_begin() -> None:
-    command = [sys.executable, "-m", "worker.training.trainer", "--supervisor", str(os.getpid() + 1)]
+    command = [sys.executable, "-m", "worker.training.trainer", "--parent", str(os.getpid() + 1)]
     with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
         assert process.wait(timeout=30) == 3, "though its orders have not ended"
 
