@@ -1,7 +1,7 @@
-"""One of several processes that wear a queue or a bare table down at the same moment; started by run_queue.py.
+"""One of several processes that empty a queue or update a bare table at the same time; started by run_queue.py.
 
-Of the project it imports the registry alone, as a worker that is about to claim has loaded little more. It says that it
-is ready, waits for a line, works until its time is over or nothing is left, and prints what it did as JSON.
+It imports only the registry, because a worker that claims a run has loaded little more. It prints that it is ready,
+waits for a line, works until its time is over or the queue is empty, and prints its results as JSON.
 """
 
 import argparse
@@ -38,7 +38,7 @@ def main() -> None:
 
 
 def paced(once: Callable[[], Any], seconds: float) -> dict[str, Any]:
-    """Do it again and again: when each was done, by the machine's monotonic clock, what it took and what it gave."""
+    """Repeat the work; returns end time by the monotonic clock, duration and result of each call."""
     began = at = time.monotonic()
     done, took, gave = [], [], []
     while at < began + seconds and (given := once()) is not None:
@@ -64,7 +64,7 @@ def claiming(url: str, number: int) -> Iterator[Callable[[], Any]]:
 
 @contextmanager
 def finishing(url: str, number: int) -> Iterator[Callable[[], Any]]:
-    """Claim a run and end it well."""
+    """Claim a run and finish it successfully."""
     with opened(url) as database, claiming(url, number) as claim:
 
         def once() -> str | None:
@@ -79,7 +79,7 @@ def finishing(url: str, number: int) -> Iterator[Callable[[], Any]]:
 
 @contextmanager
 def opened(url: str) -> Iterator[sessions.Database]:
-    """The database, with its connections open and its statements compiled."""
+    """Open the database, with open connections and compiled statements."""
     database = sessions.open(RegistrySettings(database_url=url))
     for _ in range(ROUNDS_OF_WARMTH):
         with database.write() as session:
@@ -90,7 +90,7 @@ def opened(url: str) -> Iterator[sessions.Database]:
 
 @contextmanager
 def committing(url: str, number: int) -> Iterator[Callable[[], Any]]:
-    """The peer: change one row, this process's own, and have it on the disk."""
+    """The reference: update this process's own row durably."""
     with on_sqlite(url, number) if url.startswith("sqlite") else on_postgresql(url, number) as once:
         for _ in range(ROUNDS_OF_WARMTH):
             once()

@@ -1,7 +1,7 @@
-"""How many rows a second matching pursuit codes, beside scikit-learn's, on the same rows and atoms in one run.
+"""Rows per second of matching pursuit, compared with scikit-learn's on the same rows and atoms in the same process.
 
-784 inputs, 128 atoms, 12 coefficients: the size of the tutorial's network, whose code has some 12 active latents. The
-two have to find the same codes. Repeats are interleaved, and of each the best counts.
+784 inputs, 128 atoms, 12 coefficients: the size of the tutorial's network, whose code has about 12 active latents. Both
+must find the same codes. Repeats are interleaved; the best of each is reported.
 """
 
 import argparse
@@ -41,7 +41,7 @@ def _options() -> argparse.Namespace:
 
 
 def made(count: int) -> tuple[Tensor, Tensor]:
-    """Rows and atoms in all directions alike, in float64: no row is represented early, no two atoms are near."""
+    """Random rows and atoms of uniform direction, in float64: no row is represented early, no two atoms are similar."""
     generator = torch.Generator().manual_seed(42)
     atoms = torch.randn(ATOMS, INPUTS, generator=generator, dtype=torch.float64)
     rows = torch.randn(count, INPUTS, generator=generator, dtype=torch.float64)
@@ -54,7 +54,7 @@ def theirs(rows: np.ndarray, atoms: np.ndarray) -> np.ndarray:
 
 
 def measure(rows: Tensor, atoms: Tensor, repeats: int) -> dict[str, list[float]]:
-    """Way -> rows a second, one number per repeat."""
+    """Method -> rows per second, one number per repeat."""
     single, arrays = (rows.float(), atoms.float()), (rows.numpy(), atoms.numpy())
     ways: dict[str, Callable[[], object]] = {
         "scikit-learn, float64": lambda: theirs(*arrays),
@@ -74,7 +74,7 @@ def seconds(way: Callable[[], object]) -> float:
     return time.perf_counter() - begun
 
 
-# What is printed.
+# Output.
 
 
 def report_machine() -> None:

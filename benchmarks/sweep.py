@@ -1,7 +1,7 @@
-"""How long ten networks take side by side in one sweep, beside the same ten trained one after another.
+"""Duration of training ten networks in one sweep, compared with the same ten one after another.
 
-The tutorial's exercise 1: five L1 weights and five KL weights, 784-256-128-256-784, batch 128, on 60,000 MNIST-format
-images, one epoch each, held-out figures included. Repeats are interleaved, and of each way the best counts.
+The tutorial's exercise 1: five L1 weights and five KL weights, 784-256-128-256-784, batch 128, on 60,000 images in
+MNIST's format, one epoch each, including held-out figures. Repeats are interleaved; the best of each is reported.
 """
 
 import argparse
@@ -66,7 +66,7 @@ def load(folder: Path, member: Member, device: str) -> TrainingData:
 
 
 def side_by_side(members: tuple[Member, ...], data: TrainingData, device: str) -> dict[int, float]:
-    """Each member's loss after its epoch."""
+    """Loss of each member after its epoch."""
     ensembles = sweeps.start(members, {member.spec.dataset: data for member in members}, device)
     events = [event for event in sweeps.epochs(ensembles) if isinstance(event, MemberRecord)]
     settle(device)
@@ -74,7 +74,7 @@ def side_by_side(members: tuple[Member, ...], data: TrainingData, device: str) -
 
 
 def one_after_another(members: tuple[Member, ...], data: TrainingData, device: str) -> dict[int, float]:
-    """The same, each member as a run of its own would train it."""
+    """The same, with each member trained as in a single run."""
     losses = {}
     for member in members:
         state = loop.start(member.spec, data.preprocessing.n_inputs, device)

@@ -1,7 +1,8 @@
-"""How long one epoch of the tutorial's network takes, beside the tutorial's way of doing it and the machine's limit.
+"""Duration of one epoch of the tutorial's network, compared with the tutorial's code and the machine's limit.
 
-All is measured in one run on the same MNIST-format files: 60,000 images of 28 x 28, 784-256-128-256-784, batch 128,
-float32, KL. Repeats are interleaved, and of each the best counts: the others measure what else the machine did.
+Everything is measured in one process on the same files in MNIST's format: 60,000 images of 28 x 28,
+784-256-128-256-784, batch 128, float32, KL. Repeats are interleaved; the best of each is reported, because
+the others include other load.
 """
 
 import argparse
@@ -47,9 +48,9 @@ LAYERS = ((784, 256), (256, 128), (128, 256), (256, 784))
 BATCH = 128
 LARGE_SQUARE = 2048
 WINDOW_STEPS = 48
-"""Steps whose time is taken together: some 60 ms, in which rows are gathered at least once."""
+"""Steps timed together: about 60 ms, in which rows are gathered at least once."""
 WINDOWS = 9
-"""How many windows of matrix products stand against the nine of an epoch."""
+"""Number of windows of matrix products, compared with the nine of an epoch."""
 
 
 def main() -> None:
@@ -76,11 +77,11 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-# The files: scikit-learn's digits enlarged and shifted; test images come from digits that no training image shows.
+# Files: scikit-learn's digits, enlarged and shifted; test and training images come from different digits.
 
 
 def write_mnist(folder: Path) -> None:
-    """The four IDX files where torchvision looks for them, and where a data folder's sources lie."""
+    """Write the four IDX files where torchvision and a data folder's sources expect them."""
     raw = folder / "MNIST" / "raw"
     raw.mkdir(parents=True)
     (folder / "sources").mkdir()
@@ -110,11 +111,11 @@ def _enlarged(digit: np.ndarray, size: int) -> np.ndarray:
     return np.asarray(image.resize((size, size), Image.Resampling.BICUBIC))
 
 
-# The tutorial's way: a DataLoader over torchvision's MNIST, autograd, Adam, and a read of every loss.
+# The tutorial's code: a DataLoader over torchvision's MNIST, autograd, Adam, every loss read.
 
 
 def tutorial_epochs(folder: Path, device: str) -> Iterator[float]:
-    """Seconds of one epoch after another."""
+    """Seconds of successive epochs."""
     torch.manual_seed(42)
     images = torchvision.datasets.MNIST(str(folder), train=True, download=False, transform=ToTensor())
     loader = DataLoader(images, batch_size=BATCH, shuffle=True)
@@ -147,7 +148,7 @@ def _tutorial_step(encoder: nn.Module, decoder: nn.Module, adam: torch.optim.Ada
 
 
 def plain_epochs(data: TrainingData, device: str) -> Iterator[float]:
-    """The same loop over tensors in memory: what is left of the tutorial's way without its DataLoader."""
+    """The same loop over tensors in memory: the tutorial's code without its DataLoader."""
     torch.manual_seed(42)
     encoder, decoder, adam = _tutorial_network(device)
     x = data.train.float() / 255
@@ -159,7 +160,7 @@ def plain_epochs(data: TrainingData, device: str) -> Iterator[float]:
         yield time.perf_counter() - begun
 
 
-# Our way.
+# The service's code.
 
 
 def asked(epochs: int) -> TrainSpec:
@@ -180,7 +181,7 @@ def our_moments(data: TrainingData, epochs: int, device: str) -> Iterator[Pulse 
 
 
 def our_epochs(data: TrainingData, device: str, epochs: int) -> Iterator[tuple[float, float]]:
-    """Seconds of one epoch after another, held-out evaluation included, and of one step in its best window."""
+    """Seconds of successive epochs, including held-out evaluation, and of one step in its best window."""
     begun = time.perf_counter()
     window, best = (0, begun), math.inf
     for moment in our_moments(data, epochs, device):
@@ -194,20 +195,20 @@ def our_epochs(data: TrainingData, device: str, epochs: int) -> Iterator[tuple[f
             window = (moment.rows, now)
 
 
-# The machine's limit: the step's eleven matrix products and nothing else, and a large square.
+# The machine's limit: the step's eleven matrix products alone, and a large square product.
 
 Product = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 @dataclass(frozen=True)
 class Products:
-    """Matrix products as they occur in one step; the gradient by the input is not needed."""
+    """The matrix products of one step; the gradient with respect to the input is not needed."""
 
     pairs: list[tuple[torch.Tensor, torch.Tensor]]
     flops: int
 
     def rate(self, product: Product, times: int) -> float:
-        """Floating-point operations a second."""
+        """Floating-point operations per second."""
         device = self.pairs[0][0].device
         synchronise(device)
         begun = time.perf_counter()
@@ -224,7 +225,7 @@ def synchronise(device: torch.device) -> None:
 
 
 def step_products(device: str) -> Products:
-    """Per layer: rows x weight.T, gradient.T x rows and, but for the first, gradient x weight."""
+    """Per layer: rows x weight.T, gradient.T x rows and, except in the first, gradient x weight."""
     pairs = []
     for index, (inputs, outputs) in enumerate(LAYERS):
         rows, gradient = torch.rand(BATCH, inputs, device=device), torch.rand(BATCH, outputs, device=device)
@@ -267,7 +268,7 @@ def measure(folder: Path, stored: Path, options: argparse.Namespace) -> Figures:
     data = load(stored, total, options.device)
     theirs, plain = tutorial_epochs(folder, options.device), plain_epochs(data, options.device)
     ours = our_epochs(data, options.device, total)
-    next(ours)  # the first epoch pays for threads and kernels
+    next(ours)  # the first epoch includes the start of threads and the choice of kernels
     for _ in range(options.repeats):
         figures.tutorial.append(next(theirs))
         figures.plain.append(next(plain))
@@ -278,7 +279,7 @@ def measure(folder: Path, stored: Path, options: argparse.Namespace) -> Figures:
     return figures
 
 
-# What is printed.
+# Output.
 
 
 def report_machine(device: str) -> None:
@@ -318,7 +319,7 @@ def verdict(what: str, value: float, goal: float | None = None) -> None:
 
 
 def report_memory(stored: Path) -> None:
-    """Of a process of its own, because this one holds the tutorial's data as well."""
+    """Measured in a separate process, because this one also has the tutorial's data."""
     command = [sys.executable, __file__, "--only-ours", str(stored)]
     found: dict[str, Any] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     peak = found["peak_kib"] / 2**20
@@ -335,13 +336,13 @@ def only_ours(stored: Path) -> None:
 
 
 def _peak_kib() -> int:
-    """The kernel's high-water mark; getrusage would count the parent's memory too."""
+    """The kernel's high-water mark; getrusage would include the parent's memory."""
     status = Path("/proc/self/status").read_text()
     return int(status.partition("VmHWM:")[2].split()[0])
 
 
 def report_curves(stored: Path) -> None:
-    """The first epochs' losses on both devices, which round differently and nothing else."""
+    """Losses of the first epochs on both devices, which should differ in rounding only."""
     curves = [_curve(stored, device) for device in ("cpu", "cuda")]
     worst = max(abs(a - b) / a for a, b in zip(*curves, strict=True))
     kept = "kept" if worst < CURVE_TOLERANCE else "MISSED"

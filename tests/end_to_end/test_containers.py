@@ -38,9 +38,9 @@ def test_nothing_is_published_beyond_loopback() -> None:
 
 
 def test_the_database_is_on_a_network_without_a_way_out() -> None:
-    assert "networks: [archive]" in block("postgres")
+    assert "networks: [registry]" in block("postgres")
     assert "ports" not in block("postgres")
-    assert re.search(r"archive:\n *internal: true", COMPOSE)
+    assert re.search(r"registry:\n *internal: true", COMPOSE)
 
 
 def test_api_and_database_have_health_checks_and_the_api_is_asked_for_readiness() -> None:
@@ -57,9 +57,9 @@ def test_the_schema_is_migrated_before_anything_needs_it() -> None:
 
 
 def test_api_and_workers_share_the_artifacts() -> None:
-    assert "artifacts:/data" in block("x-room")
+    assert "artifacts:/data" in block("x-process")
     for role in ("migrate", "api", "x-worker"):
-        assert "<<: *room" in block(role)
+        assert "<<: *process" in block(role)
     for role in ("worker", "worker-gpu"):
         assert "<<: *worker" in block(role)
 
@@ -83,10 +83,10 @@ def folders() -> list[str]:
     return sorted({name.split(".")[0] for name in packages} | {"alembic"})
 
 
-@pytest.mark.parametrize("room", folders())
-def test_the_image_holds_every_room(room: str) -> None:
-    assert f"COPY {room} {room}" in DOCKERFILE
-    assert f"!{room}" in (ROOT / ".dockerignore").read_text().splitlines()
+@pytest.mark.parametrize("package", folders())
+def test_the_image_holds_every_package(package: str) -> None:
+    assert f"COPY {package} {package}" in DOCKERFILE
+    assert f"!{package}" in (ROOT / ".dockerignore").read_text().splitlines()
 
 
 @pytest.mark.parametrize("name", ["Makefile", "Dockerfile", "docker-compose.yml", "requirements.lock", ".ci/run"])

@@ -1,4 +1,4 @@
-"""The main job through all rooms: upload, train, and get codes, reconstructions, statistics and pictures back.
+"""The main job through all processes: upload, train, and get codes, reconstructions, statistics and pictures back.
 
 What the service answers is compared with plain numpy on the weights that it hands out.
 """

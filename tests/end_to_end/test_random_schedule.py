@@ -1,7 +1,7 @@
 """A life that no plan foresees: services and workers are killed, stopped and steered while fifty runs go through them.
 
 A seed decides what is done (SCHEDULE_SEED repeats one); the runs' own events say when. In the end everything is quiet,
-and the archive is looked at row by row and file by file.
+and the registry is checked row by row and file by file.
 """
 
 import hashlib
@@ -123,7 +123,7 @@ class World:
     deleted: set[str] = field(default_factory=set)
     uploaded: dict[str, int] = field(default_factory=dict)
     numbers: dict[str, int] = field(default_factory=dict)
-    heard: int = 0
+    seen: int = 0
     deck: list[str] = field(default_factory=list)
     diary: list[str] = field(default_factory=list)
     began: float = field(default_factory=time.monotonic)
@@ -193,9 +193,9 @@ class World:
     def listen(self) -> int:
         """Events so far, those of deleted runs included."""
         for run_id, number in self.see(select(Run.id, Run.event_seq)):
-            self.heard += number - self.numbers.get(run_id, 0)
+            self.seen += number - self.numbers.get(run_id, 0)
             self.numbers[run_id] = number
-        return self.heard
+        return self.seen
 
     def wait_for_events(self, number: int) -> None:
         """On a slow machine that takes its time, so that nobody is disturbed more often there."""
@@ -211,7 +211,7 @@ class World:
             time.sleep(0.02)
 
     def help_along(self) -> None:
-        """Whatever may be the reason that nothing happens: a lock of somebody who is stopped, waits, runs set aside."""
+        """Whatever may be the reason that nothing happens: a lock of somebody who is stopped, waits, paused runs."""
         if any(time.monotonic() - since > QUIET_SECONDS for since in self.stopped.values()):
             self.go_on()
         self.skip_waits()

@@ -103,7 +103,7 @@ MISFORTUNES = (
     registry.errors.ArtifactMissing,
     registry.errors.StoreBusy,
 )
-"""Errors of the lower rooms that may end a run that was accepted; what a front door refuses is not among them."""
+"""Errors of the libraries that can end an accepted run; those that the API rejects at once are not among them."""
 
 
 def worst_words() -> set[str]:

@@ -133,17 +133,17 @@ def test_the_tables_that_name_a_blob_are_those_of_the_schema() -> None:
 def test_what_was_wanted_today_stays(
     harness: RegistryHarness, store: DirectoryStore, put: Callable[[str], Stored]
 ) -> None:
-    known, stray = put("known"), put("stray")
+    known, orphan = put("known"), put("orphan")
     harness.write(artifacts.register, known)
     assert collected(harness, store) == {}
     age(harness, store, DAY - 60)
     assert collected(harness, store) == {}
     age(harness, store)
     harness.write(artifacts.register, known)
-    put("stray")
+    put("orphan")
     assert collected(harness, store) == {}, "registered and put again"
     age(harness, store)
-    assert collected(harness, store) == {known.sha256: collection.UNUSED, stray.sha256: collection.ORPHANED}
+    assert collected(harness, store) == {known.sha256: collection.UNUSED, orphan.sha256: collection.ORPHANED}
     assert (rows(harness), blobs(store)) == (set(), [])
 
 
@@ -162,17 +162,17 @@ def test_a_file_outlives_its_row_while_somebody_puts_it_again(
     assert store.path(stored.sha256).read_text() == "wanted again"
 
 
-def test_strays_are_left_to_the_operator_and_beginnings_of_dead_writers_are_strays(
+def test_orphans_are_left_to_the_operator_with_incomplete_files_of_dead_writers(
     harness: RegistryHarness, store: DirectoryStore, put: Callable[[str], Stored]
 ) -> None:
     harness.write(datasets.enter, name="digits", stored=put("held"), facts=FACTS)
-    stray = put("stray")
-    folder = store.path(stray.sha256).parent
+    orphan = put("orphan")
+    folder = store.path(orphan.sha256).parent
     (folder / ".incoming-0123").write_text("half")
     (folder / "README").write_text("not ours")
     age(harness, store)
     assert list(collection.collect(harness.database, store, RULES)) == []
-    assert collected(harness, store) == {stray.sha256: collection.ORPHANED, ".incoming-0123": collection.ORPHANED}
+    assert collected(harness, store) == {orphan.sha256: collection.ORPHANED, ".incoming-0123": collection.ORPHANED}
     assert (folder / "README").exists()
 
 
@@ -201,7 +201,7 @@ def test_nothing_is_cleared_while_the_store_is_being_copied(
         with pytest.raises(StoreBusy):
             store.clear([stored.sha256], DAY)
     assert store.path(stored.sha256).exists()
-    assert rows(harness) == {stored.sha256}, "or its file would be a stray"
+    assert rows(harness) == {stored.sha256}, "or its file would be a orphan"
 
 
 def test_a_lock_that_another_user_made_locks_all_the_same(store: DirectoryStore, put: Callable[[str], Stored]) -> None:
@@ -289,7 +289,7 @@ def test_an_answer_goes_when_it_is_old_unless_something_else_is_the_same_file(
     assert rows(harness) == {young.sha256, shared.sha256}
 
 
-def test_more_answers_than_one_transaction_forgets_all_go(
+def test_more_results_than_one_transaction_deletes_are_all_deleted(
     harness: RegistryHarness, store: DirectoryStore, put: Any
 ) -> None:
     answer, kept = put("answer"), put("kept")
@@ -307,7 +307,7 @@ def test_more_answers_than_one_transaction_forgets_all_go(
 def test_collectors_and_writers_at_the_same_time_leave_every_row_its_file(
     harness: RegistryHarness, store: DirectoryStore, put: Callable[[str], Stored]
 ) -> None:
-    """Each writer has few contents: it puts, names, forgets and ages them, and then puts the same ones again."""
+    """Each writer has few contents: it puts, names, unnames and ages them, and then puts the same ones again."""
     anchor = put("anchor")
     harness.write(datasets.enter, name="anchor", stored=anchor, facts=FACTS)
     made = {seed: harness.published(f"first-{seed}") for seed in (1, 3)}
@@ -323,7 +323,7 @@ def test_collectors_and_writers_at_the_same_time_leave_every_row_its_file(
         harness.write(models.publish, made[seed].id, publication)
         return harness.read(models.resolve, f"model-{seed}").digest
 
-    def forget(seed: int) -> None:
+    def unname(seed: int) -> None:
         if seed in made:
             version = harness.read(models.resolve, f"model-{seed}")
             harness.write(models.delete_version, version.name, version.version)
@@ -336,7 +336,7 @@ def test_collectors_and_writers_at_the_same_time_leave_every_row_its_file(
             stored = put(f"content {seed} {draw.randrange(2)}")
             digest = publish(seed, stored) if seed in made else enter(seed, stored)
             assert store.path(digest).read_text().startswith(f"content {seed}")
-            forget(seed)
+            unname(seed)
             os.utime(store.path(digest), (1, 1))
             wanted = update(Artifact).where(Artifact.sha256 == digest)
             harness.write(lambda session, wanted=wanted: session.execute(wanted.values(touched_at=_LONG_AGO)))

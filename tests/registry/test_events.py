@@ -11,7 +11,7 @@ from registry.errors import Fenced, RunFinished
 from testing.registry_harness import RegistryHarness
 
 
-def told(harness: RegistryHarness, run: Run, after: int = 0) -> list[tuple[str, dict[str, Any]]]:
+def reported(harness: RegistryHarness, run: Run, after: int = 0) -> list[tuple[str, dict[str, Any]]]:
     """Types and data of the run's events; their numbers are looked at here, for all tests."""
     found = harness.read(events.read, run.id, after)
     assert [event.seq for event in found] == list(range(after + 1, after + 1 + len(found)))
@@ -31,7 +31,7 @@ def test_a_run_that_goes_well_tells_its_whole_life(harness: RegistryHarness) -> 
     harness.write(checkpoints.add, run.id, run.fence, epoch=5, stored=harness.blob("a"))
     for _ in range(2):  # said twice, told once
         harness.write(runs.succeed, run.id, run.fence, result={})
-    assert told(harness, run) == [
+    assert reported(harness, run) == [
         ("queued", {"reason": "created"}),
         ("running", {"reason": "claimed", "attempt": 1, "epoch": 0}),
         ("metrics", {"after": 2, "epoch": 5}),
@@ -45,7 +45,7 @@ def test_an_event_of_metrics_says_what_to_ask_the_curves_for(harness: RegistryHa
     batches = [range(1, 4), range(4, 5), range(5, 9)]
     for batch in batches:
         harness.write(runs.record, run.id, run.fence, metrics=[runs.MetricRecord(0, epoch, {}) for epoch in batch])
-    spans = [data for kind, data in told(harness, run) if kind == "metrics"]
+    spans = [data for kind, data in reported(harness, run) if kind == "metrics"]
     for batch, span in zip(batches, spans, strict=True):
         rows = harness.read(metrics.read, run.id, span["after"])
         assert [row.epoch for row in rows if row.epoch <= span["epoch"]] == list(batch)
@@ -53,7 +53,7 @@ def test_an_event_of_metrics_says_what_to_ask_the_curves_for(harness: RegistryHa
 
 def test_a_failure_that_waits_says_why_and_how_long(harness: RegistryHarness) -> None:
     run = harness.fail(harness.running(), may_pass=True)
-    kind, data = told(harness, run, after=2)[0]
+    kind, data = reported(harness, run, after=2)[0]
     assert kind == "queued"
     assert data.pop("available_at") == run.available_at.isoformat()
     assert data == {"reason": "failed", "attempt": 1, "code": "BROKEN", "detail": "It broke."}
@@ -64,25 +64,25 @@ def test_a_failure_for_good_is_the_last_event_however_often_it_is_said(harness: 
     for _ in range(2):
         harness.fail(run, may_pass=False)
     why = {"reason": "failed", "attempt": 1, "code": "BROKEN", "detail": "It broke."}
-    assert told(harness, run, after=2) == [("failed", why)]
+    assert reported(harness, run, after=2) == [("failed", why)]
 
 
-def test_a_lost_worker_is_told_of_with_what_becomes_of_the_run(harness: RegistryHarness) -> None:
+def test_a_lost_worker_is_reported_with_the_next_state_of_the_run(harness: RegistryHarness) -> None:
     run = harness.lapsed()
     harness.write(runs.reap)
     harness.write(runs.reap)
-    [(kind, data)] = told(harness, run, after=2)
+    [(kind, data)] = reported(harness, run, after=2)
     assert (kind, data["reason"], data["code"], data["attempt"]) == ("queued", "lost", "WORKER_LOST", 1)
     claimed = harness.claim()
     harness.arrange(claimed, failures=2, lease_expires_at=claimed.created_at)
     harness.write(runs.reap)
-    assert [kind for kind, _ in told(harness, run, after=3)] == ["running", "failed"]
+    assert [kind for kind, _ in reported(harness, run, after=3)] == ["running", "failed"]
 
 
 def test_the_last_attempt_that_is_given_back_says_why_the_run_failed(harness: RegistryHarness) -> None:
     run = harness.running(attempt=50, fence=50)
     harness.write(runs.release, run.id, run.fence)
-    [(kind, data)] = told(harness, run, after=2)
+    [(kind, data)] = reported(harness, run, after=2)
     assert (kind, data["reason"], data["code"]) == ("failed", "released", "TOO_MANY_ATTEMPTS")
 
 
@@ -91,14 +91,14 @@ def test_a_run_that_is_given_back_and_claimed_again_says_where_it_goes_on(harnes
     harness.write(checkpoints.add, run.id, run.fence, epoch=4, stored=harness.blob("a"))
     harness.write(runs.release, run.id, run.fence)
     harness.claim()
-    assert told(harness, run, after=3) == [
+    assert reported(harness, run, after=3) == [
         ("queued", {"reason": "released", "attempt": 1}),
         ("running", {"reason": "claimed", "attempt": 2, "epoch": 4}),
     ]
 
 
 @pytest.mark.parametrize("force", [False, True])
-def test_a_cancel_is_told_once_however_often_it_is_asked_for(harness: RegistryHarness, force: bool) -> None:
+def test_a_cancel_is_one_event_however_often_it_is_requested(harness: RegistryHarness, force: bool) -> None:
     run = harness.running()
     for _ in range(2):
         harness.write(runs.cancel, run.id)
@@ -107,10 +107,10 @@ def test_a_cancel_is_told_once_however_often_it_is_asked_for(harness: RegistryHa
     else:
         harness.write(runs.acknowledge_stop, run.id, run.fence)
     ended = {"reason": "cancelled" if force else "stopped", "attempt": 1}
-    assert told(harness, run, after=2) == [("stop_requested", {"wish": "cancel"}), ("cancelled", ended)]
+    assert reported(harness, run, after=2) == [("stop_requested", {"wish": "cancel"}), ("cancelled", ended)]
 
 
-def test_pausing_and_resuming_are_told(harness: RegistryHarness) -> None:
+def test_pausing_and_resuming_are_events(harness: RegistryHarness) -> None:
     run = harness.enqueue()
     for _ in range(2):
         harness.write(runs.pause, run.id)
@@ -121,7 +121,7 @@ def test_pausing_and_resuming_are_told(harness: RegistryHarness) -> None:
         harness.write(verb, run.id)
     harness.write(runs.acknowledge_stop, run.id, 1)
     harness.write(runs.cancel, run.id)
-    assert told(harness, run) == [
+    assert reported(harness, run) == [
         ("queued", {"reason": "created"}),
         ("paused", {"reason": "asked"}),
         ("queued", {"reason": "resumed"}),
@@ -143,7 +143,7 @@ def test_a_transition_that_is_undone_tells_nothing(harness: RegistryHarness) -> 
 
     with pytest.raises(Fenced):
         harness.write(record_and_fail)
-    assert told(harness, run, after=2) == []
+    assert reported(harness, run, after=2) == []
 
 
 def test_a_page_begins_after_what_was_seen(harness: RegistryHarness) -> None:

@@ -1,4 +1,4 @@
-"""`python -m registry gc` on a real archive: what it says, and that a dry run changes nothing."""
+"""`python -m registry gc` on a real data folder: what it prints, and that a dry run changes nothing."""
 
 import os
 from pathlib import Path
@@ -30,7 +30,7 @@ def test_a_dry_run_lists_what_the_next_one_removes(
     if settings.database_url:
         monkeypatch.setenv("SAE_DATABASE_URL", settings.database_url)
     store = DirectoryStore(settings.artifacts_dir)
-    made = [_put(store, settings.data_dir, content) for content in ("one", "two", "three", "stray", "dataset")]
+    made = [_put(store, settings.data_dir, content) for content in ("one", "two", "three", "orphan", "dataset")]
     run = harness.running()
     for epoch, stored in enumerate(made[:3], start=1):
         harness.write(checkpoints.add, run.id, run.fence, epoch=epoch, stored=stored)
@@ -43,7 +43,7 @@ def test_a_dry_run_lists_what_the_next_one_removes(
 
     assert main(["gc", "--dry-run"]) == 0
     listed = capsys.readouterr().out.splitlines()
-    assert listed[-1] == "11 bytes would be freed: 3 files"
+    assert listed[-1] == "12 bytes would be freed: 3 files"
     assert {line.split()[0] for line in listed[:-1]} == {made[0].sha256, made[1].sha256, made[3].sha256}
     assert f"the checkpoint after epoch 2 of the run {run.id}" in "\n".join(listed)
     assert [store.path(stored.sha256).exists() for stored in made] == [True] * 5

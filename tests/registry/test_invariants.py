@@ -1,4 +1,4 @@
-"""What the schema itself refuses, to whoever writes past the functions of this room."""
+"""What the schema itself refuses, to whoever bypasses the registry's functions."""
 
 import pytest
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
@@ -112,7 +112,7 @@ def test_nothing_is_deleted_by_cascade(populated: RegistryHarness, subtests: pyt
             refusal(populated, f"DELETE FROM {table}")
 
 
-def test_what_is_told_of_a_run_needs_the_run(populated: RegistryHarness, subtests: pytest.Subtests) -> None:
+def test_events_and_metrics_need_their_run(populated: RegistryHarness, subtests: pytest.Subtests) -> None:
     blob = populated.blob("unused").sha256
     rows = {
         "attempts": "('none', 1, 1, 'me', NULL, NULL, 0, 0, 'lost', NULL, NULL)",

@@ -1,4 +1,4 @@
-"""Where the archive is, as the environment says."""
+"""Settings of the registry, from the environment."""
 
 from pathlib import Path
 
@@ -8,9 +8,7 @@ from pydantic import ValidationError
 from registry.settings import RegistrySettings, database_url
 
 
-def test_everything_is_in_the_data_folder_unless_told_otherwise(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_everything_is_in_the_data_folder_by_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     settings = RegistrySettings()
     monkeypatch.chdir("/")

@@ -32,11 +32,11 @@ def test_a_resumed_run_waits_behind_those_that_waited_meanwhile(harness: Registr
     assert [harness.claim().id, harness.claim().id] == [second.id, first.id]
 
 
-def test_pausing_a_running_run_is_a_wish_and_its_worker_follows_it(harness: RegistryHarness) -> None:
+def test_pausing_a_running_run_is_a_request_that_its_worker_follows(harness: RegistryHarness) -> None:
     run = harness.running()
     for _ in range(2):
-        wished = harness.write(runs.pause, run.id)
-        assert (wished.state, wished.stop_requested, wished.fence) == ("running", "pause", run.fence)
+        requested = harness.write(runs.pause, run.id)
+        assert (requested.state, requested.stop_requested, requested.fence) == ("running", "pause", run.fence)
     harness.write(checkpoints.add, run.id, run.fence, epoch=3, stored=harness.blob("a"))
     stopped = harness.write(runs.acknowledge_stop, run.id, run.fence)
     assert (stopped.state, stopped.stop_requested, stopped.lease_owner) == ("paused", None, None)
@@ -46,7 +46,7 @@ def test_pausing_a_running_run_is_a_wish_and_its_worker_follows_it(harness: Regi
 
 
 @pytest.mark.parametrize("verb", [runs.acknowledge_stop, runs.release])
-def test_a_wish_that_is_withdrawn_too_late_puts_the_run_back_into_the_queue(
+def test_a_stop_request_withdrawn_too_late_puts_the_run_back_into_the_queue(
     harness: RegistryHarness, verb: Callable[..., Run]
 ) -> None:
     run = harness.running()
@@ -61,8 +61,8 @@ def test_a_cancel_wins_over_a_pause_whichever_came_first(harness: RegistryHarnes
     for verbs in ((runs.pause, runs.cancel), (runs.cancel, runs.pause), (runs.cancel, runs.resume)):
         run = harness.running()
         for verb in verbs:
-            wished = harness.write(verb, run.id)
-        assert (wished.state, wished.stop_requested) == ("running", "cancel")
+            requested = harness.write(verb, run.id)
+        assert (requested.state, requested.stop_requested) == ("running", "cancel")
         assert harness.write(runs.acknowledge_stop, run.id, run.fence).state == "cancelled"
 
 

@@ -44,7 +44,7 @@ def test_a_claim_opens_an_attempt_under_a_new_fence_with_a_lease(harness: Regist
     assert attempt.resumed_epoch is None
 
 
-def test_a_renewal_extends_the_lease_and_answers_the_wish(harness: RegistryHarness) -> None:
+def test_a_renewal_extends_the_lease_and_returns_the_stop_request(harness: RegistryHarness) -> None:
     run = harness.running()
     assert harness.write(runs.renew, run.id, run.fence, 3600) is None
     assert harness.get(run).lease_expires_at > run.lease_expires_at + timedelta(minutes=50)
@@ -71,7 +71,7 @@ def test_success_publishes_the_next_version_and_frees_the_worker(harness: Regist
     assert outcomes(harness, run) == ["succeeded"]
 
 
-def test_success_wins_over_a_wish_that_came_late(harness: RegistryHarness) -> None:
+def test_success_wins_over_a_late_stop_request(harness: RegistryHarness) -> None:
     run = harness.running()
     harness.write(runs.cancel, run.id)
     done = harness.write(runs.succeed, run.id, run.fence, result={})
@@ -117,9 +117,9 @@ def test_a_permanent_error_or_the_limits_fail_the_run(
     assert failed.finished_at is not None
 
 
-@pytest.mark.parametrize(("wish", "state"), [("cancel", "cancelled"), ("pause", "paused")])
-def test_an_error_that_may_pass_gives_way_to_a_wish(harness: RegistryHarness, wish: str, state: str) -> None:
-    run = harness.fail(harness.running(stop_requested=wish), may_pass=True)
+@pytest.mark.parametrize(("stop", "state"), [("cancel", "cancelled"), ("pause", "paused")])
+def test_an_error_that_may_pass_gives_way_to_a_stop_request(harness: RegistryHarness, stop: str, state: str) -> None:
+    run = harness.fail(harness.running(stop_requested=stop), may_pass=True)
     assert (run.state, run.stop_requested) == (state, None)
     assert (run.finished_at is not None) == (state in TERMINAL)
 
@@ -141,12 +141,12 @@ def test_a_released_run_keeps_its_place_and_is_not_charged(harness: RegistryHarn
     assert harness.claim().id == run.id, "it has waited longest"
 
 
-@pytest.mark.parametrize(("wish", "state"), [("cancel", "cancelled"), ("pause", "paused")])
+@pytest.mark.parametrize(("stop", "state"), [("cancel", "cancelled"), ("pause", "paused")])
 @pytest.mark.parametrize(("verb", "outcome"), [("release", "released"), ("acknowledge_stop", "stopped")])
-def test_a_run_that_is_given_back_goes_as_wished(
-    harness: RegistryHarness, verb: str, outcome: str, wish: str, state: str
+def test_a_run_that_is_given_back_goes_as_requested(
+    harness: RegistryHarness, verb: str, outcome: str, stop: str, state: str
 ) -> None:
-    run = harness.running(stop_requested=wish)
+    run = harness.running(stop_requested=stop)
     back = harness.write(getattr(runs, verb), run.id, run.fence)
     assert back.state == state
     assert free(back)
@@ -170,10 +170,10 @@ def test_a_run_that_nobody_works_on_is_cancelled_at_once(harness: RegistryHarnes
     assert harness.claim() is None
 
 
-def test_cancelling_a_running_run_is_a_wish_that_its_worker_follows(harness: RegistryHarness) -> None:
+def test_cancelling_a_running_run_is_a_request_that_its_worker_follows(harness: RegistryHarness) -> None:
     run = harness.running()
-    wished = harness.write(runs.cancel, run.id)
-    assert (wished.state, wished.stop_requested, wished.fence) == ("running", "cancel", run.fence)
+    requested = harness.write(runs.cancel, run.id)
+    assert (requested.state, requested.stop_requested, requested.fence) == ("running", "cancel", run.fence)
     assert harness.write(runs.cancel, run.id).stop_requested == "cancel", "asking again changes nothing"
     assert harness.write(runs.acknowledge_stop, run.id, run.fence).state == "cancelled"
     assert outcomes(harness, run) == ["stopped"]
@@ -355,7 +355,7 @@ def test_the_queue_takes_so_many_and_no_more(harness: RegistryHarness) -> None:
     with pytest.raises(QueueFull):
         harness.enqueue(max_queued=1, idempotency_key="other", request_sha256="0" * 64)
     assert harness.read(runs.counts) == dict.fromkeys(TERMINAL, 0) | {"queued": 1, "running": 0, "paused": 0}
-    harness.enqueue(max_queued=1, idempotency_key="key", request_sha256="0" * 64)  # a replay needs no room
+    harness.enqueue(max_queued=1, idempotency_key="key", request_sha256="0" * 64)  # a replay is always accepted
     harness.enqueue(max_queued=2, idempotency_key="other", request_sha256="1" * 64)  # the refused one left no key
 
 

@@ -152,7 +152,7 @@ def test_models_and_datasets_are_found(released: Released, upgraded: sessions.Da
 
 
 def test_the_queue_goes_on(released: Released, upgraded: sessions.Database) -> None:
-    """The run that was worked on is paused, as was wished; what is paused is resumed; all are claimed, in order."""
+    """The run that was worked on is paused, as requested; what is paused is resumed; all are claimed, in order."""
     waiting = [row["id"] for row in released.tables["runs"] if row["state"] in ("queued", "paused")]
     busy = [(row["id"], row["lease_owner"]) for row in released.tables["runs"] if row["state"] == "running"]
     with upgraded.write() as session:

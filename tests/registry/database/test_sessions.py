@@ -1,4 +1,4 @@
-"""Transactions: written whole or not at all, readers that cannot write, and outages under a name of this room."""
+"""Transactions: written whole or not at all, readers that cannot write, and outages under the registry's own name."""
 
 import os
 import socket

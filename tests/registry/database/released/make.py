@@ -261,7 +261,7 @@ def mishaps(deployment: Deployment) -> None:
 
 
 def left_undone(deployment: Deployment) -> None:
-    """Runs that wait, one that is set aside, and one that somebody works on and that shall pause."""
+    """Runs that wait, one that is paused, and one that somebody works on and that shall pause."""
     worker = deployment.worker()
     aside = deployment.ask(**slow("aside", 50))
     deployment.until_checkpoint(aside)

@@ -1,4 +1,4 @@
-"""What this room promises the others: what it loads, what its errors are called."""
+"""What the registry promises other packages: what it imports, what its errors are called."""
 
 import inspect
 import subprocess
@@ -16,7 +16,7 @@ MODULES = sorted(
 TREE = [error for _, error in inspect.getmembers(errors, inspect.isclass) if issubclass(error, errors.RegistryError)]
 
 
-def test_the_archive_loads_no_tensors_and_no_http() -> None:
+def test_the_registry_loads_no_tensors_and_no_http() -> None:
     heavy = ["torch", "numpy", "safetensors", "fastapi", "starlette", "sparse_coding"]
     code = f"import sys, {', '.join([*MODULES, 'registry.__main__'])}; print(sorted({{*{heavy}}} & {{*sys.modules}}))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
