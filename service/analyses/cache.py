@@ -1,100 +1,80 @@
-"""Answers that are computed once and kept: a key of everything that they depend on, and the bytes behind it.
+"""Results of analyses, stored under their keys: looked up in one thread, computed once in another.
 
-What is kept is looked up in the thread for quick things, and what is not is computed in the one for slow things, one at
-a time, so that two requests for the same answer compute it once. Knows neither what is computed nor how it is shown.
+What is cached is read in the interactive thread. What is not is computed in the batch thread, one analysis at a time,
+which looks again before it computes: equal requests at the same time compute a result once.
 """
 
 import contextlib
-import hashlib
-from collections.abc import Callable, Mapping
-from contextvars import ContextVar
-from typing import Any, Final, ParamSpec, TypeVar
+from collections.abc import Callable, Sequence
+from typing import ParamSpec, TypeVar
 
 from fastapi import Request
 
-from registry import analyses, artifacts
+from registry import analyses as registered
+from registry import artifacts
 from registry.errors import ArtifactMissing
 from service import space
+from service.analyses.analysis import Analysis
 from service.errors import StorageFull
 from service.http import reception
 from service.state import AppState
-from sparse_coding.data import datasets
-from sparse_coding.data.datasets import Dataset
-from sparse_coding.models.weights import TrainedModel
-from sparse_coding.specs import runs as run_specs
+from service.storage import Storage
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-FORMULAS_VERSION: Final = 2
-"""Grows with every change of a formula or of a kept form, so that answers kept from before are not given."""
 
-MAX_ACTIVATIONS: Final = 2**26
-"""Activations that an analysis holds at a time: 256 MiB of float32."""
-
-
-_look_up_only: Final[ContextVar[bool]] = ContextVar("look_up_only", default=False)
-
-
-class _NotKept(Exception):
-    """Somebody has to compute it."""
-
-
-async def answer(
-    request: Request, app_state: AppState, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+async def result(
+    request: Request, app_state: AppState, plan: Callable[P, Analysis[T]], *args: P.args, **kwargs: P.kwargs
 ) -> T:
-    """What `function` makes of answers that are `kept`: at once if all are there, else when they are computed.
+    """The result of the analysis that `plan` describes.
 
-    It may be begun twice, so it must do nothing that cannot be done again. Raises what `Compute.run` raises.
+    `plan` runs in the interactive thread and may open files. Raises what it raises, and what `Compute.run` raises.
     """
+    return (await results(request, app_state, lambda: [plan(*args, **kwargs)]))[0]
 
-    def work() -> T:
-        return function(*args, **kwargs)
 
+async def results(request: Request, app_state: AppState, plan: Callable[[], Sequence[Analysis[T]]]) -> list[T]:
+    """The results of several analyses in their order; those that are not cached are computed one after the other."""
+
+    def looked_up() -> tuple[Sequence[Analysis[T]], list[T | None]]:
+        planned = plan()
+        return planned, [find(app_state, analysis) for analysis in planned]
+
+    planned, found = await app_state.interactive.run(request, looked_up)
+    known = [each for each in found if each is not None]
+    if len(known) == len(found):
+        return known
+    return await app_state.batch.run(request, lambda: [run_cached(app_state, analysis) for analysis in planned])
+
+
+def run_cached(storage: Storage, analysis: Analysis[T]) -> T:
+    """The cached result; else it is computed and stored."""
+    found = find(storage, analysis)
+    if found is not None:
+        return found
+    made = analysis.make()
+    _store(storage, analysis, analysis.form.dump(made))
+    return made
+
+
+def find(storage: Storage, analysis: Analysis[T]) -> T | None:
+    """The cached result; None where there is none, or its file is missing."""
+    with storage.database.read() as session:
+        digest = registered.find(session, analysis.key)
+    if digest is None:
+        return None
+    with contextlib.suppress(ArtifactMissing, FileNotFoundError):  # deleted or just collected: it can be made again
+        return analysis.form.load(storage.artifacts.path(digest).read_bytes())
+    return None
+
+
+def _store(storage: Storage, analysis: Analysis[T], content: bytes) -> None:
+    """Store the result, unless the storage is full: it can always be computed again."""
     try:
-        return await app_state.interactive.run(request, lambda: _looked_up(work))
-    except _NotKept:
-        return await app_state.batch.run(request, work)
-
-
-def _looked_up(work: Callable[[], T]) -> T:
-    token = _look_up_only.set(True)
-    try:
-        return work()
-    finally:
-        _look_up_only.reset(token)
-
-
-def kept(app_state: AppState, kind: str, inputs: Mapping[str, Any], make: Callable[[], bytes]) -> bytes:
-    """What `make` returned the first time it was asked for this kind and these inputs.
-
-    `inputs` are JSON values: the digests of all that is read, and every parameter.
-    """
-    key = key_of(kind, inputs)
-    with app_state.database.read() as session:
-        digest = analyses.find(session, key)
-    if digest is not None:
-        with contextlib.suppress(ArtifactMissing, FileNotFoundError):  # lost, or just collected: it can be made again
-            return app_state.artifacts.path(digest).read_bytes()
-    if _look_up_only.get():
-        raise _NotKept
-    content = make()
-    _keep(app_state, key, kind, content)
-    return content
-
-
-def key_of(kind: str, inputs: Mapping[str, Any]) -> str:
-    """SHA-256 over the kind, all inputs and the version of the formulas."""
-    document = {"kind": kind, "formulas_version": FORMULAS_VERSION, "inputs": dict(inputs)}
-    return hashlib.sha256(run_specs.canonical_json(document).encode()).hexdigest()
-
-
-def _keep(app_state: AppState, key: str, kind: str, content: bytes) -> None:
-    """Store the answer, unless the storage is full: it can always be computed again."""
-    try:
-        with app_state.database.read() as session:
-            space.require(session, app_state.settings.max_stored_bytes, len(content))
-        _store(app_state, key, kind, content)
+        with storage.database.read() as session:
+            space.require(session, storage.settings.max_stored_bytes, len(content))
+        _write(storage, analysis, content)
     except StorageFull:
         return
     except OSError as error:
@@ -102,21 +82,11 @@ def _keep(app_state: AppState, key: str, kind: str, content: bytes) -> None:
             raise
 
 
-def _store(app_state: AppState, key: str, kind: str, content: bytes) -> None:
-    with reception.folder(app_state.uploads) as folder:
-        unfinished = folder / kind
+def _write(storage: Storage, analysis: Analysis[T], content: bytes) -> None:
+    with reception.folder(storage.uploads) as folder:
+        unfinished = folder / analysis.kind
         unfinished.write_bytes(content)
-        stored = app_state.artifacts.put(unfinished)
-    with app_state.database.write() as session:
+        stored = storage.artifacts.put(unfinished)
+    with storage.database.write() as session:
         artifacts.register(session, stored)
-        analyses.keep(session, key, kind, stored)
-
-
-def fitting(model: TrainedModel, rows: int) -> int:
-    """So many of `rows` rows that their activations are at most `MAX_ACTIVATIONS`; at least one."""
-    return max(1, min(rows, MAX_ACTIVATIONS // model.n_latents))
-
-
-def dataset(app_state: AppState, digest: str) -> Dataset:
-    """The dataset file with this SHA-256, mapped."""
-    return datasets.open(app_state.artifacts.path(digest))
+        registered.keep(session, analysis.key, analysis.kind, stored)

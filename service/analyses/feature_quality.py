@@ -1,23 +1,17 @@
-"""How good the features of one model are, on its own test split: measured once and kept.
+"""How good the features of one model are, on its own test split: measured once, cached."""
 
-Knows which rows are measured on; the measures stand in the workshop, and probes in `probe`.
-"""
-
-import importlib
-from typing import Any, Final, Literal
+from typing import Final
 
 import numpy as np
-import orjson
 from pydantic import BaseModel, Field
 
-from registry.database.tables import ModelVersion
-from service.analyses import cache
-from service.http import representations
-from service.routes.v1 import probe
-from service.state import AppState
-from sparse_coding.analysis import feature_quality, selectivity, sparsity
+from service.analyses import subjects
+from service.analyses.analysis import Analysis, JsonForm
+from service.analyses.subjects import Subject
+from sparse_coding.analysis import feature_quality, matching, selectivity, sparsity
 from sparse_coding.analysis.evaluation import THRESHOLD
-from sparse_coding.errors import NoLabels, UnsuitableLabels
+from sparse_coding.analysis.matching import Dictionary
+from sparse_coding.data.datasets import Dataset
 from sparse_coding.models.weights import TrainedModel
 
 SPLIT: Final = "test"
@@ -30,6 +24,7 @@ FORMULAS: Final = {
     "probe_accuracy": "probe.logistic",
     "dead_latents": "dead_latents",
 }
+_VERSIONS: Final = {**feature_quality.VERSIONS, **selectivity.VERSIONS, **sparsity.VERSIONS, **matching.VERSIONS}
 
 
 class Noise(BaseModel):
@@ -56,64 +51,71 @@ class FeatureQuality(BaseModel):
     noise_samples: int = Field(description="Rows that noise was added to: the first 1,000, or fewer of wide ones.")
 
 
-def of(app_state: AppState, version: ModelVersion) -> dict[str, Any]:
-    """A `FeatureQuality` as JSON values."""
-    model = app_state.models.get(version.digest)
-    measured = _measured(app_state, version, model)
-    dead = len(measured.pop("dead"))
-    return {**measured, "dead_latents": dead, "probe_accuracy": _probe_accuracy(app_state, version, model)}
+class Measured(BaseModel):
+    """What is measured without fitting a probe."""
+
+    num_samples: int
+    dead: list[int]
+    """Latents, ascending."""
+    hoyer: float | None
+    selectivity: float | None
+    noise: list[Noise]
+    noise_samples: int
+
+    def live(self, n_latents: int) -> np.ndarray:
+        """The latents that are not dead, ascending."""
+        return np.setdiff1d(np.arange(n_latents), np.array(self.dead, np.int64))
+
+    def answer(self, probe_accuracy: float | None) -> FeatureQuality:
+        """Together with what a probe scores."""
+        measured = {name: value for name, value in self if name != "dead"}
+        return FeatureQuality(**measured, dead_latents=len(self.dead), probe_accuracy=probe_accuracy)
 
 
-def live(app_state: AppState, version: ModelVersion) -> np.ndarray:
-    """The latents that are not dead, ascending."""
-    model = app_state.models.get(version.digest)
-    return np.setdiff1d(np.arange(model.n_latents), np.array(_measured(app_state, version, model)["dead"], np.int64))
+def analysis(subject: Subject) -> Analysis[Measured]:
+    """The quality of a model's features, on as many rows of the test split as fit."""
+    inputs = {**subject.identity, "split": SPLIT, "noisy": NOISY_ROWS}
+    return Analysis("feature-quality", inputs, _VERSIONS, JsonForm(Measured), lambda: _measured(subject))
 
 
-def atoms(model: TrainedModel) -> tuple[np.ndarray, Literal["decoder", "difference"]] | None:
-    """The dictionary of a model, [n_latents, n_inputs], and its kind; None where it is too large to hold."""
-    if model.n_latents * model.n_inputs > cache.MAX_ACTIVATIONS:
-        return None
-    found = importlib.import_module("sparse_coding.analysis.matching").dictionary(model)
-    return found.atoms, found.kind
+def holds_dictionary(subject: Subject) -> bool:
+    """Whether the atoms of a model are few enough to be held at once."""
+    return subject.n_latents * subject.n_inputs <= subjects.MAX_ACTIVATIONS
 
 
-def _measured(app_state: AppState, version: ModelVersion, model: TrainedModel) -> dict[str, Any]:
-    inputs = {"model": version.digest, "dataset": version.dataset_digest, "split": SPLIT, "noisy": NOISY_ROWS}
-    content = cache.kept(app_state, "feature-quality", inputs, lambda: _measure(app_state, version, model))
-    found: dict[str, Any] = orjson.loads(content)
-    return found
+def atoms(subject: Subject) -> Dictionary:
+    """The dictionary of a model, of which `holds_dictionary` is true."""
+    return matching.dictionary(subject.model)
 
 
-def _measure(app_state: AppState, version: ModelVersion, model: TrainedModel) -> bytes:
-    source = cache.dataset(app_state, version.dataset_digest)
-    split = source.split(SPLIT)
-    count = cache.fitting(model, len(split.rows))
+def _measured(subject: Subject) -> Measured:
+    model, split = subject.model, subject.dataset.split(SPLIT)
+    count = subject.fitting(len(split.rows))
     codes = sparsity.encode_all(model, split.rows[:count])
     dead = codes.max(0) <= THRESHOLD
-    selective = None
-    if split.labels is not None and source.classes is not None and not dead.all():
-        selective = selectivity.analyse(codes, split.labels[:count], len(source.classes)).index[~dead].mean()
-    noisy = max(1, min(NOISY_ROWS, count, cache.MAX_ACTIVATIONS // model.n_inputs))
-    document = {
-        "num_samples": count,
-        "dead": np.flatnonzero(dead),
-        "hoyer": _hoyer(model, ~dead),
-        "selectivity": selective,
-        "noise": [vars(each) for each in feature_quality.stability(model, model.prepare(split.rows[:noisy]))],
-        "noise_samples": noisy,
-    }
-    return representations.json_bytes(document)
+    noisy = max(1, min(NOISY_ROWS, count, subjects.MAX_ACTIVATIONS // model.n_inputs))
+    return Measured(
+        num_samples=count,
+        dead=np.flatnonzero(dead).tolist(),
+        hoyer=_hoyer(subject, ~dead),
+        selectivity=_selectivity(subject.dataset, codes, ~dead),
+        noise=_noise(model, split.rows[:noisy]),
+        noise_samples=noisy,
+    )
 
 
-def _hoyer(model: TrainedModel, alive: np.ndarray) -> float | None:
-    found = atoms(model) if alive.any() else None
-    return None if found is None else float(feature_quality.hoyer(found[0][alive]).mean())
-
-
-def _probe_accuracy(app_state: AppState, version: ModelVersion, model: TrainedModel) -> float | None:
-    try:
-        posed = probe.task(app_state, version, model, SPLIT)
-    except (NoLabels, UnsuitableLabels):
+def _selectivity(source: Dataset, codes: np.ndarray, alive: np.ndarray) -> float | None:
+    labels = source.split(SPLIT).labels
+    if labels is None or source.classes is None or not alive.any():
         return None
-    return float(probe.of_codes(app_state, version, model, posed)["accuracy"])
+    return float(selectivity.analyse(codes, labels[: len(codes)], len(source.classes)).index[alive].mean())
+
+
+def _noise(model: TrainedModel, stored: np.ndarray) -> list[Noise]:
+    return [Noise(**vars(each)) for each in feature_quality.stability(model, model.prepare(stored))]
+
+
+def _hoyer(subject: Subject, alive: np.ndarray) -> float | None:
+    if not alive.any() or not holds_dictionary(subject):
+        return None
+    return float(feature_quality.hoyer(atoms(subject).atoms[alive]).mean())

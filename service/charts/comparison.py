@@ -1,7 +1,4 @@
-"""Several models as one sheet: their curves over each other, their figures beside each other.
-
-Knows the shape of a comparison's answer, not how anything in it was measured.
-"""
+"""Several models as one sheet: their curves over each other, their figures beside each other."""
 
 import json
 import textwrap
@@ -12,6 +9,7 @@ from typing import Any, Final
 
 import altair as alt
 
+from service.analyses.compared import Compared, ComparisonAnswer
 from service.charts import style
 from service.charts.style import BLUE, FAINT, GREEN, INK, PURPLE, VERMILION
 
@@ -30,10 +28,12 @@ REMARK: Final = 150
 """Letters on a line of a remark."""
 LETTERS: Final = 30
 """Of a longer reference the middle is left out, as long as no two become the same."""
+TITLE: Final[Mapping[str, str]] = {"subtitleColor": FAINT, "anchor": "start"}
+"""Of a panel: its heading stands above its left end."""
 PLAIN: Final = (999.5, 1e7)
 """Between these a figure is written as a whole number; above and below, with three digits."""
 
-Models = Sequence[Mapping[str, Any]]
+Models = Sequence[Compared]
 Points = Sequence[Mapping[str, Any]]
 
 
@@ -43,42 +43,42 @@ class _Figure:
 
     title: str
     remark: str
-    of: Callable[[Mapping[str, Any]], float | None]
+    of: Callable[[Compared], float | None]
 
 
 SPARSITY: Final = (
-    _Figure("Held-out mse", "of the whole test split", lambda each: each["result"]["mse"]),
-    _Figure("Active latents", "mean per row (L0)", lambda each: each["result"]["l0"]),
-    _Figure("Population sparsity", "share of latents active", lambda each: each["result"]["population_sparsity"]),
-    _Figure("Inactive latents", "on fewer than 1 % of rows", lambda each: each["result"]["inactive_latents"]),
+    _Figure("Held-out mse", "of the whole test split", lambda each: each.result.mse),
+    _Figure("Active latents", "mean per row (L0)", lambda each: each.result.l0),
+    _Figure("Population sparsity", "share of latents active", lambda each: each.result.population_sparsity),
+    _Figure("Inactive latents", "on fewer than 1 % of rows", lambda each: each.result.inactive_latents),
 )
 QUALITY: Final = (
-    _Figure("Locality of features", "mean Hoyer sparsity", lambda each: each["quality"]["hoyer"]),
-    _Figure("Class selectivity", "mean of live latents", lambda each: each["quality"]["selectivity"]),
-    _Figure("Linear probe", "accuracy on the codes", lambda each: each["quality"]["probe_accuracy"]),
+    _Figure("Locality of features", "mean Hoyer sparsity", lambda each: each.quality.hoyer),
+    _Figure("Class selectivity", "mean of live latents", lambda each: each.quality.selectivity),
+    _Figure("Linear probe", "accuracy on the codes", lambda each: each.quality.probe_accuracy),
 )
 
 
-def panels(document: Mapping[str, Any]) -> alt.VConcatChart:
+def panels(document: ComparisonAnswer) -> alt.VConcatChart:
     """Curves of error and of active latents; bars of sparsity, bars of feature quality, and stability under noise."""
-    compared = document["models"]
+    compared = document.models
     rows = (
         alt.hconcat(_errors(compared), _active(compared), spacing=44),
         alt.hconcat(*_bars(compared, SPARSITY), spacing=28),
         alt.hconcat(*_bars(compared, QUALITY), _noise(compared), spacing=28),
     )
-    remarks = [line for remark in document["remarks"] for line in textwrap.wrap(remark, REMARK, break_on_hyphens=False)]
+    remarks = [line for remark in document.remarks for line in textwrap.wrap(remark, REMARK, break_on_hyphens=False)]
     subtitle = [_datasets(compared), *remarks]
     title = alt.Title(f"{len(compared)} models compared", subtitle=subtitle, offset=20)
     return style.styled(alt.vconcat(*rows, spacing=32, title=title))
 
 
-def name_of(model: Mapping[str, Any]) -> str:
+def name_of(model: Compared) -> str:
     """Reference and penalty: `digits-kl@1, KL 0.01`."""
-    sparsity = model["sparsity"]
+    sparsity = model.sparsity
     kinds = {"kl": "KL", "l1": "L1", "none": "no penalty"}
     weight = f" {sparsity['weight']:g}" if "weight" in sparsity else ""
-    return f"{model['model']}, {kinds[sparsity['kind']]}{weight}"
+    return f"{model.model}, {kinds[sparsity['kind']]}{weight}"
 
 
 def shortened(references: Sequence[str]) -> list[str]:
@@ -108,7 +108,7 @@ def written(value: float | None) -> str:
 
 
 def _datasets(compared: Models) -> str:
-    names = list(dict.fromkeys(model["dataset"] for model in compared))
+    names = list(dict.fromkeys(model.dataset for model in compared))
     listed = " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
     return f"Learned from {listed}; figures of the test split"
 
@@ -116,9 +116,9 @@ def _datasets(compared: Models) -> str:
 def _colour(compared: Models) -> alt.Color:
     names = [name_of(model) for model in compared]
     scale = alt.Scale(domain=names, range=list(COLOURS[: len(names)]))
-    short = shortened([model["model"] for model in compared])
+    short = shortened([model.model for model in compared])
     labels = {
-        name: name.replace(model["model"], label, 1) for name, model, label in zip(names, compared, short, strict=True)
+        name: name.replace(model.model, label, 1) for name, model, label in zip(names, compared, short, strict=True)
     }
     legend = alt.Legend(
         orient="top", columns=min(len(names), 4), labelLimit=0, labelExpr=_spelled(labels), symbolType="square"
@@ -132,11 +132,11 @@ def _colour(compared: Models) -> alt.Color:
 def _errors(compared: Models) -> alt.Chart | alt.LayerChart:
     series = {"reconstruction": "training rows", "test_mse": "test rows"}
     points = [
-        {"name": name_of(model), "epoch": record["epoch"], "rows": rows, "value": record[field]}
+        {"name": name_of(model), "epoch": record.epoch, "rows": rows, "value": value}
         for field, rows in series.items()
         for model in compared
-        for record in model["curves"]
-        if record[field] is not None
+        for record in model.curves
+        if (value := getattr(record, field)) is not None
     ]
     known = "solid or circle: test rows, dashed or triangle" if _alone(points) else "solid: test rows, dashed"
     heading = ("Error while learning", f"{known}: training rows")
@@ -145,17 +145,17 @@ def _errors(compared: Models) -> alt.Chart | alt.LayerChart:
 
 def _active(compared: Models) -> alt.Chart | alt.LayerChart:
     points = [
-        {"name": name_of(model), "epoch": record["epoch"], "rows": "test rows", "value": record["l0"]}
+        {"name": name_of(model), "epoch": record.epoch, "rows": "test rows", "value": record.l0}
         for model in compared
-        for record in model["curves"]
-        if record["l0"] is not None
+        for record in model.curves
+        if record.l0 is not None
     ]
     return _curves(compared, points, "Active latents per test row", ("Sparsity while learning", "L0 of the test rows"))
 
 
 def _curves(compared: Models, points: Points, y_title: str, heading: tuple[str, str]) -> alt.Chart | alt.LayerChart:
     """A line for each model and kind of rows, and a point where there is a single epoch, of which there is no line."""
-    title, (width, height) = _title(heading), CURVE
+    title, (width, height) = style.title(*heading, **TITLE), CURVE
     if not points:
         return style.nothing("No epochs were recorded").properties(title=title, width=width, height=height)
     dashes = alt.Scale(domain=list(ROWS), range=[[1, 0], [4, 3]])
@@ -206,7 +206,7 @@ def _panel(compared: Models, figure: _Figure, *, named: bool) -> alt.LayerChart:
         for model, value in zip(compared, values, strict=True)
     ]
     longest = max((value for value in values if value is not None), default=0) or 1
-    short = shortened([model["model"] for model in compared])
+    short = shortened([model.model for model in compared])
     labels = _spelled(dict(zip(map(name_of, compared), short, strict=True)))
     axis = alt.Axis(domain=False, ticks=False, grid=False, labelPadding=6, labelLimit=0, labelExpr=labels)
     y = alt.Y("name:N", title=None, sort=None, axis=axis if named else None)
@@ -216,7 +216,7 @@ def _panel(compared: Models, figure: _Figure, *, named: bool) -> alt.LayerChart:
     words = chart.mark_text(align="left", dx=5, fontSize=11, color=INK).encode(x="value:Q", y=y, text="text:N")
     return alt.LayerChart(
         layer=[drawn, words],
-        title=_title((figure.title, figure.remark)),
+        title=style.title(figure.title, figure.remark, **TITLE),
         description=f"Bar chart: {figure.title}, {figure.remark}.",
         width=BARS,
         height=max(BAR * len(points), 3 * BAR),
@@ -224,24 +224,15 @@ def _panel(compared: Models, figure: _Figure, *, named: bool) -> alt.LayerChart:
 
 
 def _noise(compared: Models) -> alt.Chart:
-    points = [
-        {"name": name_of(model), "sigma": noise["sigma"], "value": noise["cosine"]}
-        for model in compared
-        for noise in model["quality"]["noise"]
-    ]
-    sigmas = sorted({point["sigma"] for point in points})
+    measured = [(name_of(model), noise) for model in compared for noise in model.quality.noise]
+    points = [{"name": name, "sigma": noise.sigma, "value": noise.cosine} for name, noise in measured]
+    sigmas = sorted({noise.sigma for _, noise in measured})
     x = alt.X("sigma:O", title="Sigma of the noise", axis=alt.Axis(values=sigmas, labelAngle=0, format="~g"))
-    low = min((point["value"] for point in points), default=0)
+    low = min((noise.cosine for _, noise in measured), default=0)
     room = 0.08 * (1 - low or 1)  # no label stands on the edge, so that this heading aligns with its neighbours'
     scale = alt.Scale(domain=[low - room, 1 + room], nice=False)
     y = alt.Y("value:Q", title="Cosine", scale=scale, axis=alt.Axis(format="~g", tickCount=4))
     chart = alt.Chart({"values": points}, description="Line chart: cosine of clean and noisy codes over the noise.")
     lines: alt.Chart = chart.mark_line(point=True, strokeWidth=2).encode(x=x, y=y, color=_colour(compared))
     heading = ("Stability under noise", "mean cosine of codes")
-    return lines.properties(title=_title(heading), width=BARS, height=max(BAR * len(compared), 4 * BAR))
-
-
-def _title(heading: tuple[str, str]) -> alt.Title:
-    return alt.Title(
-        heading[0], subtitle=heading[1], fontSize=13, subtitleColor=FAINT, frame="group", anchor="start", offset=12
-    )
+    return lines.properties(title=style.title(*heading, **TITLE), width=BARS, height=max(BAR * len(compared), 4 * BAR))

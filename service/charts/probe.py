@@ -1,7 +1,4 @@
-"""The answer of a probe as bars: accuracy of each representation, and of k of its columns.
-
-Knows the shape of the answer, not how anything was fitted.
-"""
+"""The answer of a probe as bars: accuracy of each representation, and of k of its columns."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -9,6 +6,7 @@ from typing import Any, Final
 
 import altair as alt
 
+from service.analyses.probe import ProbeAnswer, Probed
 from service.charts import style
 from service.charts.style import BLUE, FAINT, GREEN, INK, VERMILION
 
@@ -21,12 +19,12 @@ NOTHING_SPARSE: Final = "the rows scored are of one class, or of none that was f
 """Why no class can be told from the rest."""
 
 
-def bars(report: Mapping[str, Any]) -> alt.HConcatChart:
+def bars(report: ProbeAnswer) -> alt.HConcatChart:
     """Two panels: all columns, with what always naming the most frequent class scores; and k of them, with chance."""
     title = alt.Title(
-        f"What a linear probe reads from {report['model']}",
-        subtitle=f"Fitted on {report['fit_rows']:,} training rows, scored on {report['scored_rows']:,} rows of the "
-        f"{report['split']} split, {report['classes']} classes",
+        f"What a linear probe reads from {report.model}",
+        subtitle=f"Fitted on {report.fit_rows:,} training rows, scored on {report.scored_rows:,} rows of the "
+        f"{report.split} split, {report.classes} classes",
         offset=20,
     )
     panels: alt.HConcatChart = alt.hconcat(_whole(report), _sparse(report), spacing=48, title=title)
@@ -34,25 +32,25 @@ def bars(report: Mapping[str, Any]) -> alt.HConcatChart:
     return style.styled(panels)
 
 
-def _whole(report: Mapping[str, Any]) -> alt.LayerChart:
+def _whole(report: ProbeAnswer) -> alt.LayerChart:
     points = [
-        {"name": _name(each), "columns": f"{each['columns']:,} columns", "value": each["accuracy"], "of": _name(each)}
-        for each in report["representations"]
+        {"name": _name(each), "columns": f"{each.columns:,} columns", "value": each.accuracy, "of": _name(each)}
+        for each in report.representations
     ]
-    remark = f"always the most frequent class: {report['majority']:.3f} (dashed)"
+    remark = f"always the most frequent class: {report.majority:.3f} (dashed)"
     x = alt.X("name:N", title=None, sort=None, scale=alt.Scale(padding=0.25), axis=_flat(labelExpr=_two_lines(points)))
-    return _panel(points, x, "Accuracy", ("All columns", remark), report["majority"]).properties(width=9 * BAR)
+    return _panel(points, x, "Accuracy", ("All columns", remark), report.majority).properties(width=9 * BAR)
 
 
-def _sparse(report: Mapping[str, Any]) -> alt.Chart | alt.LayerChart:
+def _sparse(report: ProbeAnswer) -> alt.Chart | alt.LayerChart:
     points = [
-        {"name": f"k = {each['k']}", "of": _name(probed), "value": each["balanced_accuracy"]}
-        for probed in report["representations"]
-        for each in probed["k_sparse"]
-        if each["balanced_accuracy"] is not None
+        {"name": f"k = {each.k}", "of": _name(probed), "value": each.balanced_accuracy}
+        for probed in report.representations
+        for each in probed.k_sparse
+        if each.balanced_accuracy is not None
     ]
     if not points:
-        title = _title(("The k columns that differ most", NOTHING_SPARSE))
+        title = style.title("The k columns that differ most", NOTHING_SPARSE)
         return style.nothing("No class to tell from the rest").properties(title=title, width=12 * BAR, height=HEIGHT)
     x = alt.X("name:N", title=None, sort=None, scale=alt.Scale(paddingInner=0.25, paddingOuter=0.15), axis=_flat())
     remark = "one class against the rest; chance: 0.5 (dashed)"
@@ -77,19 +75,17 @@ def _panel(
     line = {"values": [{"mark": mark}]}
     rule = alt.Chart(line).mark_rule(color=FAINT, strokeDash=[4, 3], strokeWidth=1.5).encode(y="mark:Q")
     description = f"Bar chart: {heading[0]}; {heading[1]}."
-    return alt.LayerChart(layer=[drawn, rule, text], title=_title(heading), description=description, height=HEIGHT)
-
-
-def _title(heading: tuple[str, str]) -> alt.Title:
-    return alt.Title(heading[0], subtitle=heading[1], fontSize=13, frame="group", offset=12)
+    return alt.LayerChart(
+        layer=[drawn, rule, text], title=style.title(*heading), description=description, height=HEIGHT
+    )
 
 
 def _flat(**more: Any) -> alt.Axis:
     return alt.Axis(labelAngle=0, ticks=False, grid=False, **more)
 
 
-def _name(probed: Mapping[str, Any]) -> str:
-    return _LOOKS[probed["representation"]][0]
+def _name(probed: Probed) -> str:
+    return _LOOKS[probed.representation][0]
 
 
 def _two_lines(points: Sequence[Mapping[str, Any]]) -> str:

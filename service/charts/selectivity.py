@@ -1,14 +1,12 @@
-"""A model's selectivity as a heat map of class by latent, under the selectivity of each latent.
-
-Knows the shape of a `selectivity` answer and nothing of how it came about.
-"""
+"""A model's selectivity as a heat map of class by latent, under the selectivity of each latent."""
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 import altair as alt
 
+from service.analyses.selectivity import SelectivityAnswer
 from service.charts import style
 from service.charts.style import BLUE, GREEN
 
@@ -28,7 +26,7 @@ SHARES: Final = [0, 0.2, 0.4, 0.6, 0.8, 1]
 """Of the largest class mean, shown beside the colours."""
 
 
-def heat_map(report: Mapping[str, Any]) -> alt.Chart | alt.VConcatChart:
+def heat_map(report: SelectivityAnswer) -> alt.Chart | alt.VConcatChart:
     """Each latent's class means in units of its largest one; latents by preferred class and falling selectivity.
 
     Silent latents are left out, those that prefer a class beyond `MAX_CLASSES`, and of more than `MAX_LATENTS` the
@@ -36,7 +34,7 @@ def heat_map(report: Mapping[str, Any]) -> alt.Chart | alt.VConcatChart:
     """
     drawn = _drawn(report)
     title = alt.Title(
-        f"Selectivity of {report['model']} on the {report['split']} split", subtitle=_remark(report, drawn), offset=16
+        f"Selectivity of {report.model} on the {report.split} split", subtitle=_remark(report, drawn), offset=16
     )
     if not drawn:
         nothing = style.nothing(_empty(report))
@@ -46,29 +44,27 @@ def heat_map(report: Mapping[str, Any]) -> alt.Chart | alt.VConcatChart:
     return style.styled(panels)
 
 
-def _drawn(report: Mapping[str, Any]) -> list[int]:
+def _drawn(report: SelectivityAnswer) -> list[int]:
     """The latents from left to right."""
-    index, preferred = report["selectivity"], report["preferred_class"]
+    index, preferred = report.selectivity.tolist(), report.preferred_class
     chosen = sorted(_placed(report), key=lambda latent: -index[latent])[:MAX_LATENTS]
     return sorted(chosen, key=lambda latent: (preferred[latent], -index[latent], latent))
 
 
-def _placed(report: Mapping[str, Any]) -> list[int]:
+def _placed(report: SelectivityAnswer) -> list[int]:
     """The latents whose preferred class has a line."""
-    return [
-        latent for latent, place in enumerate(report["preferred_class"]) if place is not None and place < MAX_CLASSES
-    ]
+    return [latent for latent, place in enumerate(report.preferred_class) if place is not None and place < MAX_CLASSES]
 
 
-def _empty(report: Mapping[str, Any]) -> str:
-    silent = report["silent_latents"]["count"] == len(report["selectivity"])
+def _empty(report: SelectivityAnswer) -> str:
+    silent = report.silent_latents.count == len(report.selectivity)
     return "No latent is above 0 on any row" if silent else f"No latent prefers one of the first {MAX_CLASSES} classes"
 
 
-def _remark(report: Mapping[str, Any], drawn: Sequence[int]) -> str | list[str]:
-    silent, total = report["silent_latents"]["count"], len(report["selectivity"])
-    classes = len(report["classes"])
-    parts = [f"Mean selectivity {report['mean_selectivity']:.3f} over {report['num_samples']:,} rows"]
+def _remark(report: SelectivityAnswer, drawn: Sequence[int]) -> str | list[str]:
+    silent, total = report.silent_latents.count, len(report.selectivity)
+    classes = len(report.classes)
+    parts = [f"Mean selectivity {report.mean_selectivity:.3f} over {report.num_samples:,} rows"]
     if silent:
         parts.append(f"{silent:,} of {total:,} latents silent")
     placed = len(_placed(report))
@@ -82,9 +78,10 @@ def _remark(report: Mapping[str, Any], drawn: Sequence[int]) -> str | list[str]:
     return [words, f"The first {MAX_CLASSES} of {classes:,} classes drawn{left_out}"]
 
 
-def _bars(report: Mapping[str, Any], drawn: Sequence[int], width: float) -> alt.Chart:
+def _bars(report: SelectivityAnswer, drawn: Sequence[int], width: float) -> alt.Chart:
     """The selectivity of each latent, above its column."""
-    values = [{"latent": latent, "selectivity": report["selectivity"][latent]} for latent in drawn]
+    index = report.selectivity.tolist()
+    values = [{"latent": latent, "selectivity": index[latent]} for latent in drawn]
     axis = alt.Axis(values=[0, 0.5, 1], format="~g")
     bars: alt.Chart = alt.Chart({"values": values}, width=width, height=BARS).mark_bar(color=GREEN, binSpacing=0)
     return bars.encode(
@@ -94,8 +91,8 @@ def _bars(report: Mapping[str, Any], drawn: Sequence[int], width: float) -> alt.
     )
 
 
-def _cells(report: Mapping[str, Any], drawn: Sequence[int], width: float) -> alt.Chart:
-    names, means = report["classes"][:MAX_CLASSES], report["class_means"]
+def _cells(report: SelectivityAnswer, drawn: Sequence[int], width: float) -> alt.Chart:
+    names, means = report.classes[:MAX_CLASSES], report.class_means.tolist()
     largest = {latent: max(of_class[latent] for of_class in means if _known(of_class[latent])) for latent in drawn}
     values = [
         {"latent": latent, "class": name, "mean": of_class[latent], "share": of_class[latent] / largest[latent]}
@@ -117,9 +114,9 @@ def _cells(report: Mapping[str, Any], drawn: Sequence[int], width: float) -> alt
     )
 
 
-def _known(mean: float | None) -> bool:
-    """A class without rows has no mean: None, or NaN in an array."""
-    return mean is not None and mean == mean
+def _known(mean: float) -> bool:
+    """A class without rows has no mean, but NaN."""
+    return not math.isnan(mean)
 
 
 def _columns(drawn: Sequence[int], axis: alt.Axis | None) -> alt.X:

@@ -1,12 +1,12 @@
-"""Numbers to charts: one Altair definition each, as Vega-Lite JSON, PNG or SVG, drawn without a browser.
+"""The style that all charts share: colours, sizes, axes, panels and titles; and charts to Vega-Lite JSON, PNG or SVG.
 
-Knows the shape of the API's answers and nothing of where they come from. Everything is drawn in the compute thread:
-the first picture of a process takes a third of a second, later ones some hundredths.
+Loads altair and vl-convert, which are slow to load. Everything is drawn in the interactive thread: the first picture of
+a process takes a third of a second, later ones some hundredths.
 """
 
 import io
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias, TypeVar
 
@@ -16,11 +16,8 @@ import vl_convert
 from PIL import Image
 
 from service.http import representations
-from service.http.representations import PNG, SVG, VEGA, Representation
+from service.http.representations import PNG, SVG, Representation
 from service.pictures import png
-
-FORMS: Final = (VEGA, PNG, SVG)
-"""What every chart can be had as."""
 
 Chart: TypeAlias = alt.Chart | alt.LayerChart | alt.HConcatChart | alt.VConcatChart
 C = TypeVar("C", alt.Chart, alt.LayerChart, alt.HConcatChart, alt.VConcatChart)
@@ -50,16 +47,6 @@ LOG_RATIO: Final = 20
 MAX_POWERS: Final = 12
 """Of more powers of ten, a log axis has only some."""
 
-_SERIES: Final = MappingProxyType(
-    {
-        "loss": ("total loss", INK, [1, 0]),
-        "reconstruction": ("reconstruction (train)", BLUE, [1, 0]),
-        "sparsity": ("sparsity penalty, unweighted", VERMILION, [2, 2]),
-        "test_mse": ("test mse", GREEN, [6, 3]),
-    }
-)
-"""Field of a metrics record -> its name, colour and dashes."""
-
 
 def render(chart: Chart, form: Representation) -> bytes:
     """A chart as Vega-Lite JSON, PNG or SVG; the same chart always makes the same bytes on one machine."""
@@ -75,71 +62,6 @@ def _without_alpha(drawn: bytes) -> bytes:
     """The same picture on its white ground, in a ninth of the bytes."""
     with Image.open(io.BytesIO(drawn), formats=("PNG",)) as image:
         return png.encode(np.asarray(image.convert("RGB")))
-
-
-def sparsity_histograms(report: Mapping[str, Any]) -> alt.HConcatChart:
-    """The three histograms of a `sparsity` answer: population, lifetime, and activations on a log axis."""
-    rows, latents = report["num_samples"], len(report["lifetime_sparsity"]["per_latent"])
-    population, lifetime = report["population_sparsity"], report["lifetime_sparsity"]
-    inactive = report["inactive_latents"]["count"]
-    panels = (
-        _fractions(
-            population,
-            f"Fraction of the {latents:,} latents active on a row",
-            "Rows",
-            ("Population sparsity", f"mean {population['mean']:.3f} (dashed) over {rows:,} rows"),
-            BLUE,
-        ),
-        _fractions(
-            lifetime,
-            f"Fraction of the {rows:,} rows that activate a latent",
-            "Latents",
-            ("Lifetime sparsity", f"mean {lifetime['mean']:.3f} (dashed); {inactive} of {latents:,} below 1 %"),
-            GREEN,
-        ),
-        _activations(report["activation_histogram"], report["threshold"]),
-    )
-    title = alt.Title(
-        f"Sparsity of {report['model']} on the {report['split']} split",
-        subtitle=f"A latent is active on a row when its activation is above {report['threshold']:g}",
-        offset=20,
-    )
-    return styled(alt.hconcat(*panels, spacing=36, title=title))
-
-
-def training_curves(records: Sequence[Mapping[str, Any]], title: str) -> alt.Chart:
-    """The losses of a run over its epochs, on a log axis where they span more than a factor of `LOG_RATIO`.
-
-    `records` are those of `GET /runs/{id}/metrics`, ascending; without a penalty there is no curve of it.
-    """
-    points = [
-        {"epoch": record["epoch"], "series": name, "value": record[field]}
-        for field, (name, _, _) in _SERIES.items()
-        if field != "sparsity" or any(record.get(field) for record in records)
-        for record in thinned(records)
-        if record.get(field) is not None
-    ]
-    chart = _lines(points) if points else nothing("No epoch has ended yet")
-    return styled(chart.properties(title=title, **WIDE))
-
-
-def _lines(points: Sequence[Mapping[str, Any]]) -> alt.Chart:
-    drawn = {point["series"] for point in points}
-    names, colours, dashes = zip(*(look for look in _SERIES.values() if look[0] in drawn), strict=True)
-    epochs = {point["epoch"] for point in points}
-    looks: dict[str, Any] = {"title": None, "sort": list(names)}
-    chart = alt.Chart({"values": points}, description=f"Line chart over {len(epochs)} epochs: {', '.join(names)}.")
-    chart = chart.mark_line(strokeWidth=2) if len(epochs) > 1 else chart.mark_point(filled=True, size=60, opacity=1)
-    lines: alt.Chart = chart.encode(
-        x=epoch_axis(epochs),
-        y=loss_axis([point["value"] for point in points], "Loss per epoch"),
-        color=alt.Color("series:N", scale=alt.Scale(domain=list(names), range=list(colours)), **looks),
-    )
-    if len(epochs) == 1:
-        return lines
-    strokes = alt.Scale(domain=list(names), range=[list(dash) for dash in dashes])
-    dashed: alt.Chart = lines.encode(strokeDash=alt.StrokeDash("series:N", scale=strokes, **looks))
-    return dashed
 
 
 def loss_axis(values: Sequence[float], title: str) -> alt.Y:
@@ -185,6 +107,16 @@ def epoch_axis(epochs: Collection[int]) -> alt.X:
     return alt.X("epoch:Q", title="Epoch", scale=alt.Scale(domain=[first, last], nice=False), axis=axis)
 
 
+def title(heading: str, remark: str | Sequence[str], **more: Any) -> alt.Title:
+    """The heading of a panel, with a remark below it."""
+    return alt.Title(heading, subtitle=remark, fontSize=13, frame="group", **{"offset": 12, **more})
+
+
+def points(values: Sequence[Mapping[str, Any]], keep: Callable[[Any], Any] = lambda _: True) -> alt.Chart:
+    """A chart over these values, or over those of them that `keep` is true of."""
+    return alt.Chart({"values": [value for value in values if keep(value)]})
+
+
 def nothing(why: str) -> alt.Chart:
     """A sheet that says why it is empty."""
     chart: alt.Chart = alt.Chart({"values": [{"why": why}]}, description=why).mark_text(size=14, color=FAINT)
@@ -196,69 +128,6 @@ def thinned(records: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]
     """At most about `MAX_POINTS` records at even distances, the last one among them."""
     step = max(1, math.ceil(len(records) / MAX_POINTS))
     return records[::-step][::-1]
-
-
-def _fractions(
-    statistic: Mapping[str, Any], x_title: str, counted: str, heading: tuple[str, str], colour: str
-) -> alt.LayerChart:
-    """A histogram over [0, 1] with its mean drawn in; the axis ends at the next tenth above the last bar."""
-    bars = _bars(statistic["histogram"], floor=0)
-    end = min(1.0, math.ceil(10 * max((bar["to"] for bar in bars), default=1.0) - 1e-9) / 10)
-    x = alt.X("from:Q", title=x_title, scale=alt.Scale(domain=[0, end], nice=False), axis=_across("~g"))
-    ticks = 6  # the same for scale and axis, so that a label stands at the top of every panel and headings align
-    y = alt.Y("count:Q", title=counted, scale=alt.Scale(nice=ticks), axis=alt.Axis(tickMinStep=1, tickCount=ticks))
-    return _panel(_histogram(bars, x, y, colour), statistic["mean"], heading)
-
-
-def _activations(histogram: Mapping[str, Sequence[float]], threshold: float) -> alt.LayerChart:
-    """All activations; one alone must be seen, so bars stand on a half."""
-    floor = 0.5
-    bars = _bars(histogram, floor)
-    most = max((bar["count"] for bar in bars), default=1)
-    powers = [10**exponent for exponent in range(math.ceil(math.log10(most)) + 1)]
-    x = alt.X("from:Q", title="Activation of a latent on a row", scale=alt.Scale(nice=False), axis=_across("~g"))
-    y = alt.Y(
-        "count:Q",
-        title="Activations (log scale)",
-        scale=alt.Scale(type="log", domain=[floor, max(powers)], nice=False),
-        axis=alt.Axis(values=powers, format="~s"),
-    )
-    return _panel(_histogram(bars, x, y, PURPLE), threshold, ("All activations", f"threshold {threshold:g} (dashed)"))
-
-
-def _across(number_format: str) -> alt.Axis:
-    return alt.Axis(format=number_format, grid=False, labelFlush=False, tickCount=6)
-
-
-def _bars(histogram: Mapping[str, Sequence[float]], floor: float) -> list[dict[str, float]]:
-    """The bins that are not empty, each from `floor` up to its count."""
-    edges, counts = histogram["edges"], histogram["counts"]
-    return [
-        {"from": edges[i], "to": edges[i + 1], "count": count, "floor": floor}
-        for i, count in enumerate(counts)
-        if count > 0
-    ]
-
-
-def _histogram(bars: Sequence[Mapping[str, float]], x: alt.X, y: alt.Y, colour: str) -> alt.Chart:
-    chart: alt.Chart = (
-        alt.Chart({"values": bars})
-        .mark_bar(color=colour, binSpacing=0, stroke="white", strokeWidth=0.5)
-        .encode(x=x, x2="to:Q", y=y, y2="floor:Q")
-    )
-    return chart
-
-
-def _panel(bars: alt.Chart, mark: float, heading: tuple[str, str]) -> alt.LayerChart:
-    """One histogram under its heading, with a dashed line at `mark`."""
-    name, remark = heading
-    line: alt.Chart = (
-        alt.Chart({"values": [{"mark": mark}]})
-        .mark_rule(color=INK, strokeDash=[4, 3], strokeWidth=1.5)
-        .encode(x="mark:Q")
-    )
-    title = alt.Title(name, subtitle=remark, fontSize=13, frame="group", offset=12)
-    return alt.LayerChart(layer=[bars, line], title=title, description=f"{name}: {remark}", **PANEL)
 
 
 def styled(chart: C) -> C:

@@ -1,14 +1,11 @@
-"""Errors of truncated codes against the number of latents kept: mean, quartiles, and from where on they are low enough.
-
-Knows the shape of a `truncation` answer and nothing of how it came about.
-"""
+"""Errors of truncated codes against the number of latents kept: mean, quartiles, and the number that suffices."""
 
 import math
-from collections.abc import Mapping
 from typing import Any, Final
 
 import altair as alt
 
+from service.analyses.truncation import RowsTruncation, SplitTruncation
 from service.charts import style
 from service.charts.style import BLUE, INK, VERMILION
 
@@ -21,26 +18,26 @@ HEADROOM: Final = 1.15
 """Above the largest error on a linear axis, for words that stand there."""
 
 
-def curve(report: Mapping[str, Any]) -> alt.LayerChart:
+def curve(report: RowsTruncation) -> alt.LayerChart:
     """The mean over the rows in a band between their quartiles; dashed, the error that counts as near enough."""
-    where = f"on the {report['split']} split" if "split" in report else "on rows that were sent"
-    title = alt.Title(f"Truncated codes of {report['model']} {where}", subtitle=_remark(report), offset=16)
+    where = f"on the {report.split} split" if isinstance(report, SplitTruncation) else "on rows that were sent"
+    title = alt.Title(f"Truncated codes of {report.model} {where}", subtitle=_remark(report), offset=16)
     layers = [*_errors(report), *_marks(report)]
     return style.styled(alt.LayerChart(layer=layers, title=title, **style.WIDE))
 
 
-def _remark(report: Mapping[str, Any]) -> str:
-    rows, full = report["num_samples"], report["full_mse"]
+def _remark(report: RowsTruncation) -> str:
+    rows, full = report.num_samples, report.full_mse
     of_what = f"Mean over {rows:,} rows and band between their quartiles" if rows > 1 else "One row"
-    return f"{of_what}; dashed: {report['tolerance']:.0%} above the {full:.3g} of the full code"
+    return f"{of_what}; dashed: {report.tolerance:.0%} above the {full:.3g} of the full code"
 
 
-def _errors(report: Mapping[str, Any]) -> Layers:
+def _errors(report: RowsTruncation) -> Layers:
     """The band and the line, at no more points than can be told apart."""
-    counts = report["latents_kept"]
+    counts, curves = report.latents_kept, dict(report.mse)
     step = max(1, math.ceil(len(counts) / style.MAX_POINTS))
     values = [
-        {"latents": count, **{name: errors[count] for name, errors in report["mse"].items()}}
+        {"latents": count, **{name: errors[count] for name, errors in curves.items()}}
         for count in counts[::-step][::-1]
     ]
     x, y = _across(counts[-1]), _up(report)
@@ -49,12 +46,12 @@ def _errors(report: Mapping[str, Any]) -> Layers:
         x=x, y=alt.Y("lower_quartile:Q", **y), y2="upper_quartile:Q"
     )
     line: alt.Chart = chart.mark_line(color=BLUE, strokeWidth=2).encode(x=x, y=alt.Y("mean:Q", **y))
-    return [band, line] if report["num_samples"] > 1 else [line]
+    return [band, line] if report.num_samples > 1 else [line]
 
 
-def _marks(report: Mapping[str, Any]) -> Layers:
+def _marks(report: RowsTruncation) -> Layers:
     """The error that is near enough, and the number of latents from which on it is kept."""
-    most, enough = report["latents_kept"][-1], report["sufficient_latents"]
+    most, enough = report.latents_kept[-1], report.sufficient_latents
     near = alt.Chart({"values": [{"near": _near(report)}]})
     first = alt.Chart({"values": [{"latents": enough, "words": f"{enough:,} of {most:,} latents are enough"}]})
     to_the_left = enough > 0.6 * most
@@ -68,9 +65,9 @@ def _marks(report: Mapping[str, Any]) -> Layers:
     ]
 
 
-def _near(report: Mapping[str, Any]) -> float:
+def _near(report: RowsTruncation) -> float:
     """The largest error that counts as near enough to the full code's."""
-    return float((1 + report["tolerance"]) * report["full_mse"])
+    return float((1 + report.tolerance) * report.full_mse)
 
 
 def _across(most: int) -> alt.X:
@@ -80,11 +77,11 @@ def _across(most: int) -> alt.X:
     return alt.X("latents:Q", title="Largest latents kept of each code", scale=scale, axis=axis)
 
 
-def _up(report: Mapping[str, Any]) -> dict[str, Any]:
+def _up(report: RowsTruncation) -> dict[str, Any]:
     """A linear axis from 0, or a log axis where the errors span much."""
-    errors = [value for name in ("mean", "lower_quartile", "upper_quartile") for value in report["mse"][name]]
+    errors = [*report.mse.mean, *report.mse.lower_quartile, *report.mse.upper_quartile]
     low, high = min(errors), max(*errors, _near(report))
-    units = ", scaled units" if report["error_units"] == "scaled" else ""
+    units = ", scaled units" if report.error_units == "scaled" else ""
     title = f"Mean squared error{units}"
     if low <= 0 or high / low <= style.LOG_RATIO:
         top = HEADROOM * high or 1.0

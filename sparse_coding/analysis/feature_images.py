@@ -3,7 +3,7 @@
 Arrays only; it knows neither PNG nor pages.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -17,6 +17,8 @@ from sparse_coding.models.weights import TrainedModel
 Mode = Literal["raw", "difference"]
 PERCENTILE: Final = 95
 """Of a latent's positive activations: the amplitude `p95`."""
+VERSIONS: Final[Mapping[str, int]] = {"lifetime_sparsity": 1, "p95": 1, "dead_latents": 1, "top_inputs": 1}
+"""Formula id -> version, which grows with every change of its numbers: cached results of an older one are not read."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,6 +3,7 @@
 Arrays and models only; it knows no dataset and no labels.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,6 +18,8 @@ NOISE_SEED: Final = 0
 """Rows of one width always get the same noise, whatever the model."""
 
 FORMULAS: Final = {"hoyer": "hoyer", "noise_cosine": "noise.cosine", "noise_mse": "noise.mse"}
+VERSIONS: Final[Mapping[str, int]] = {"hoyer": 1, "noise.cosine": 1, "noise.mse": 1}
+"""Formula id -> version, which grows with every change of its numbers: cached results of an older one are not read."""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ Knows models and arrays of atoms; not whose they are, nor which latents are dead
 are slow to load.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
@@ -16,6 +17,8 @@ from sparse_coding.data.batches import CHUNK_ROWS
 from sparse_coding.models.weights import TrainedModel
 
 PW_MCC: Final = "pw_mcc"
+VERSIONS: Final[Mapping[str, int]] = {PW_MCC: 1}
+"""Formula id -> version, which grows with every change of its numbers: cached results of an older one are not read."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -33,6 +33,8 @@ _BLAS: Final = ThreadpoolController()
 them than idle cores a fit was seen to take seconds instead of 20 milliseconds."""
 
 FORMULAS: Final[Mapping[str, str]] = {"accuracy": "probe.logistic", "k_sparse": "probe.k_sparse"}
+VERSIONS: Final[Mapping[str, int]] = {"probe.logistic": 1, "probe.k_sparse": 1}
+"""Formula id -> version, which grows with every change of its numbers: cached results of an older one are not read."""
 
 
 def accuracy(

@@ -4,6 +4,7 @@ Class selectivity is that of Morcos et al. (2018), "On the importance of single 
 only: it knows no names of classes and no pictures.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,6 +12,8 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64, Integer
 
 FORMULAS: Final = {"class_means": "class_mean", "selectivity": "class_selectivity"}  # number -> formula id
+VERSIONS: Final[Mapping[str, int]] = {"class_mean": 1, "class_selectivity": 1}
+"""Formula id -> version, which grows with every change of its numbers: cached results of an older one are not read."""
 
 
 @dataclass(frozen=True, eq=False)

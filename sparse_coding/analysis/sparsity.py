@@ -4,7 +4,7 @@ Codes are computed in fixed chunks of 1,024 rows, so the same rows give the same
 names nor charts. The definitions are the tutorial's; a latent is active above a threshold, strictly.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -33,6 +33,16 @@ FORMULAS: Final = {  # number -> formula id
     "l0.threshold": "l0.threshold",
     "l0.nonzero": "l0.nonzero",
 }
+VERSIONS: Final[Mapping[str, int]] = {
+    "population_sparsity": 1,
+    "lifetime_sparsity": 1,
+    "inactive_latents": 1,
+    "dead_latents": 1,
+    "activation_histogram": 1,
+    "l0.threshold": 1,
+    "l0.nonzero": 1,
+}
+"""Formula id -> version, which grows with every change of its numbers: cached results of an older one are not read."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,7 +4,7 @@ Everything is decoded row by row in bounded batches, so a row's curve depends on
 nor charts. Errors are each row's `mse.mean`, in scaled units.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ from sparse_coding import errors
 from sparse_coding.models import weights
 from sparse_coding.models.weights import TrainedModel
 from sparse_coding.specs import feasibility
+from sparse_coding.specs.training import Mlp
 
 TOLERANCE: Final = 0.1
 """An error within 10 % of the full code's counts as sufficient: the tutorial's question."""
@@ -38,6 +39,8 @@ FORMULAS: Final = {  # number -> formula id
     "sufficient_latents": "sufficient_latents",
     "importance": "latent_importance",
 }
+VERSIONS: Final[Mapping[str, int]] = {"truncated_mse": 1, "sufficient_latents": 1, "latent_importance": 1}
+"""Formula id -> version, which grows with every change of its numbers: cached results of an older one are not read."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,9 +125,9 @@ def sufficient(curves: Float32[np.ndarray, "B steps"] | Float64[np.ndarray, "B s
     return np.where(above.any(axis=1), behind_the_last, 0)
 
 
-def fitting(model: TrainedModel, rows: int) -> int:
-    """So many of `rows` rows that `MAX_NUMBERS` is kept. Raises `TooManyRows` where not even one fits."""
-    of_one = model.n_latents * _widest(model)
+def fitting(model: Mlp, n_inputs: int, rows: int) -> int:
+    """The most of `rows` rows that `MAX_NUMBERS` allows. Raises `TooManyRows` where not even one fits."""
+    of_one = model.n_latents * max(feasibility.layer_widths(model, n_inputs))
     if of_one > MAX_NUMBERS:
         raise errors.TooManyRows(
             f"Truncation decodes a row once for every latent: latents times widest layer may be {MAX_NUMBERS:,}; "

@@ -10,12 +10,20 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
+from pydantic import BaseModel
 
 from service.analyses import cache
+from service.analyses.analysis import Analysis, JsonForm
 from testing.api import Api, StartApi
 
 LIMIT = 3_000_000
 """Bytes that the disk takes; more than everything else needs that is written here."""
+
+
+class Text(BaseModel):
+    """A result of an analysis."""
+
+    text: str
 
 
 def npy(rows: int) -> bytes:
@@ -86,15 +94,17 @@ def test_an_answer_that_finds_no_room_is_given_all_the_same(serve: StartApi) -> 
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     made: list[int] = []
 
-    def make() -> bytes:
+    def make() -> Text:
         made.append(len(made))
-        return b"answer"
+        return Text(text="answer")
+
+    analysis = Analysis("probe", {"a": 1}, {}, JsonForm(Text), make)
 
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
     try:
-        assert cache.kept(app_state, "probe", {"a": 1}, make) == b"answer"
+        assert cache.run_cached(app_state, analysis).text == "answer"
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     for _ in range(2):
-        assert cache.kept(app_state, "probe", {"a": 1}, make) == b"answer"
+        assert cache.run_cached(app_state, analysis).text == "answer"
     assert len(made) == 2, "the second one found room"

@@ -11,10 +11,11 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from service.errors import InvalidRequest
-from service.http import paths, problems, representations
+from service.http import paths, representations
 from service.http.body_limits import body_limit
+from service.http.fixed import computed_resource
 from service.http.representations import JSON, NPY, SAFETENSORS, Representation
-from service.inference import checks, inputs
+from service.inference import inputs, operations
 from service.inference.inputs import Body, CodeRows, DatasetRows, NumberRows, SparseRow, SparseRows
 from service.references import Chosen, ChosenDep
 from service.state import AppState, AppStateDep
@@ -85,8 +86,7 @@ class Outputs(BaseModel):
 @router.post(
     "/models/{model}/encode",
     summary="Encode inputs",
-    response_class=Response,
-    responses={200: representations.described(Codes, NPY, SAFETENSORS), **problems.responses(404, 406, 409, 503)},
+    **computed_resource(Codes, NPY, SAFETENSORS, statuses=(404, 406, 409, 503)),
     openapi_extra=inputs.described(DatasetRows, NumberRows, tensor_name="inputs", examples=inputs.EXAMPLES),
 )
 @body_limit("max_body_bytes")
@@ -102,18 +102,18 @@ async def encode(
 
 
 def _encode(app_state: AppState, chosen: Chosen, body: Body, picked: Selection | None, wanted: Representation) -> bytes:
-    model = app_state.models.get(chosen.version.digest)
-    codes = checks.finite(model.encode(inputs.rows(app_state, model, body)), "codes")
-    app_state.measurements.rows.labels("encode").inc(len(codes))
+    version = chosen.version
+    rows = inputs.rows(app_state, app_state.models.get(version.digest), body)
+    arrays = operations.compute(app_state.models, version.digest, "encode", rows)
+    app_state.measurements.rows.labels("encode").inc(len(rows))
     if picked is not None:
-        return representations.json_bytes(
-            {"model": chosen.version.reference, "rows": [_sparse(code, picked) for code in codes]}
-        )
-    return representations.array_bytes(wanted, {"codes": codes}, {"model": chosen.version.reference})
+        sparse = [_sparse(code, picked) for code in arrays["codes"]]
+        return representations.json_bytes({"model": version.reference, "rows": sparse})
+    return representations.array_bytes(wanted, arrays, {"model": version.reference})
 
 
 def _sparse(code: np.ndarray, picked: Selection) -> dict[str, np.ndarray]:
-    """Indices and values of one code's latents that were asked for, indices ascending."""
+    """Indices and values of one code's selected latents, indices ascending."""
     indices = np.flatnonzero(code > picked.threshold)
     if picked.top_k is not None:
         indices = np.sort(indices[np.argsort(-code[indices], kind="stable")[: picked.top_k]])
@@ -123,8 +123,7 @@ def _sparse(code: np.ndarray, picked: Selection) -> dict[str, np.ndarray]:
 @router.post(
     "/models/{model}/decode",
     summary="Decode codes",
-    response_class=Response,
-    responses={200: representations.described(Outputs, NPY, SAFETENSORS), **problems.responses(404, 406, 503)},
+    **computed_resource(Outputs, NPY, SAFETENSORS, statuses=(404, 406, 503)),
     openapi_extra=inputs.described(CodeRows, SparseRows, tensor_name="codes", examples=inputs.CODE_EXAMPLES),
 )
 @body_limit("max_body_bytes")
@@ -137,7 +136,8 @@ async def decode(request: Request, chosen: ChosenDep, app_state: AppStateDep, fo
 
 
 def _decode(app_state: AppState, chosen: Chosen, body: Body, wanted: Representation) -> bytes:
-    model = app_state.models.get(chosen.version.digest)
-    outputs = checks.finite(model.decode(inputs.codes(app_state, model, body)), "outputs")
-    app_state.measurements.rows.labels("decode").inc(len(outputs))
-    return representations.array_bytes(wanted, {"outputs": outputs}, {"model": chosen.version.reference})
+    version = chosen.version
+    codes = inputs.codes(app_state, app_state.models.get(version.digest), body)
+    arrays = operations.compute(app_state.models, version.digest, "decode", codes)
+    app_state.measurements.rows.labels("decode").inc(len(codes))
+    return representations.array_bytes(wanted, arrays, {"model": version.reference})

@@ -1,54 +1,35 @@
-"""The features of two models matched one to one, over HTTP: the pairs as numbers, and as pictures above each other.
+"""The features of two models matched one to one, over HTTP: the pairs as numbers, and as pictures above each other."""
 
-Matched once and kept, whichever model is named first. What a match is stands in the workshop.
-"""
-
-import importlib
-import math
 from collections.abc import Sequence
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final
 
 import numpy as np
-import orjson
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 
-from registry.database.tables import ModelVersion
-from service.analyses import cache, feature_quality
+from service.analyses import cache, feature_quality, matches, subjects
+from service.analyses.matches import MAX_ATOMS, AtomKind, Candidate, Match, Matches
+from service.analyses.subjects import Subject
 from service.errors import InvalidRequest
-from service.http import paths, problems, representations
-from service.http.representations import JSON, PNG, PictureForm, Representation
+from service.http import paths, representations
+from service.http.fixed import fixed_resource
+from service.http.representations import JSON, PNG, PictureForm
 from service.inference import checks
 from service.pictures import features as feature_pictures
-from service.pictures import png
+from service.pictures import pairs as pictures
+from service.pictures import png, words
 from service.references import Chosen, several
-from service.state import AppState, AppStateDep
+from service.state import AppStateDep
+from service.storage import Storage
 from sparse_coding.analysis import feature_images
-from sparse_coding.models.weights import TrainedModel
 
 router = APIRouter(prefix=paths.V1, tags=["analyses"])
 
-OFFERS: Final = (JSON, PNG)
-MAX_ATOMS: Final = 4096
-"""Live latents of one model: matching takes seconds for so many, and grows with their cube. So many pairs there are
-at most."""
 MAX_DRAWN: Final = 200
 """Pairs of one picture."""
-COLUMNS: Final = 10
-"""Pairs beside each other in a picture."""
-SIDES: Final = ("first", "second")
 SIDE: Final = 56
 """Side in pixels that each picture of a pair aims at."""
 FORMULAS: Final = {"mean": "pw_mcc", "dead_latents": "dead_latents"}
-
-
-class Match(BaseModel):
-    """Two latents that stand for the same as far as any two do."""
-
-    first: int = Field(description="Latent of the model named first.")
-    second: int = Field(description="Latent of the other.")
-    cosine: float = Field(description="Magnitude of the cosine between their atoms.")
-    sign: Literal[-1, 1] = Field(description="-1 where the atoms point in opposite directions.")
 
 
 class MatchesAnswer(BaseModel):
@@ -56,7 +37,7 @@ class MatchesAnswer(BaseModel):
 
     models: list[str] = Field(description="Two versions.")
     mean: float | None = Field(description="Mean |cosine| over all pairs (PW-MCC); null where there are none.")
-    atoms: list[Literal["decoder", "difference"]] = Field(
+    atoms: list[AtomKind] = Field(
         description="Of each model: columns of a decoder that is one linear map, or difference images."
     )
     dead_latents: list[int] = Field(description="Of each model: latents left out, because no test row activates them.")
@@ -84,12 +65,7 @@ def two(
 @router.get(
     "/comparisons/matches",
     summary="Match features",
-    response_class=Response,
-    responses={
-        200: representations.described(MatchesAnswer, PNG),
-        **representations.UNCHANGED,
-        **problems.responses(404, 406, 413, 503),
-    },
+    **fixed_resource(MatchesAnswer, PNG, statuses=(404, 406, 413, 503)),
 )
 async def get_matches(
     request: Request,
@@ -111,147 +87,68 @@ async def get_matches(
     names the latents, `flipped` the pairs that point in opposite directions, and `matched` counts all pairs. Between
     several seeds of one spec this is the stability of its features.
     """
-    wanted = representations.choose(request, OFFERS, form)
-    content = await cache.answer(request, app_state, _answer, app_state, named, limit, wanted)
+    wanted = representations.choose(request, (JSON, PNG), form)
+    both = [subjects.of(app_state, each.version) for each in named]
+    await app_state.interactive.run(request, matches.require_one_width, *both)
+    if wanted == PNG:
+        await app_state.interactive.run(request, _require_one_shape, both)
+    measured = await cache.results(request, app_state, lambda: list(map(feature_quality.analysis, both)))
+    first, second = await app_state.interactive.run(request, lambda: list(map(Candidate, both, measured)))
+    found = await cache.result(request, app_state, matches.analysis, first, second)
+    oriented = matches.oriented(found, first, second)
+    if wanted == PNG:
+        content = await app_state.interactive.run(request, _picture, app_state, both, oriented, limit)
+    else:
+        content = representations.json_bytes(_answer(both, oriented, limit))
     return representations.fixed(request, content, wanted, pinned=all(each.pinned for each in named))
 
 
-def _answer(app_state: AppState, named: tuple[Chosen, ...], limit: int, wanted: Representation) -> bytes:
-    first, second = (each.version for each in named)
-    _require_one_space(app_state, first, second)
-    if wanted == PNG:
-        return _picture(app_state, first, second, limit)
-    found = of(app_state, first, second)
-    document = {"models": [first.reference, second.reference], **found, "matched": len(found["pairs"])}
-    return representations.json_bytes({**document, "pairs": found["pairs"][:limit], "formulas": FORMULAS})
+def _answer(both: Sequence[Subject], found: Matches, limit: int) -> MatchesAnswer:
+    return MatchesAnswer(
+        models=[each.reference for each in both],
+        mean=found.mean,
+        atoms=found.atoms,
+        dead_latents=found.dead_latents,
+        matched=len(found.pairs),
+        pairs=found.pairs[:limit],
+        formulas=FORMULAS,
+    )
 
 
-def mean(app_state: AppState, first: ModelVersion, second: ModelVersion) -> float | None:
-    """`pw_mcc` of two models; None unless they can be matched, or where there are no pairs."""
-    if not _is_one_space(app_state, first, second) or any(too_large(app_state, version) for version in (first, second)):
-        return None
-    value: float | None = of(app_state, first, second)["mean"]
-    return value
-
-
-def of(app_state: AppState, first: ModelVersion, second: ModelVersion) -> dict[str, Any]:
-    """All pairs of two models of one input space, their mean, and what was left out.
-
-    Raises `InvalidRequest` for dictionaries that are too large.
-    """
-    for version in (first, second):
-        if too_large(app_state, version):
-            raise InvalidRequest(
-                f"models: at most {MAX_ATOMS:,} latents that are not dead are matched, and dictionaries of at most "
-                f"{cache.MAX_ACTIVATIONS:,} values; {version.reference} has more"
-            )
-    lower, upper = sorted((first, second), key=_identity)
-    inputs = {"models": [_identity(lower), _identity(upper)]}
-    kept = orjson.loads(cache.kept(app_state, "matches", inputs, lambda: _match(app_state, lower, upper)))
-    return dict(kept if lower is first else _mirrored(kept))
-
-
-def _identity(version: ModelVersion) -> list[str]:
-    return [version.digest, version.dataset_digest]
-
-
-def _match(app_state: AppState, first: ModelVersion, second: ModelVersion) -> bytes:
-    latents = [feature_quality.live(app_state, version) for version in (first, second)]
-    found = [_atoms(app_state, version) for version in (first, second)]
-    chosen = [atoms[alive] for (atoms, _), alive in zip(found, latents, strict=True)]
-    matching = importlib.import_module("sparse_coding.analysis.matching").match(*chosen)
-    pairs = [
-        {**pair._asdict(), "first": int(latents[0][pair.first]), "second": int(latents[1][pair.second])}
-        for pair in matching.pairs
-    ]
-    document = {
-        "mean": None if math.isnan(matching.mean) else matching.mean,
-        "atoms": [kind for _, kind in found],
-        "dead_latents": [len(atoms) - len(alive) for (atoms, _), alive in zip(found, latents, strict=True)],
-        "pairs": pairs,
-    }
-    return representations.json_bytes(document)
-
-
-def _mirrored(kept: dict[str, Any]) -> dict[str, Any]:
-    """The same with the models the other way round."""
-    pairs = [{**pair, "first": pair["second"], "second": pair["first"]} for pair in kept["pairs"]]
-    both = {name: kept[name][::-1] for name in ("atoms", "dead_latents")}
-    return {**kept, **both, "pairs": sorted(pairs, key=lambda pair: (-pair["cosine"], pair["first"]))}
-
-
-def _atoms(app_state: AppState, version: ModelVersion) -> tuple[np.ndarray, str]:
-    found = feature_quality.atoms(app_state.models.get(version.digest))
-    assert found is not None, "whether they fit was asked before"
-    return found
-
-
-def too_large(app_state: AppState, version: ModelVersion) -> str | None:
-    """Why the features of a model are matched with no others; None where they can be."""
-    model = app_state.models.get(version.digest)
-    if model.n_latents * model.n_inputs > cache.MAX_ACTIVATIONS:
-        most = f"{cache.MAX_ACTIVATIONS:,}"
-        return f"its dictionary has more than {most} values, and for that their locality is not measured either"
-    if len(feature_quality.live(app_state, version)) > MAX_ATOMS:
-        return f"more than {MAX_ATOMS:,} of its latents are not dead"
-    return None
-
-
-def _is_one_space(app_state: AppState, first: ModelVersion, second: ModelVersion) -> bool:
-    return app_state.models.get(first.digest).n_inputs == app_state.models.get(second.digest).n_inputs
-
-
-def _require_one_space(app_state: AppState, first: ModelVersion, second: ModelVersion) -> None:
-    if not _is_one_space(app_state, first, second):
-        widths = [f"{each.reference} takes {app_state.models.get(each.digest).n_inputs}" for each in (first, second)]
-        raise InvalidRequest(
-            f"models: features are matched between two models of one number of inputs; {' and '.join(widths)}"
-        )
-
-
-# --- the picture -----------------------------------------------------------------------------------------------------
-
-
-def _picture(app_state: AppState, first: ModelVersion, second: ModelVersion, limit: int) -> bytes:
-    both = [app_state.models.get(version.digest) for version in (first, second)]
-    _require_one_shape(both)
-    found = of(app_state, first, second)
-    pairs = found["pairs"][: min(limit, MAX_DRAWN)]
+def _picture(storage: Storage, both: Sequence[Subject], found: Matches, limit: int) -> bytes:
+    pairs = found.pairs[: min(limit, MAX_DRAWN)]
     if not pairs:
         raise InvalidRequest("models: there are no pairs to draw, because all latents of one of them are dead")
-    feature_pictures.check_tiles(app_state, both[0], len(pairs))
-    halves = [_images(model, [pair[side] for pair in pairs]) for model, side in zip(both, SIDES, strict=True)]
-    line = np.full((*halves[0].shape[:2], 1, halves[0].shape[3]), png.PAPER, np.uint8)
-    tiles = np.concatenate([png.centred(halves[0]), line, png.centred(halves[1])], axis=2)
-    scale = png.whole_factor(halves[0][0, 0], side=SIDE)
-    sheet = png.grid(tiles, columns=min(len(pairs), COLUMNS), gap=8, scale=scale)
-    return png.encode(sheet, _text([first.reference, second.reference], found, pairs))
+    feature_pictures.check_tiles(storage, both[0].model, len(pairs))
+    upper = _images(both[0], [pair.first for pair in pairs])
+    lower = _images(both[1], [pair.second for pair in pairs])
+    return png.encode(pictures.symmetric(upper, lower, SIDE), _text(both, found, pairs))
 
 
-def _require_one_shape(both: Sequence[TrainedModel]) -> None:
-    shapes = [checks.image_shape(model) for model in both]
+def _require_one_shape(both: Sequence[Subject]) -> None:
+    shapes = [checks.image_shape(each.model) for each in both]
     if shapes[0] != shapes[1]:
         wanted = " and ".join(" x ".join(map(str, shape)) for shape in shapes)
         raise InvalidRequest(f"models: pictures above each other need images of one shape; these are {wanted}")
 
 
-def _images(model: TrainedModel, latents: Sequence[int]) -> np.ndarray:
-    return checks.finite(feature_images.decoded(model, latents, mode="difference"), "pictures")
+def _images(of: Subject, latents: Sequence[int]) -> np.ndarray:
+    return checks.finite(feature_images.decoded(of.model, latents, mode="difference"), "pictures")
 
 
-def _text(references: list[str], found: dict[str, Any], pairs: Sequence[dict[str, Any]]) -> dict[str, str]:
-    """What the picture says of itself, as tEXt chunks."""
+def _text(both: Sequence[Subject], found: Matches, pairs: Sequence[Match]) -> dict[str, str]:
+    """What the picture says about itself, as tEXt chunks."""
     facts = {
-        "models": references,
-        "mean": found["mean"],
-        "matched": len(found["pairs"]),
-        "pairs": [[pair["first"], pair["second"], round(pair["cosine"], 6)] for pair in pairs],
-        "flipped": [[pair["first"], pair["second"]] for pair in pairs if pair["sign"] < 0],
+        "models": [each.reference for each in both],
+        "mean": found.mean,
+        "matched": len(found.pairs),
+        "pairs": [[pair.first, pair.second, round(pair.cosine, 6)] for pair in pairs],
+        "flipped": [[pair.first, pair.second] for pair in pairs if pair.sign < 0],
     }
     return {
-        **{name: representations.json_bytes(fact).decode() for name, fact in facts.items()},
+        **words.chunks(facts),
         "layout": "each feature of the first model above its match in the second, by falling |cosine|; "
         f"of all that are matched, at most {MAX_DRAWN}",
-        "contrast": "each tile symmetric: 0 is mid grey, its largest magnitude black or white",
+        "contrast": words.SYMMETRIC,
         "mode": "difference",
     }

@@ -10,12 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from registry import metrics, runs
 from registry.database import tables
 from service.answers.fields import Count
-from service.charts import member_curves as member_curves_chart
-from service.charts import style
+from service.charts import drawing
 from service.http import pages, paths, problems, representations
 from service.http.pages import NextCursor
 from service.http.parameters import RunId
-from service.http.representations import CSV, JSON, TableForm
+from service.http.representations import CHARTS, CSV, JSON, Representation, TableForm
 from service.state import AppState, AppStateDep
 from sparse_coding.specs import runs as run_specs
 from sparse_coding.specs.sweep import MAX_MEMBERS, SweepSpec
@@ -55,7 +54,7 @@ class MetricsPage(BaseModel):
     summary="List training metrics",
     response_class=Response,
     responses={
-        200: representations.described(MetricsPage, CSV, *style.FORMS),
+        200: representations.described(MetricsPage, CSV, *CHARTS),
         **representations.UNCHANGED,
         **problems.responses(404, 406, 503),
     },
@@ -75,7 +74,7 @@ async def list_metrics(
 
     A sweep has one record per epoch and `member`; its chart shows the held-out errors. `limit` never splits an epoch.
     """
-    chosen = representations.choose(request, (JSON, CSV, *style.FORMS), form)
+    chosen = representations.choose(request, (JSON, CSV, *CHARTS), form)
     size = min(limit, MAX_RECORDS)
     run, records, following = await run_in_threadpool(_records, app_state, run_id, after, size, member)
     if chosen == JSON:
@@ -83,7 +82,7 @@ async def list_metrics(
     elif chosen == CSV:
         content = representations.csv_bytes(records, empty=("epoch",))
     else:
-        content = await app_state.interactive.run(request, lambda: style.render(_chart(run, records), chosen))
+        content = await app_state.interactive.run(request, _chart, run, records, chosen)
     return representations.fixed(request, content, chosen, pinned=False)
 
 
@@ -113,11 +112,11 @@ def _record(run: tables.Run, row: tables.RunMetric) -> Mapping[str, Any]:
     return {**({"member": row.member} if run.kind == "sweep" else {}), "epoch": row.epoch, **row.record}
 
 
-def _chart(run: tables.Run, records: Sequence[Mapping[str, Any]]) -> style.Chart:
+def _chart(run: tables.Run, records: Sequence[Mapping[str, Any]], form: Representation) -> bytes:
     title = f"Training of {run.spec.get('name', run.id)}"
     if run.kind != "sweep":
-        return style.training_curves(records, title)
-    return member_curves_chart.chart(records, _labels(run), title)
+        return drawing.training_curves(records, title, form)
+    return drawing.member_curves(records, _labels(run), title, form)
 
 
 def _labels(run: tables.Run) -> list[str]:

@@ -5,16 +5,16 @@ How bodies are read stands in `inputs`, and how a model computes in the workshop
 
 from typing import Annotated, Final, Literal
 
-import numpy as np
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
-from service.http import paths, problems, representations
+from service.http import paths, representations
 from service.http.body_limits import body_limit
+from service.http.fixed import computed_resource
 from service.http.representations import JSON, NPY, PNG, SAFETENSORS, Representation
-from service.inference import checks, inputs
+from service.inference import checks, inputs, operations
 from service.inference.inputs import Body, DatasetRows, NumberRows
-from service.pictures import png
+from service.pictures import pairs
 from service.references import Chosen, ChosenDep
 from service.state import AppState, AppStateDep
 from sparse_coding.errors import TooManyRows
@@ -22,8 +22,6 @@ from sparse_coding.errors import TooManyRows
 router = APIRouter(prefix=paths.V1, tags=["models"])
 
 OFFERS: Final = (JSON, PNG, NPY, SAFETENSORS)
-COLUMNS: Final = 10
-"""Pairs beside each other in a picture."""
 
 
 class Reconstructions(BaseModel):
@@ -38,11 +36,7 @@ class Reconstructions(BaseModel):
 @router.post(
     "/models/{model}/reconstruct",
     summary="Reconstruct inputs",
-    response_class=Response,
-    responses={
-        200: representations.described(Reconstructions, PNG, NPY, SAFETENSORS),
-        **problems.responses(404, 406, 409, 503),
-    },
+    **computed_resource(Reconstructions, PNG, NPY, SAFETENSORS, statuses=(404, 406, 409, 503)),
     openapi_extra=inputs.described(DatasetRows, NumberRows, tensor_name="inputs", examples=inputs.EXAMPLES),
 )
 @body_limit("max_body_bytes")
@@ -62,28 +56,16 @@ async def reconstruct(
 
 
 def _reconstruct(app_state: AppState, chosen: Chosen, body: Body, wanted: Representation) -> bytes:
-    model = app_state.models.get(chosen.version.digest)
+    version = chosen.version
+    model = app_state.models.get(version.digest)
     shape = checks.image_shape(model) if wanted == PNG else None
     rows = inputs.rows(app_state, model, body)
     if shape is not None and len(rows) > app_state.settings.max_images:
         raise TooManyRows(f"at most {app_state.settings.max_images} pairs fit into one picture; {len(rows)} rows came")
-    outputs, errors = model.reconstruct(rows)
-    checks.finite(errors, "reconstructions")
+    arrays = operations.compute(app_state.models, version.digest, "reconstruct", rows)
     app_state.measurements.rows.labels("reconstruct").inc(len(rows))
     if shape is not None:
-        return _pairs(rows.reshape(-1, *shape), checks.finite(outputs, "reconstructions").reshape(-1, *shape), errors)
-    arrays = {"reconstructions": outputs, "mse": errors}
-    beside = {"model": chosen.version.reference, "error_units": model.preprocessing.error_units}
+        outputs = checks.finite(arrays["reconstructions"], "reconstructions")
+        return pairs.reconstructions(rows.reshape(-1, *shape), outputs.reshape(-1, *shape), arrays["mse"])
+    beside = {"model": version.reference, "error_units": model.preprocessing.error_units}
     return representations.array_bytes(wanted, arrays, beside)
-
-
-def _pairs(originals: np.ndarray, outputs: np.ndarray, errors: np.ndarray) -> bytes:
-    """Images in [0, 1], [m, channels, height, width], each above what came back of it."""
-    tiles = png.stacked(png.unit(originals), png.unit(outputs))
-    sheet = png.grid(tiles, columns=min(len(tiles), COLUMNS), gap=8, scale=png.whole_factor(originals[0, 0]))
-    text = {
-        "layout": "each original above its reconstruction",
-        "contrast": "0 is black, 1 is white",
-        "mse": representations.json_bytes(errors).decode(),
-    }
-    return png.encode(sheet, text)

@@ -10,17 +10,15 @@ from pydantic import BaseModel, Field, RootModel
 
 from registry import models, runs
 from service.answers.run_results import BaselinesEntry, ErrorUnits, Formulas, Share, succeeded
-from service.charts import baselines as baselines_chart
-from service.charts import style
-from service.charts import sweep as sweep_chart
+from service.charts import drawing
 from service.http import paths, problems, representations
 from service.http.parameters import RunId
-from service.http.representations import CSV, JSON, TableForm
+from service.http.representations import CHARTS, CSV, JSON, TableForm
 from service.state import AppState, AppStateDep
 
 router = APIRouter(prefix=paths.V1, tags=["runs"])
 
-OFFERS: Final = (JSON, CSV, *style.FORMS)
+OFFERS: Final = (JSON, CSV, *CHARTS)
 
 
 class ValidationFigures(BaseModel):
@@ -110,7 +108,7 @@ class Results(RootModel[Annotated[SweepResults | BaselinesResults, Field(discrim
     summary="Get the result table",
     response_class=Response,
     responses={
-        200: representations.described(Results, CSV, *style.FORMS),
+        200: representations.described(Results, CSV, *CHARTS),
         **representations.UNCHANGED,
         **problems.responses(404, 406, 409, 503),
     },
@@ -133,8 +131,8 @@ async def get_results(
     elif chosen == CSV:
         content = representations.csv_bytes(_rows(results))
     else:
-        chart = sweep_chart.chart if results["kind"] == "sweep" else baselines_chart.chart
-        content = await app_state.interactive.run(request, lambda: style.render(chart(results), chosen))
+        draw = drawing.sweep if results["kind"] == "sweep" else drawing.baselines
+        content = await app_state.interactive.run(request, draw, results, chosen)
     return representations.fixed(request, content, chosen, pinned=False)
 
 

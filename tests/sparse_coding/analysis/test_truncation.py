@@ -168,12 +168,12 @@ def test_the_last_picture_of_a_strip_is_the_reconstruction(trained: TrainedModel
 
 
 def test_rows_are_as_many_as_the_bound_allows(trained: TrainedModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert truncation.fitting(trained, 100) == 100
+    assert truncation.fitting(trained.spec.model, 64, 100) == 100
     monkeypatch.setattr(truncation, "MAX_NUMBERS", 12 * 64 * 7 + 1)
-    assert (truncation.fitting(trained, 100), truncation.fitting(trained, 6)) == (7, 6)
+    assert (truncation.fitting(trained.spec.model, 64, 100), truncation.fitting(trained.spec.model, 64, 6)) == (7, 6)
     monkeypatch.setattr(truncation, "MAX_NUMBERS", 12 * 64 - 1)
     with pytest.raises(errors.TooManyRows, match="768"):
-        truncation.fitting(trained, 1)
+        truncation.fitting(trained.spec.model, 64, 1)
 
 
 def test_a_row_of_another_width_is_refused(trained: TrainedModel) -> None:

@@ -12,11 +12,12 @@ from PIL import Image
 
 from registry import metrics, models, runs
 from registry.metrics import MetricRecord
-from service.analyses import cache
+from service.analyses import matches, subjects
+from service.analyses.compared import ComparisonAnswer
 from service.charts import comparison as comparison_chart
 from service.charts import style
 from service.http.representations import PNG, SVG, VEGA
-from service.routes.v1 import matches
+from service.routes.v1 import matches as matches_route
 from sparse_coding.analysis import matching
 from sparse_coding.data import datasets
 from testing.api import Api
@@ -315,14 +316,37 @@ def document(count: int, epochs: int, **quality: Any) -> dict[str, Any]:
     curve = {"loss": 1.0, "reconstruction": 0.5, "sparsity": 0.1, "test_mse": 0.5, "l0": 4.0}
     each = {
         "dataset": "digits",
+        "n_inputs": 64,
+        "n_latents": 20,
         "sparsity": {"kind": "l1", "weight": 0.01, "reduction": "mean"},
-        "result": {"mse": 0.01, "l0": 3.2, "population_sparsity": 0.1, "inactive_latents": 0},
+        "result": {
+            "mse": 0.01,
+            "explained_variance": 0.9,
+            "l0": 3.2,
+            "population_sparsity": 0.1,
+            "inactive_latents": 0,
+            "error_units": "raw",
+        },
         "curves": [
             {"epoch": epoch, **{name: value / epoch for name, value in curve.items()}} for epoch in range(1, epochs)
         ],
-        "quality": {"hoyer": 0.4, "selectivity": 0.5, "probe_accuracy": 0.9, "noise": noise, **quality},
+        "quality": {
+            "num_samples": 100,
+            "dead_latents": 0,
+            "hoyer": 0.4,
+            "selectivity": 0.5,
+            "probe_accuracy": 0.9,
+            "noise": noise,
+            "noise_samples": 100,
+            **quality,
+        },
     }
-    return {"models": [{"model": f"m{number}@1", **each} for number in range(count)], "remarks": []}
+    models = [{"model": f"m{number}@1", **each} for number in range(count)]
+    return {"models": models, "pw_mcc": [[1.0] * count] * count, "remarks": [], "formulas": {}}
+
+
+def panels(case: dict[str, Any]) -> Any:
+    return comparison_chart.panels(ComparisonAnswer.model_validate(case))
 
 
 @pytest.mark.parametrize(
@@ -336,7 +360,7 @@ def document(count: int, epochs: int, **quality: Any) -> dict[str, Any]:
     ids=["no epochs", "one epoch", "eight models", "figures that are missing"],
 )
 def test_a_sheet_is_drawn_from_any_figures(case: dict[str, Any]) -> None:
-    sheet = comparison_chart.panels(case)
+    sheet = panels(case)
     with Image.open(io.BytesIO(style.render(sheet, PNG))) as image:
         image.load()
         assert image.width > 1000
@@ -350,23 +374,23 @@ def test_a_sheet_is_drawn_from_any_figures(case: dict[str, Any]) -> None:
 def test_a_model_of_one_epoch_has_a_point_beside_the_line_of_a_longer_one() -> None:
     case = document(2, 5)
     case["models"][0]["curves"] = case["models"][0]["curves"][:1]
-    for panel in comparison_chart.panels(case).to_dict()["vconcat"][0]["hconcat"]:
+    for panel in panels(case).to_dict()["vconcat"][0]["hconcat"]:
         assert [layer["mark"]["type"] for layer in panel["layer"]] == ["line", "point"]
-    svg = ElementTree.fromstring(style.render(comparison_chart.panels(case), SVG))
+    svg = ElementTree.fromstring(style.render(panels(case), SVG))
     marks = [
         path
         for path in svg.iter()
         if path.get("aria-roledescription") == "point" and "epoch" in path.get("aria-label", "").lower()
     ]
     assert len(marks) == 3, "two errors and one number of latents"
-    assert not comparison_chart.panels(document(2, 5)).to_dict()["vconcat"][0]["hconcat"][0]["layer"][1:]
+    assert not panels(document(2, 5)).to_dict()["vconcat"][0]["hconcat"][0]["layer"][1:]
 
 
 def test_names_that_differ_at_the_end_are_told_apart_and_keep_their_penalty() -> None:
     case = document(2, 3)
     for number, model in enumerate(case["models"]):
         model["model"] = f"digits-at-28-by-28-with-a-name-of-the-long-november-{number}@1"
-    words = texts(style.render(comparison_chart.panels(case), SVG))
+    words = texts(style.render(panels(case), SVG))
     for number in range(2):
         assert words.count(f"digits-at-28-b…ng-november-{number}@1") == 2
         assert words.count(f"digits-at-28-b…ng-november-{number}@1, L1 0.01") == 1
@@ -376,7 +400,7 @@ def test_names_that_differ_at_the_end_are_told_apart_and_keep_their_penalty() ->
 
 def test_a_long_remark_is_broken_between_words() -> None:
     case = {**document(2, 3), "remarks": ["There is no probe of " + ", ".join(["a-very-long-name@1"] * 20) + "."]}
-    lines = comparison_chart.panels(case).to_dict()["title"]["subtitle"][1:]
+    lines = panels(case).to_dict()["title"]["subtitle"][1:]
     assert " ".join(lines) == case["remarks"][0]
     assert all(len(line) <= 150 for line in lines)
 
@@ -442,7 +466,7 @@ def test_all_pairs_can_be_had_and_a_picture_says_how_many_there_are(
         compared.publish(tmp_path, {"name": name, **asked})
     found = comparison(compared, "broad-a,broad-b", "/matches", limit=4096).json()
     assert len(found["pairs"]) == found["matched"] > 200
-    monkeypatch.setattr(matches, "MAX_DRAWN", 5)
+    monkeypatch.setattr(matches_route, "MAX_DRAWN", 5)
     image = Image.open(io.BytesIO(comparison(compared, "kl,seeded", "/matches", format="png", limit=4096).content))
     text = image.text  # type: ignore[attr-defined]
     assert (len(json.loads(text["pairs"])), text["matched"]) == (5, "20")
@@ -480,7 +504,7 @@ def test_too_many_latents_are_refused_and_leave_a_gap_in_a_comparison(
     assert report["pw_mcc"] == [[None, None], [None, None]]
     reason = "are not matched (pw_mcc): more than 19 of its latents are not dead."
     assert {f"The features of {name}@1 {reason}" for name in ("kl", "seeded")} < set(report["remarks"])
-    monkeypatch.setattr(cache, "MAX_ACTIVATIONS", 1000)
+    monkeypatch.setattr(subjects, "MAX_ACTIVATIONS", 1000)
     assert "dictionary has more than 1,000 values" in comparison(compared, "kl,seeded").json()["remarks"][0]
 
 

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from service.analyses.selectivity import SelectivityAnswer
+from service.answers.split import Latents
 from service.charts import selectivity as selectivity_chart
 from service.charts import style
 from service.http.representations import SVG
@@ -164,22 +166,26 @@ def test_the_heat_map_has_a_column_for_every_latent_that_speaks(shared_api: Shar
     assert len(np.unique(np.asarray(image).reshape(-1, 3), axis=0)) > 20
 
 
-def spoken(latents: int, classes: int) -> dict[str, Any]:
+def spoken(latents: int, classes: int) -> SelectivityAnswer:
     """An answer in which latent i prefers class i modulo `classes`, and is the more selective the lower i."""
-    preferred = [latent % classes for latent in range(latents)]
+    preferred: list[int | None] = [latent % classes for latent in range(latents)]
     means = np.full((classes, latents), 0.5)
     means[preferred, range(latents)] = 1
-    return {
-        "model": "m@1",
-        "split": "test",
-        "num_samples": 1000,
-        "classes": [f"class {number}" for number in range(classes)],
-        "class_means": means.tolist(),
-        "selectivity": [1 - latent / latents for latent in range(latents)],
-        "preferred_class": preferred,
-        "mean_selectivity": 0.5,
-        "silent_latents": {"count": 0, "indices": []},
-    }
+    return SelectivityAnswer(
+        model="m@1",
+        split="test",
+        num_samples=1000,
+        classes=[f"class {number}" for number in range(classes)],
+        class_means=means,
+        selectivity=np.array([1 - latent / latents for latent in range(latents)]),
+        preferred_class=preferred,
+        mean_selectivity=0.5,
+        silent_latents=Latents(count=0, indices=[]),
+        most_selective=[],
+        least_selective=[],
+        per_class={},
+        formulas={},
+    )
 
 
 @pytest.mark.parametrize(("latents", "step"), [(20, 1), (41, 2), (128, 5), (200, 8)])
@@ -197,7 +203,7 @@ def test_latents_that_prefer_a_class_without_a_line_are_left_out_and_counted() -
     assert [latent % 70 < 50 for latent in sheet["vconcat"][1]["encoding"]["x"]["sort"]] == [True] * 100
     assert sheet["title"]["subtitle"][1] == "The first 50 of 70 classes drawn, without 28 latents that prefer another"
     report = spoken(1, 60)
-    report["preferred_class"] = [55]
+    report.preferred_class = [55]
     assert "No latent prefers one of the first 50 classes" in json.dumps(selectivity_chart.heat_map(report).to_dict())
 
 

@@ -1,0 +1,58 @@
+"""What a comparison of models says, as pydantic models."""
+
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, Field
+
+from service.analyses.feature_quality import FeatureQuality
+
+MAX_EPOCHS: Final = 1000
+"""Records of one curve; of a longer run, records at even distances."""
+
+
+class Figures(BaseModel):
+    """Of a run's result, over the whole test split."""
+
+    mse: float | None
+    explained_variance: float | None
+    l0: float | None
+    population_sparsity: float | None
+    inactive_latents: int | None
+    error_units: Literal["raw", "scaled"] | None = Field(description="Units of `mse`: `scaled` with `minmax`.")
+
+
+class CurvePoint(BaseModel):
+    """One epoch."""
+
+    epoch: int
+    loss: float | None
+    reconstruction: float | None
+    sparsity: float | None = Field(description="The penalty before its weight.")
+    test_mse: float | None
+    l0: float | None
+
+
+class Compared(BaseModel):
+    """One of the models."""
+
+    model: str
+    dataset: str = Field(description="What it was trained on, and what its figures were measured on.")
+    n_inputs: int
+    n_latents: int
+    sparsity: dict[str, Any] = Field(description="The penalty, as the spec has it.")
+    result: Figures
+    curves: list[CurvePoint] = Field(description=f"At most about {MAX_EPOCHS} epochs, at even distances.")
+    quality: FeatureQuality
+
+
+class ComparisonAnswer(BaseModel):
+    """Models in the order in which they were named."""
+
+    models: list[Compared]
+    pw_mcc: list[list[float | None]] = Field(
+        description="How alike the features of every two models are: mean |cosine| of matched atoms, dead latents left "
+        "out. Null between models of different numbers of inputs, of too large dictionaries, or without live latents: "
+        "a remark says which."
+    )
+    remarks: list[str] = Field(description="What to mind when these models are compared.")
+    formulas: dict[str, Any] = Field(description="What each number is, by name.")

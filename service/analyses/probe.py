@@ -1,0 +1,185 @@
+"""What a linear classifier reads from a model's codes, beside what it reads from inputs and from their components.
+
+Each representation is probed once and cached; models of one dataset share the results for its inputs.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import numpy as np
+from pydantic import BaseModel, Field
+
+from service.analyses.analysis import Analysis, JsonForm
+from service.analyses.subjects import Subject
+from service.answers.split import OfModel, SplitName
+from sparse_coding.analysis import probe, sparsity
+from sparse_coding.data.datasets import Dataset
+from sparse_coding.errors import NoLabels
+from sparse_coding.specs import feasibility
+
+MAX_VALUES: Final = 2**24
+"""Numbers of one representation that are fitted on, and as many that are scored: 128 MiB each in float64."""
+
+RepresentationName = Literal["codes", "inputs", "pca"]
+
+
+class KSparse(BaseModel):
+    """How well single classes are told from the rest by k columns."""
+
+    k: int
+    balanced_accuracy: float | None = Field(
+        description="Mean over the classes; 0.5 is chance. Null where there is no class to tell from the rest, because "
+        "the rows scored are of one class, or of none that was fitted on."
+    )
+
+
+class Probed(BaseModel):
+    """One representation of the rows, and what a linear classifier reads from it."""
+
+    representation: RepresentationName = Field(
+        description="`codes` of the model, its `inputs` as they are, or their first principal components (`pca`)."
+    )
+    columns: int = Field(description="Numbers a row; `pca` has as many as the code, if there are so many.")
+    accuracy: float = Field(description="Share of the rows scored whose class a logistic regression names.")
+    k_sparse: list[KSparse] = Field(description="k = 1, 2 and 5.")
+
+
+class ProbeAnswer(OfModel):
+    """Codes beside two baselines, on the same rows."""
+
+    split: SplitName = Field(description="What the rows scored are of; all are fitted on rows of `train`.")
+    fit_rows: int = Field(description="The first so many training rows: 10,000, or fewer of very wide ones.")
+    scored_rows: int = Field(description="The first so many of `split`: all but of very wide ones.")
+    classes: int = Field(description="Among the rows fitted on.")
+    majority: float = Field(description="Accuracy of always naming the most frequent class of the rows fitted on.")
+    chance: float = Field(description="Balanced accuracy of a guess.")
+    representations: list[Probed]
+    formulas: dict[str, str] = Field(description="What each number is, by name.")
+
+
+@dataclass(frozen=True, eq=False)
+class _Labelled:
+    """Rows as they are stored, and the class of each."""
+
+    rows: np.ndarray
+    labels: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What is fitted on and what is scored, of one model's dataset."""
+
+    train: _Labelled
+    scored: _Labelled
+    split: SplitName
+
+    @property
+    def counts(self) -> dict[str, int]:
+        return {"fit_rows": len(self.train.rows), "scored_rows": len(self.scored.rows)}
+
+
+Represent = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+"""Training rows and scored rows as they are stored -> what of each the probe sees."""
+
+
+def task(subject: Subject, split: SplitName) -> Task:
+    """The rows that a model's representations are probed on. Raises `NoLabels` and `UnsuitableLabels`."""
+    source = subject.dataset
+    most = max(1, MAX_VALUES // max(subject.n_inputs, subject.n_latents))
+    train, scored = source.split("train"), source.split(split)
+    if train.labels is None or scored.labels is None:
+        raise NoLabels(_unlabelled(source))
+    learned = feasibility.training_rows(subject.spec.dataset, source.facts)  # as the tables of runs have it
+    fitted = slice(min(most, probe.MAX_ROWS, learned))
+    probe.require_classes(train.labels[fitted])
+    return Task(
+        _Labelled(train.rows[fitted], train.labels[fitted]), _Labelled(scored.rows[:most], scored.labels[:most]), split
+    )
+
+
+def _unlabelled(source: Dataset) -> str:
+    """Which split of a dataset lacks the labels that a probe needs, and what can be done."""
+    if source.split("train").labels is not None:
+        return "The test split of this dataset has no labels to score a probe with; split=train scores training rows."
+    if source.split("test").labels is not None:
+        return "A probe is fitted on the train split, and only the test split of this dataset has labels."
+    return "A probe needs labels; this dataset has none."
+
+
+def all_of(subject: Subject, posed: Task) -> list[Analysis[Probed]]:
+    """Codes, inputs, and their principal components."""
+    return [of_codes(subject, posed), _of_inputs(subject, posed), _of_components(subject, posed)]
+
+
+def of_codes(subject: Subject, posed: Task) -> Analysis[Probed]:
+    """What is read from the codes."""
+
+    def represent(train: np.ndarray, scored: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return sparsity.encode_all(subject.model, train), sparsity.encode_all(subject.model, scored)
+
+    return _analysis("codes", posed, subject.identity, represent)
+
+
+def _of_inputs(subject: Subject, posed: Task) -> Analysis[Probed]:
+    """What is read from the inputs: the same for all models that see them."""
+
+    def represent(train: np.ndarray, scored: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return subject.model.prepare(train), subject.model.prepare(scored)
+
+    return _analysis("inputs", posed, _seen(subject), represent)
+
+
+def _of_components(subject: Subject, posed: Task) -> Analysis[Probed]:
+    """What is read from the inputs' principal components, as many as the code has columns if there are so many."""
+    most = min(subject.n_latents, subject.n_inputs, len(posed.train.rows))
+
+    def represent(train: np.ndarray, scored: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return probe.principal_components(subject.model.prepare(train), subject.model.prepare(scored), most)
+
+    return _analysis("pca", posed, {**_seen(subject), "most": most}, represent)
+
+
+def _seen(subject: Subject) -> dict[str, Any]:
+    """What a model's inputs depend on."""
+    return {"dataset": subject.version.dataset_digest, "image_size": subject.spec.dataset.image_size}
+
+
+def _analysis(name: RepresentationName, posed: Task, inputs: dict[str, Any], represent: Represent) -> Analysis[Probed]:
+    """The probe of one representation; `inputs` are all that it depends on beside the numbers of rows."""
+
+    def measure() -> Probed:
+        train, scored = represent(posed.train.rows, posed.scored.rows)
+        return _scored(name, posed, train, scored)
+
+    every = {**inputs, "split": posed.split, **posed.counts}
+    return Analysis(f"probe-{name}", every, probe.VERSIONS, JsonForm(Probed), measure)
+
+
+def _scored(name: RepresentationName, posed: Task, train: np.ndarray, scored: np.ndarray) -> Probed:
+    given = train, posed.train.labels, scored, posed.scored.labels
+    return Probed(
+        representation=name,
+        columns=train.shape[1],
+        accuracy=probe.accuracy(*given),
+        k_sparse=[
+            KSparse(k=k, balanced_accuracy=None if math.isnan(score) else score)
+            for k, score in probe.k_sparse(*given).items()
+        ],
+    )
+
+
+def answer(subject: Subject, posed: Task, found: list[Probed]) -> ProbeAnswer:
+    """The representations, beside what one scores without looking at a row."""
+    classes, counts = np.unique(posed.train.labels, return_counts=True)
+    return ProbeAnswer(
+        model=subject.reference,
+        split=posed.split,
+        **posed.counts,
+        classes=len(classes),
+        majority=float(np.mean(posed.scored.labels == classes[counts.argmax()])),
+        chance=0.5,
+        representations=found,
+        formulas=dict(probe.FORMULAS),
+    )

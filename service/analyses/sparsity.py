@@ -1,0 +1,75 @@
+"""How sparse a model's codes are on one split: the statistics of `sparse_coding.analysis.sparsity`, cached."""
+
+from typing import Any, Self
+
+from pydantic import BaseModel, Field
+
+from service.analyses.analysis import Analysis, JsonForm
+from service.analyses.subjects import Subject
+from service.answers.split import Latents, OfSplit, SplitName
+from sparse_coding.analysis import sparsity
+
+
+class Histogram(BaseModel):
+    """Counts between neighbouring edges; there is one edge more than counts."""
+
+    edges: list[float]
+    counts: list[int]
+
+
+class PopulationSparsity(BaseModel):
+    """Fraction of latents active on a row."""
+
+    mean: float = Field(description="Over the rows.")
+    histogram: Histogram = Field(description="50 bins on [0, 1], counting rows.")
+
+
+class LifetimeSparsity(BaseModel):
+    """Fraction of rows that activate a latent."""
+
+    mean: float = Field(description="Over the latents.")
+    per_latent: list[float]
+    histogram: Histogram = Field(description="50 bins on [0, 1], counting latents.")
+
+
+class L0(BaseModel):
+    """Mean number of latents per row."""
+
+    threshold: float = Field(description="Above the threshold.")
+    nonzero: float = Field(description="Not zero.")
+
+
+class SparsityStatistics(BaseModel):
+    """How many latents are active, and how often each one is."""
+
+    num_samples: int = Field(description="Rows really used: fewer where the split is shorter or the code very wide.")
+    threshold: float = Field(description="A latent is active on a row when its activation is strictly above this.")
+    population_sparsity: PopulationSparsity
+    lifetime_sparsity: LifetimeSparsity
+    inactive_latents: Latents = Field(description="Active on fewer than 1 % of the rows.")
+    dead_latents: Latents = Field(description="At or below the threshold on every row of the whole split.")
+    activation_histogram: Histogram = Field(description="All activations, 100 bins from the least to the greatest.")
+    l0: L0
+    formulas: dict[str, str | list[str]] = Field(description="What each number is, by name.")
+
+
+class SparsityAnswer(SparsityStatistics, OfSplit):
+    """How many latents are active, and how often each one is."""
+
+    @classmethod
+    def of(cls, statistics: SparsityStatistics, **named: Any) -> Self:
+        """The statistics of the `model` and `split` that are named."""
+        return cls(**named, **dict(statistics))
+
+
+def analysis(subject: Subject, split: SplitName, num_samples: int, threshold: float) -> Analysis[SparsityStatistics]:
+    """The statistics of the first `num_samples` rows of a split, or of as many as fit."""
+    rows = subject.fitting(num_samples)
+
+    def measure() -> SparsityStatistics:
+        stored = subject.dataset.split(split).rows
+        report = sparsity.analyse(subject.model, stored, threshold=threshold, num_samples=rows)
+        return SparsityStatistics.model_validate(report.document())
+
+    inputs = {**subject.identity, "split": split, "num_samples": rows, "threshold": threshold}
+    return Analysis("sparsity", inputs, sparsity.VERSIONS, JsonForm(SparsityStatistics), measure)

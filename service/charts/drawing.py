@@ -1,0 +1,90 @@
+"""Answers as charts: the one way from an answer to the bytes of its chart, in any of `representations.CHARTS`.
+
+altair and vl-convert take a second to load, and most requests draw nothing. So the modules that load them are imported
+by the functions here when the first chart is drawn, and nowhere else outside of this folder.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+
+from service.analyses.compared import ComparisonAnswer
+from service.analyses.probe import ProbeAnswer
+from service.analyses.selectivity import SelectivityAnswer
+from service.analyses.sparsity import SparsityAnswer
+from service.analyses.truncation import RowsTruncation
+from service.http import representations
+from service.http.representations import JSON, Representation
+
+A = TypeVar("A", bound=BaseModel)
+
+
+def written(answer: A, draw: Callable[[A, Representation], bytes], form: Representation) -> bytes:
+    """The answer as JSON, or as the chart that `draw` makes of it."""
+    return representations.json_bytes(answer) if form == JSON else draw(answer, form)
+
+
+def sparsity(answer: SparsityAnswer, form: Representation) -> bytes:
+    """Three histograms."""
+    from service.charts import sparsity, style
+
+    return style.render(sparsity.histograms(answer), form)
+
+
+def selectivity(answer: SelectivityAnswer, form: Representation) -> bytes:
+    """A heat map of class by latent."""
+    from service.charts import selectivity, style
+
+    return style.render(selectivity.heat_map(answer), form)
+
+
+def truncation(answer: RowsTruncation, form: Representation) -> bytes:
+    """Errors against the number of latents kept."""
+    from service.charts import style, truncation
+
+    return style.render(truncation.curve(answer), form)
+
+
+def probe(answer: ProbeAnswer, form: Representation) -> bytes:
+    """Accuracies as bars."""
+    from service.charts import probe, style
+
+    return style.render(probe.bars(answer), form)
+
+
+def comparison(answer: ComparisonAnswer, form: Representation) -> bytes:
+    """Curves over each other, and figures beside each other."""
+    from service.charts import comparison, style
+
+    return style.render(comparison.panels(answer), form)
+
+
+def training_curves(records: Sequence[Mapping[str, Any]], title: str, form: Representation) -> bytes:
+    """The losses of a run over its epochs."""
+    from service.charts import style, training_curves
+
+    return style.render(training_curves.chart(records, title), form)
+
+
+def member_curves(
+    records: Sequence[Mapping[str, Any]], labels: Sequence[str], title: str, form: Representation
+) -> bytes:
+    """The held-out error of every member of a sweep over its epochs."""
+    from service.charts import member_curves, style
+
+    return style.render(member_curves.chart(records, labels, title), form)
+
+
+def sweep(results: Mapping[str, Any], form: Representation) -> bytes:
+    """Error against sparsity of the members of a sweep, or both over the width of the code."""
+    from service.charts import style, sweep
+
+    return style.render(sweep.chart(results), form)
+
+
+def baselines(results: Mapping[str, Any], form: Representation) -> bytes:
+    """A model beside dictionary learning."""
+    from service.charts import baselines, style
+
+    return style.render(baselines.chart(results), form)
