@@ -1,4 +1,4 @@
-"""What a comparison of models says, as pydantic models."""
+"""The answer of a comparison of models."""
 
 from typing import Any, Final, Literal
 
@@ -11,14 +11,16 @@ MAX_EPOCHS: Final = 1000
 
 
 class Figures(BaseModel):
-    """Of a run's result, over the whole test split."""
+    """Figures of the result of a run, over the whole test split."""
 
     mse: float | None
     explained_variance: float | None
     l0: float | None
     population_sparsity: float | None
     inactive_latents: int | None
-    error_units: Literal["raw", "scaled"] | None = Field(description="Units of `mse`: `scaled` with `minmax`.")
+    error_units: Literal["raw", "scaled"] | None = Field(
+        description="Units of `mse`: `scaled` for a model with `minmax`."
+    )
 
 
 class CurvePoint(BaseModel):
@@ -36,10 +38,10 @@ class Compared(BaseModel):
     """One of the models."""
 
     model: str
-    dataset: str = Field(description="What it was trained on, and what its figures were measured on.")
+    dataset: str = Field(description="The dataset that it was trained on and its figures were measured on.")
     n_inputs: int
     n_latents: int
-    sparsity: dict[str, Any] = Field(description="The penalty, as the spec has it.")
+    sparsity: dict[str, Any] = Field(description="The penalty, as in the spec.")
     result: Figures
     curves: list[CurvePoint] = Field(description=f"At most about {MAX_EPOCHS} epochs, at even distances.")
     quality: FeatureQuality
@@ -50,9 +52,9 @@ class ComparisonAnswer(BaseModel):
 
     models: list[Compared]
     pw_mcc: list[list[float | None]] = Field(
-        description="How alike the features of every two models are: mean |cosine| of matched atoms, dead latents left "
-        "out. Null between models of different numbers of inputs, of too large dictionaries, or without live latents: "
-        "a remark says which."
+        description="Similarity of the features of each pair of models: mean |cosine| of matched atoms, without dead "
+        "latents. Null for models with different numbers of inputs, too large dictionaries, or no live latents: a "
+        "remark says which."
     )
-    remarks: list[str] = Field(description="What to mind when these models are compared.")
+    remarks: list[str] = Field(description="Differences between the models, and reasons for missing figures.")
     formulas: dict[str, Any] = Field(description="What each number is, by name.")

@@ -21,10 +21,10 @@ class Feature(BaseModel):
     """One latent's statistics over the test split."""
 
     latent: int
-    lifetime_sparsity: float = Field(description="Fraction of rows that activate it (above 0.1).")
+    lifetime_sparsity: float = Field(description="Fraction of rows on which its activation is above 0.1.")
     mean: float = Field(description="Mean activation over all rows.")
-    max: float = Field(description="Greatest activation.")
-    p95: float | None = Field(description="95th percentile of its positive activations; null without any.")
+    max: float = Field(description="Largest activation.")
+    p95: float | None = Field(description="95th percentile of its positive activations; null if there are none.")
     dead: bool = Field(description="No row activates it.")
 
 
@@ -39,7 +39,7 @@ class TopInput(BaseModel):
 
 @dataclass(frozen=True, eq=False)
 class Statistics:
-    """What one pass over the test split says of all n latents."""
+    """Statistics of all n latents over one split."""
 
     lifetime_sparsity: np.ndarray
     mean: np.ndarray
@@ -51,7 +51,7 @@ class Statistics:
     """[n, MAX_TOP or fewer]: rows by falling activation."""
     top_activations: np.ndarray
     num_samples: np.ndarray
-    """[1]: rows that were looked at."""
+    """[1]: number of rows."""
 
     def of(self, latent: int) -> Feature:
         """One latent's statistics."""

@@ -24,10 +24,10 @@ AtomKind = Literal["decoder", "difference"]
 
 
 class Match(BaseModel):
-    """Two latents that stand for the same as far as any two do."""
+    """Two latents, one of each model, that are matched."""
 
     first: int = Field(description="Latent of the model named first.")
-    second: int = Field(description="Latent of the other.")
+    second: int = Field(description="Latent of the model named second.")
     cosine: float = Field(description="Magnitude of the cosine between their atoms.")
     sign: Literal[-1, 1] = Field(description="-1 where the atoms point in opposite directions.")
 

@@ -26,18 +26,18 @@ FORMULAS: Final = {
 
 
 class SelectiveLatent(BaseModel):
-    """One latent, and the class that it answers to most."""
+    """One latent, and the class with its largest mean activation."""
 
     latent: int
-    selectivity: float = Field(description="From 0 (answers to all classes alike) to 1 (to one alone).")
+    selectivity: float = Field(description="From 0 (equal means for all classes) to 1 (active for one class only).")
     preferred_class: str
     class_mean: float = Field(description="Its mean activation over the rows of that class.")
 
 
 class SelectivityAnswer(ArrayAnswer, OfSplit):
-    """How the latents answer to the classes of a dataset."""
+    """Mean activations and selectivity of the latents for the classes of a dataset."""
 
-    num_samples: int = Field(description="Rows really used: all that fit.")
+    num_samples: int = Field(description="Number of rows used: as many as fit.")
     classes: list[str]
     class_means: NullableMatrix = Field(
         description="[class][latent]: mean activation over the rows of a class; null for a class without rows."
@@ -49,8 +49,8 @@ class SelectivityAnswer(ArrayAnswer, OfSplit):
     preferred_class: list[int | None] = Field(
         description="Per latent the class with the largest mean, as a position in `classes`; null for a silent latent."
     )
-    mean_selectivity: float = Field(description="Over all latents, silent ones as 0.")
-    silent_latents: Latents = Field(description="0 on every row; they are not listed below.")
+    mean_selectivity: float = Field(description="Mean over all latents; silent ones count as 0.")
+    silent_latents: Latents = Field(description="Latents that are 0 on every row; they are not listed below.")
     most_selective: list[SelectiveLatent] = Field(description=f"At most {LISTED}, by falling selectivity.")
     least_selective: list[SelectiveLatent] = Field(description=f"At most {LISTED}, by rising selectivity.")
     per_class: dict[str, list[int]] = Field(

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 Mode = Literal["raw", "difference"]
 ModeQuery = Annotated[
-    Mode, Query(description="`raw`: the decoded one-hot code. `difference`: what it adds to the decoded zero code.")
+    Mode, Query(description="`raw`: the decoded one-hot code. `difference`: that minus the decoded zero code.")
 ]
 Amplitude = float | Literal["p95"]
 AmplitudeQuery = Annotated[

@@ -1,7 +1,4 @@
-"""A model beside dictionary learning as a chart: error, accuracy of a probe and sparsity of every method.
-
-Knows the shape of the results of a baselines run and nothing of the methods but their names.
-"""
+"""A model beside dictionary learning as a chart: error, accuracy of a probe and sparsity of every method."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -24,8 +21,8 @@ NAMES: Final = {
     "raw": "raw inputs",
 }
 WIDTH: Final = 210
-ROOM: Final = 1.35
-"""A column is so much wider than its largest number, which is written behind it."""
+HEADROOM: Final = 1.35
+"""Width of a column in lengths of its longest line: space for the number behind it."""
 PLAIN: Final = (1e-3, 1e4)
 """Powers of ten between these are written out."""
 STEP: Final = 30
@@ -35,7 +32,7 @@ STEP: Final = 30
 def chart(results: Mapping[str, Any]) -> style.Chart:
     """A column of dots for each figure, with a line for each method in the order of the table."""
     entries = results["entries"]
-    order = [_name(entry["method"], results["k"]) for entry in entries]
+    order = [_label(entry["method"], results["k"]) for entry in entries]
     columns = (
         ("mse", f"Held-out mse, {results['error_units']} units", BLUE),
         ("probe_accuracy", "Accuracy of a linear probe", GREEN),
@@ -51,7 +48,7 @@ def chart(results: Mapping[str, Any]) -> style.Chart:
     return style.styled(alt.hconcat(*panels, spacing=28, title=title))
 
 
-def _name(method: str, k: int) -> str:
+def _label(method: str, k: int) -> str:
     return NAMES.get(method, method).replace("{k}", str(k))
 
 
@@ -82,7 +79,7 @@ def _column(
         if entry.get(field) is not None
     ]
     axis = alt.Axis(ticks=False, domain=False, labels=named, labelLimit=260, labelPadding=10)
-    lines = alt.Chart({"values": points}).encode(
+    lines = style.points(points).encode(
         x=x, y=alt.Y("method:N", sort=list(order), title=None, scale=alt.Scale(domain=list(order)), axis=axis)
     )
     stems = [] if is_log else [lines.mark_rule(color=RULES, strokeWidth=2).encode(x2="from:Q")]
@@ -99,14 +96,14 @@ def _spans_much(values: Sequence[float]) -> bool:
 
 
 def _from_zero(values: Sequence[float], title: str) -> alt.X:
-    """A linear axis with room for the largest one's number."""
+    """A linear axis with space for the largest one's number."""
     high = max(values) or 1.0
     axis = alt.Axis(values=style.even_ticks(0, high)[::2], format=style.number_format(high), grid=False)
-    return alt.X("value:Q", title=title, scale=alt.Scale(domain=[0, ROOM * high], nice=False), axis=axis)
+    return alt.X("value:Q", title=title, scale=alt.Scale(domain=[0, HEADROOM * high], nice=False), axis=axis)
 
 
 def _powers(values: Sequence[float], title: str) -> alt.X:
-    """A log axis with room for the largest one's number, and some four powers of ten."""
+    """A log axis with space for the largest one's number, and some four powers of ten."""
     low, high = min(values) / 1.5, max(values)
     powers = [10.0**power for power in range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1)]
     plain = all(PLAIN[0] <= power <= PLAIN[1] for power in powers)

@@ -22,8 +22,8 @@ BARS: Final = 170
 """Width of a panel of bars."""
 BAR: Final = 24
 """Height of a bar and the gap beside it."""
-ROOM: Final = 1.35
-"""A panel of bars is so much wider than its longest bar: room for the number behind it."""
+HEADROOM: Final = 1.35
+"""Width of a panel of bars in lengths of its longest bar: space for the number behind it."""
 REMARK: Final = 150
 """Letters on a line of a remark."""
 LETTERS: Final = 30
@@ -101,7 +101,7 @@ def _spelled(labels: Mapping[str, str]) -> str:
 
 
 def written(value: float | None) -> str:
-    """A figure as it stands behind its bar."""
+    """A figure as it is written behind its bar."""
     if value is None:
         return "none"
     return f"{value:,.0f}" if PLAIN[0] <= value < PLAIN[1] else f"{value:.3g}"
@@ -160,7 +160,7 @@ def _curves(compared: Models, points: Points, y_title: str, heading: tuple[str, 
         return style.nothing("No epochs were recorded").properties(title=title, width=width, height=height)
     dashes = alt.Scale(domain=list(ROWS), range=[[1, 0], [4, 3]])
     shapes = alt.Scale(domain=list(ROWS), range=["circle", "triangle-up"])
-    chart = alt.Chart({"values": points}).encode(
+    chart = style.points(points).encode(
         x=style.epoch_axis({point["epoch"] for point in points}),
         y=_scaled([point["value"] for point in points], y_title),
         color=_colour(compared),
@@ -171,7 +171,7 @@ def _curves(compared: Models, points: Points, y_title: str, heading: tuple[str, 
         dot: alt.Chart = chart.properties(data={"values": alone}).mark_point(filled=True, size=60, opacity=1)
         layers.append(dot.encode(shape=alt.Shape("rows:N", scale=shapes, legend=None)))
     words = f"Line chart: {heading[0]}; {heading[1]}."
-    return alt.LayerChart(layer=layers, title=title, description=words, width=width, height=height)
+    return style.panel(layers, title, words, width, height)
 
 
 def _alone(points: Points) -> list[Mapping[str, Any]]:
@@ -195,11 +195,11 @@ def _scaled(values: Sequence[float], title: str) -> alt.Y:
 
 
 def _bars(compared: Models, figures: Sequence[_Figure]) -> list[alt.LayerChart]:
-    """A panel for each figure; the models stand at the left of the first."""
-    return [_panel(compared, figure, named=place == 0) for place, figure in enumerate(figures)]
+    """A panel for each figure; the names of the models are at the left of the first."""
+    return [_figure_bars(compared, figure, named=place == 0) for place, figure in enumerate(figures)]
 
 
-def _panel(compared: Models, figure: _Figure, *, named: bool) -> alt.LayerChart:
+def _figure_bars(compared: Models, figure: _Figure, *, named: bool) -> alt.LayerChart:
     values = [figure.of(model) for model in compared]
     points = [
         {"name": name_of(model), "value": value or 0, "text": written(value)}
@@ -210,17 +210,12 @@ def _panel(compared: Models, figure: _Figure, *, named: bool) -> alt.LayerChart:
     labels = _spelled(dict(zip(map(name_of, compared), short, strict=True)))
     axis = alt.Axis(domain=False, ticks=False, grid=False, labelPadding=6, labelLimit=0, labelExpr=labels)
     y = alt.Y("name:N", title=None, sort=None, axis=axis if named else None)
-    x = alt.X("value:Q", title=None, scale=alt.Scale(domain=[0, ROOM * longest], nice=False), axis=None)
-    chart = alt.Chart({"values": points})
+    x = alt.X("value:Q", title=None, scale=alt.Scale(domain=[0, HEADROOM * longest], nice=False), axis=None)
+    chart = style.points(points)
     drawn = chart.mark_bar(height={"band": 0.75}).encode(x=x, y=y, color=_colour(compared))
     words = chart.mark_text(align="left", dx=5, fontSize=11, color=INK).encode(x="value:Q", y=y, text="text:N")
-    return alt.LayerChart(
-        layer=[drawn, words],
-        title=style.title(figure.title, figure.remark, **TITLE),
-        description=f"Bar chart: {figure.title}, {figure.remark}.",
-        width=BARS,
-        height=max(BAR * len(points), 3 * BAR),
-    )
+    heading, height = style.title(figure.title, figure.remark, **TITLE), max(BAR * len(points), 3 * BAR)
+    return style.panel([drawn, words], heading, f"Bar chart: {figure.title}, {figure.remark}.", BARS, height)
 
 
 def _noise(compared: Models) -> alt.Chart:
@@ -229,8 +224,8 @@ def _noise(compared: Models) -> alt.Chart:
     sigmas = sorted({noise.sigma for _, noise in measured})
     x = alt.X("sigma:O", title="Sigma of the noise", axis=alt.Axis(values=sigmas, labelAngle=0, format="~g"))
     low = min((noise.cosine for _, noise in measured), default=0)
-    room = 0.08 * (1 - low or 1)  # no label stands on the edge, so that this heading aligns with its neighbours'
-    scale = alt.Scale(domain=[low - room, 1 + room], nice=False)
+    margin = 0.08 * (1 - low or 1)  # no label is at the edge, so that this heading aligns with its neighbours'
+    scale = alt.Scale(domain=[low - margin, 1 + margin], nice=False)
     y = alt.Y("value:Q", title="Cosine", scale=scale, axis=alt.Axis(format="~g", tickCount=4))
     chart = alt.Chart({"values": points}, description="Line chart: cosine of clean and noisy codes over the noise.")
     lines: alt.Chart = chart.mark_line(point=True, strokeWidth=2).encode(x=x, y=y, color=_colour(compared))

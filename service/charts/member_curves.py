@@ -1,4 +1,4 @@
-"""The held-out error of every member of a sweep over its epochs, as one chart. Knows no spec and no requests."""
+"""The held-out error of every member of a sweep over its epochs, as one chart."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -8,9 +8,9 @@ import altair as alt
 from service.charts import style
 
 SCHEME: Final = alt.SchemeParams("viridis", extent=[0, 0.92])
-"""From dark to light by the member's number, which is the order of the values that were asked for."""
+"""From dark to light by the member's number, which is the order of the requested values."""
 MAX_LEGEND: Final = 20
-"""Members that are named one by one; colours of more cannot be told apart, and only say where in the order one is."""
+"""Members that are named one by one; colours of more cannot be distinguished, and only show the order."""
 
 
 def chart(records: Sequence[Mapping[str, Any]], labels: Sequence[str], title: str) -> alt.Chart:

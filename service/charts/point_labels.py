@@ -1,7 +1,4 @@
-"""Where the labels of a scatter plot stand: inside the plane, beside their points, and on no other point or label.
-
-Knows pixels and texts; nothing of what the points are.
-"""
+"""Places for the labels of a scatter plot: inside the plane, beside their points, and on no other point or label."""
 
 import itertools
 import math
@@ -19,7 +16,7 @@ NEAR: Final = 9.0
 """Points that are nearer to each other than so many pixels hide one another: they share a label."""
 DOT: Final = 14.0
 LINE: Final = 4.0
-"""Thickness of a line that labels keep away from, and a distance at which it is looked at."""
+"""Thickness of a line that labels keep away from, and the distance between the points at which it is checked."""
 OUTSIDE: Final = 1000.0
 """How much worse it is to leave the plane by a pixel than to cover a pixel of something else."""
 

@@ -16,7 +16,7 @@ HEIGHT: Final = 240
 BAR: Final = 34
 """Width of a bar and the gap beside it in pixels."""
 NOTHING_SPARSE: Final = "the rows scored are of one class, or of none that was fitted on"
-"""Why no class can be told from the rest."""
+"""Why no class can be distinguished from the rest."""
 
 
 def bars(report: ProbeAnswer) -> alt.HConcatChart:
@@ -39,7 +39,7 @@ def _whole(report: ProbeAnswer) -> alt.LayerChart:
     ]
     remark = f"always the most frequent class: {report.majority:.3f} (dashed)"
     x = alt.X("name:N", title=None, sort=None, scale=alt.Scale(padding=0.25), axis=_flat(labelExpr=_two_lines(points)))
-    return _panel(points, x, "Accuracy", ("All columns", remark), report.majority).properties(width=9 * BAR)
+    return _bars(points, x, "Accuracy", ("All columns", remark), mark=report.majority, width=9 * BAR)
 
 
 def _sparse(report: ProbeAnswer) -> alt.Chart | alt.LayerChart:
@@ -55,13 +55,13 @@ def _sparse(report: ProbeAnswer) -> alt.Chart | alt.LayerChart:
     x = alt.X("name:N", title=None, sort=None, scale=alt.Scale(paddingInner=0.25, paddingOuter=0.15), axis=_flat())
     remark = "one class against the rest; chance: 0.5 (dashed)"
     heading = ("The k columns that differ most", remark)
-    return _panel(points, x, "Balanced accuracy, mean over classes", heading, 0.5).properties(width=12 * BAR)
+    return _bars(points, x, "Balanced accuracy, mean over classes", heading, mark=0.5, width=12 * BAR)
 
 
-def _panel(
-    points: Sequence[Mapping[str, Any]], x: alt.X, y_title: str, heading: tuple[str, str], mark: float
+def _bars(
+    points: Sequence[Mapping[str, Any]], x: alt.X, y_title: str, heading: tuple[str, str], *, mark: float, width: int
 ) -> alt.LayerChart:
-    data = {"values": list(points)}
+    """Bars with their numbers, and a dashed line at `mark`."""
     several = len({point["name"] for point in points}) < len(points)
     placed: dict[str, Any] = {"x": x}
     if several:
@@ -69,15 +69,13 @@ def _panel(
     y = alt.Y("value:Q", title=y_title, scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="~g", tickCount=6))
     names, colours = zip(*_LOOKS.values(), strict=True)
     colour = alt.Color("of:N", scale=alt.Scale(domain=list(names), range=list(colours)), title=None)
-    drawn = alt.Chart(data).mark_bar().encode(y=y, color=colour if several else colour.legend(None), **placed)
-    written = alt.Chart(data).mark_text(dy=-8, fontSize=11, color=INK)
+    drawn = style.points(points).mark_bar().encode(y=y, color=colour if several else colour.legend(None), **placed)
+    written = style.points(points).mark_text(dy=-8, fontSize=11, color=INK)
     text = written.encode(y="value:Q", text=alt.Text("value:Q", format=".3f"), **placed)
-    line = {"values": [{"mark": mark}]}
-    rule = alt.Chart(line).mark_rule(color=FAINT, strokeDash=[4, 3], strokeWidth=1.5).encode(y="mark:Q")
+    line = style.points([{"mark": mark}]).mark_rule(color=FAINT, strokeDash=[4, 3], strokeWidth=1.5)
+    rule: alt.Chart = line.encode(y="mark:Q")
     description = f"Bar chart: {heading[0]}; {heading[1]}."
-    return alt.LayerChart(
-        layer=[drawn, rule, text], title=style.title(*heading), description=description, height=HEIGHT
-    )
+    return style.panel([drawn, rule, text], style.title(*heading), description, width, HEIGHT)
 
 
 def _flat(**more: Any) -> alt.Axis:

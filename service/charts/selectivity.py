@@ -11,11 +11,11 @@ from service.charts import style
 from service.charts.style import BLUE, GREEN
 
 MAX_LATENTS: Final = 400
-"""Columns that can be told apart on a screen; of more latents the most selective are drawn."""
+"""Columns that can be distinguished on a screen; of more latents, the most selective are drawn."""
 MAX_CLASSES: Final = 50
 """Lines that fit on a screen; latents that prefer a class without a line are left out."""
 DIGIT: Final = 7
-"""Width of a digit below a column; a number has one such width of room beside it."""
+"""Width of a digit below a column; a number has one such width of space beside it."""
 WIDTH: Final = 720
 """Width that the columns share, in points; few columns take less."""
 COLUMN: Final = (1.8, 24.0)
@@ -40,7 +40,7 @@ def heat_map(report: SelectivityAnswer) -> alt.Chart | alt.VConcatChart:
         nothing = style.nothing(_empty(report))
         return style.styled(nothing.properties(title=title, **style.WIDE))
     width = len(drawn) * min(COLUMN[1], max(COLUMN[0], WIDTH / len(drawn)))
-    panels = alt.vconcat(_bars(report, drawn, width), _cells(report, drawn, width), spacing=10, title=title)
+    panels = alt.vconcat(_indices(report, drawn, width), _cells(report, drawn, width), spacing=10, title=title)
     return style.styled(panels)
 
 
@@ -78,7 +78,7 @@ def _remark(report: SelectivityAnswer, drawn: Sequence[int]) -> str | list[str]:
     return [words, f"The first {MAX_CLASSES} of {classes:,} classes drawn{left_out}"]
 
 
-def _bars(report: SelectivityAnswer, drawn: Sequence[int], width: float) -> alt.Chart:
+def _indices(report: SelectivityAnswer, drawn: Sequence[int], width: float) -> alt.Chart:
     """The selectivity of each latent, above its column."""
     index = report.selectivity.tolist()
     values = [{"latent": latent, "selectivity": index[latent]} for latent in drawn]

@@ -44,35 +44,35 @@ def _fractions(
     statistic: PopulationSparsity | LifetimeSparsity, x_title: str, counted: str, heading: tuple[str, str], colour: str
 ) -> alt.LayerChart:
     """A histogram over [0, 1] with its mean drawn in; the axis ends at the next tenth above the last bar."""
-    bars = _bars(statistic.histogram, floor=0)
+    bars = _bins(statistic.histogram, floor=0)
     end = min(1.0, math.ceil(10 * max((bar["to"] for bar in bars), default=1.0) - 1e-9) / 10)
-    x = alt.X("from:Q", title=x_title, scale=alt.Scale(domain=[0, end], nice=False), axis=_across("~g"))
-    ticks = 6  # the same for scale and axis, so that a label stands at the top of every panel and headings align
+    x = alt.X("from:Q", title=x_title, scale=alt.Scale(domain=[0, end], nice=False), axis=_plain_axis("~g"))
+    ticks = 6  # the same for scale and axis, so that a label is at the top of every panel and headings align
     y = alt.Y("count:Q", title=counted, scale=alt.Scale(nice=ticks), axis=alt.Axis(tickMinStep=1, tickCount=ticks))
-    return _panel(_histogram(bars, x, y, colour), statistic.mean, heading)
+    return _marked(_histogram(bars, x, y, colour), statistic.mean, heading)
 
 
 def _activations(histogram: Histogram, threshold: float) -> alt.LayerChart:
-    """All activations; one alone must be seen, so bars stand on a half."""
+    """All activations; one alone must be seen, so bars begin at a half."""
     floor = 0.5
-    bars = _bars(histogram, floor)
+    bars = _bins(histogram, floor)
     most = max((bar["count"] for bar in bars), default=1)
     powers = [10**exponent for exponent in range(math.ceil(math.log10(most)) + 1)]
-    x = alt.X("from:Q", title="Activation of a latent on a row", scale=alt.Scale(nice=False), axis=_across("~g"))
+    x = alt.X("from:Q", title="Activation of a latent on a row", scale=alt.Scale(nice=False), axis=_plain_axis("~g"))
     y = alt.Y(
         "count:Q",
         title="Activations (log scale)",
         scale=alt.Scale(type="log", domain=[floor, max(powers)], nice=False),
         axis=alt.Axis(values=powers, format="~s"),
     )
-    return _panel(_histogram(bars, x, y, PURPLE), threshold, ("All activations", f"threshold {threshold:g} (dashed)"))
+    return _marked(_histogram(bars, x, y, PURPLE), threshold, ("All activations", f"threshold {threshold:g} (dashed)"))
 
 
-def _across(number_format: str) -> alt.Axis:
+def _plain_axis(number_format: str) -> alt.Axis:
     return alt.Axis(format=number_format, grid=False, labelFlush=False, tickCount=6)
 
 
-def _bars(histogram: Histogram, floor: float) -> list[dict[str, float]]:
+def _bins(histogram: Histogram, floor: float) -> list[dict[str, float]]:
     """The bins that are not empty, each from `floor` up to its count."""
     edges, counts = histogram.edges, histogram.counts
     return [
@@ -91,10 +91,9 @@ def _histogram(bars: Sequence[Mapping[str, float]], x: alt.X, y: alt.Y, colour: 
     return chart
 
 
-def _panel(bars: alt.Chart, mark: float, heading: tuple[str, str]) -> alt.LayerChart:
+def _marked(bars: alt.Chart, mark: float, heading: tuple[str, str]) -> alt.LayerChart:
     """One histogram under its heading, with a dashed line at `mark`."""
     name, remark = heading
     rule: alt.Chart = style.points([{"mark": mark}]).mark_rule(color=INK, strokeDash=[4, 3], strokeWidth=1.5)
     line: alt.Chart = rule.encode(x="mark:Q")
-    title = style.title(name, remark)
-    return alt.LayerChart(layer=[bars, line], title=title, description=f"{name}: {remark}", **style.PANEL)
+    return style.panel([bars, line], style.title(name, remark), f"{name}: {remark}", **style.PANEL)

@@ -38,14 +38,14 @@ PIXELS_PER_POINT: Final = 2.0
 PANEL: Final[Mapping[str, Any]] = MappingProxyType({"width": 300, "height": 220})
 WIDE: Final[Mapping[str, Any]] = MappingProxyType({"width": 620, "height": 340})
 MAX_POINTS: Final = 1000
-"""Epochs of a curve that are drawn; more cannot be told apart on a screen."""
+"""Points of a curve that are drawn; more cannot be distinguished on a screen."""
 FEW_EPOCHS: Final = 10
-"""So many epochs are all named on their axis; of more, even steps are."""
+"""Up to so many epochs are all named on their axis; beyond that, at even steps."""
 LOG_RATIO: Final = 20
 """From this ratio of the largest to the smallest value on, curves are drawn on a log axis."""
 
 MAX_POWERS: Final = 12
-"""Of more powers of ten, a log axis has only some."""
+"""Powers of ten that a log axis names; of more, it names some."""
 
 
 def render(chart: Chart, form: Representation) -> bytes:
@@ -98,7 +98,7 @@ def number_format(largest: float) -> str:
 
 
 def epoch_axis(epochs: Collection[int]) -> alt.X:
-    """Whole numbers from the first epoch to the last, each once; a single one stands in the middle."""
+    """Whole numbers from the first epoch to the last, each once; a single one is in the middle."""
     first, last = min(epochs), max(epochs)
     ticks = range(first, last + 1) if last - first < FEW_EPOCHS else even_ticks(first, last)
     axis = alt.Axis(values=[int(tick) for tick in ticks], format="d", grid=False, labelFlush=False)
@@ -107,9 +107,15 @@ def epoch_axis(epochs: Collection[int]) -> alt.X:
     return alt.X("epoch:Q", title="Epoch", scale=alt.Scale(domain=[first, last], nice=False), axis=axis)
 
 
-def title(heading: str, remark: str | Sequence[str], **more: Any) -> alt.Title:
-    """The heading of a panel, with a remark below it."""
-    return alt.Title(heading, subtitle=remark, fontSize=13, frame="group", **{"offset": 12, **more})
+def title(heading: str, remark: str | Sequence[str] | None = None, **more: Any) -> alt.Title:
+    """The heading of a panel, with a remark below it if there is one."""
+    below: dict[str, Any] = {} if remark is None else {"subtitle": remark}
+    return alt.Title(heading, **below, fontSize=13, frame="group", **{"offset": 12, **more})
+
+
+def panel(layers: Sequence[alt.Chart], heading: alt.Title, description: str, width: int, height: int) -> alt.LayerChart:
+    """Layers over each other, under a heading and with a description for readers who do not see them."""
+    return alt.LayerChart(layer=list(layers), title=heading, description=description, width=width, height=height)
 
 
 def points(values: Sequence[Mapping[str, Any]], keep: Callable[[Any], Any] = lambda _: True) -> alt.Chart:
@@ -118,7 +124,7 @@ def points(values: Sequence[Mapping[str, Any]], keep: Callable[[Any], Any] = lam
 
 
 def nothing(why: str) -> alt.Chart:
-    """A sheet that says why it is empty."""
+    """A chart that says why it is empty."""
     chart: alt.Chart = alt.Chart({"values": [{"why": why}]}, description=why).mark_text(size=14, color=FAINT)
     sheet: alt.Chart = chart.encode(text="why:N")
     return sheet

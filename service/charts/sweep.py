@@ -1,12 +1,10 @@
-"""A sweep's table as a chart: error against active latents, or both over the width of the code.
-
-Knows the shape of a sweep's results and nothing of how members were trained or one of them was chosen.
-"""
+"""A sweep's table as a chart: error against active latents, or both over the width of the code."""
 
 import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, Final
 
 import altair as alt
@@ -22,11 +20,12 @@ KIND: Final = "sparsity.kind"
 DENSE: Final = width_chart.DENSE
 COLOURS: Final = (BLUE, VERMILION, GREEN, PURPLE)
 MARGIN: Final = 1.35
-"""The log axis of errors goes so far beyond its outermost points: room for what is written beside them."""
+"""Factor by which the log axis of errors extends beyond its outermost points: space for their labels."""
 DECADE: Final = 10
 """A log axis that spans less has its ticks at even distances: powers of ten and their like are too few there."""
-ROOM: Final = 0.12
-"""A linear axis goes so much of its points' span beyond them; it begins at 0 where they span more than twofold."""
+MARGIN_SHARE: Final = 0.12
+"""Share of its points' span by which a linear axis extends beyond them; it begins at 0 where the largest value is more
+than twice the smallest."""
 SIZE: Final = (620, 360)
 """Width and height of the plane in pixels."""
 MAX_LABELS: Final = 24
@@ -34,7 +33,7 @@ MAX_LABELS: Final = 24
 MAX_LETTERS: Final = 32
 """A longer label leaves out the names of fields; one that several points share says how many they are."""
 REACH: Final = 1e4
-"""Members whose error is so many times the smallest are drawn at the edge, so that the others can be told apart."""
+"""Members whose error is so many times the smallest are drawn at the edge, so that the others can be distinguished."""
 
 
 def chart(results: Mapping[str, Any]) -> style.Chart:
@@ -95,8 +94,8 @@ class _Axis:
         if self.is_log:
             return low / MARGIN, high * MARGIN
         low = 0.0 if low < high / 2 else low
-        room = ROOM * (high - low or high or 1.0)
-        return max(0.0, low - room), high + room
+        margin = MARGIN_SHARE * (high - low or high or 1.0)
+        return max(0.0, low - margin), high + margin
 
     @property
     def scale(self) -> alt.Scale:
@@ -143,7 +142,7 @@ def _on_plane(layer: alt.Chart, x: _Axis, y: _Axis) -> alt.Chart:
 
 
 def _coloured(members: Sequence[Member], fields: Sequence[str]) -> str | None:
-    """Of several varied fields, the one that is told by colour: the kind of penalty, else that of the fewest values."""
+    """Of several varied fields, the one that colours show: the kind of penalty, else that of the fewest values."""
     swept = [member for member in members if not member["reference"]]
     whole = [field for field in fields if all(member["varied"].get(field) is not None for member in swept)]
     few = [field for field in whole if 1 < len(_values(members, field)) <= len(COLOURS)]
@@ -201,30 +200,26 @@ def _series(member: Member, coloured: str | None) -> str:
 def _front(points: Sequence[Mapping[str, Any]]) -> alt.Chart:
     """A line through the Pareto front, behind everything."""
     on_front = [{"l0": point["l0"], "mse": point["mse"]} for point in points if point["on_front"]]
-    line: alt.Chart = alt.Chart({"values": on_front}).mark_line(color=FAINT, opacity=0.55, strokeWidth=1.5)
+    line: alt.Chart = style.points(on_front).mark_line(color=FAINT, opacity=0.55, strokeWidth=1.5)
     return line
 
 
 def _marks(points: Sequence[Mapping[str, Any]], coloured: str | None) -> list[alt.Chart]:
     """Members as dots, hollow off the front; collapsed ones as crosses, the reference as a diamond; the ring around
     the suggested one."""
-    ring = _some(points, "suggested").mark_point(size=330, color=INK, strokeWidth=2)
+    ring = style.points(points, itemgetter("suggested")).mark_point(size=330, color=INK, strokeWidth=2)
     sound = [point for point in points if not point["collapsed"]]
     layers = [
-        _some(points, "collapsed").mark_point(shape="cross", size=70, angle=45, filled=True),
-        _some(sound, "pareto").mark_point(size=110, filled=True),
-        _some(sound, "behind").mark_point(size=90, filled=False, strokeWidth=2),
-        _some(sound, "reference").mark_point(shape="diamond", size=150, filled=True),
+        style.points(points, itemgetter("collapsed")).mark_point(shape="cross", size=70, angle=45, filled=True),
+        style.points(sound, itemgetter("pareto")).mark_point(size=110, filled=True),
+        style.points(sound, itemgetter("behind")).mark_point(size=90, filled=False, strokeWidth=2),
+        style.points(sound, itemgetter("reference")).mark_point(shape="diamond", size=150, filled=True),
     ]
     series = list(dict.fromkeys(point["series"] for point in points if not point["reference"]))
     names, colours = [*series, DENSE], [*COLOURS[: len(series)], INK]
     legend = None if coloured is None else alt.Legend(title=coloured, symbolType="circle", values=series)
     colour = alt.Color("series:N", scale=alt.Scale(domain=names, range=colours), legend=legend)
     return [ring, *(layer.encode(color=colour, opacity=alt.value(1)) for layer in layers)]
-
-
-def _some(points: Sequence[Mapping[str, Any]], role: str) -> alt.Chart:
-    return alt.Chart({"values": [point for point in points if point[role]]})
 
 
 def _labels(points: Sequence[Mapping[str, Any]], x: _Axis, y: _Axis) -> list[alt.Chart]:
@@ -238,7 +233,7 @@ def _labels(points: Sequence[Mapping[str, Any]], x: _Axis, y: _Axis) -> list[alt
     beside = [(spots[group[0]], text) for group, text in zip(groups, texts, strict=True)]
     places = point_labels.places(beside, spots, line, SIZE)
     return [
-        alt.Chart({"values": [{"l0": points[group[0]]["l0"], "mse": points[group[0]]["mse"], "label": text}]})
+        style.points([{"l0": points[group[0]]["l0"], "mse": points[group[0]]["mse"], "label": text}])
         .mark_text(dx=place.dx, dy=place.dy, align=place.align, fontSize=11, color=INK)
         .encode(text="label:N")
         for group, text, place in zip(groups, texts, places, strict=True)

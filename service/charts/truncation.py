@@ -33,15 +33,15 @@ def _remark(report: RowsTruncation) -> str:
 
 
 def _errors(report: RowsTruncation) -> Layers:
-    """The band and the line, at no more points than can be told apart."""
+    """The band and the line, at no more points than can be distinguished."""
     counts, curves = report.latents_kept, dict(report.mse)
     step = max(1, math.ceil(len(counts) / style.MAX_POINTS))
     values = [
         {"latents": count, **{name: errors[count] for name, errors in curves.items()}}
         for count in counts[::-step][::-1]
     ]
-    x, y = _across(counts[-1]), _up(report)
-    chart = alt.Chart({"values": values})
+    x, y = _counts(counts[-1]), _up(report)
+    chart = style.points(values)
     band: alt.Chart = chart.mark_area(color=BLUE, opacity=BAND).encode(
         x=x, y=alt.Y("lower_quartile:Q", **y), y2="upper_quartile:Q"
     )
@@ -50,17 +50,17 @@ def _errors(report: RowsTruncation) -> Layers:
 
 
 def _marks(report: RowsTruncation) -> Layers:
-    """The error that is near enough, and the number of latents from which on it is kept."""
+    """The error that is near enough, and the number of latents from which on it is not exceeded."""
     most, enough = report.latents_kept[-1], report.sufficient_latents
-    near = alt.Chart({"values": [{"near": _near(report)}]})
-    first = alt.Chart({"values": [{"latents": enough, "words": f"{enough:,} of {most:,} latents are enough"}]})
+    near = style.points([{"near": _near(report)}])
+    first = style.points([{"latents": enough, "words": f"{enough:,} of {most:,} latents are enough"}])
     to_the_left = enough > 0.6 * most
     side: dict[str, Any] = {"align": "right", "dx": -6} if to_the_left else {"align": "left", "dx": 6}
     return [
         near.mark_rule(color=INK, strokeDash=[4, 3], strokeWidth=1.5).encode(y=alt.Y("near:Q", **_up(report))),
-        first.mark_rule(color=VERMILION, strokeWidth=1.5).encode(x=_across(most)),
+        first.mark_rule(color=VERMILION, strokeWidth=1.5).encode(x=_counts(most)),
         first.mark_text(color=VERMILION, fontSize=12, baseline="top", **side).encode(
-            x=_across(most), y=alt.value(6), text="words:N"
+            x=_counts(most), y=alt.value(6), text="words:N"
         ),
     ]
 
@@ -70,7 +70,7 @@ def _near(report: RowsTruncation) -> float:
     return float((1 + report.tolerance) * report.full_mse)
 
 
-def _across(most: int) -> alt.X:
+def _counts(most: int) -> alt.X:
     whole = [tick for tick in style.even_ticks(0, most) if tick == round(tick)]
     axis = alt.Axis(values=whole, format=",d", grid=False, labelFlush=False)
     scale = alt.Scale(domain=[0, most], nice=False)

@@ -1,7 +1,4 @@
-"""Members of a sweep over the width of the code as a chart: how good they are, and how sparse.
-
-Knows the shape of a sweep's results and nothing of how members were trained or one of them was chosen.
-"""
+"""Members of a sweep over the width of the code as a chart: their error, and their sparsity."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
@@ -32,9 +29,9 @@ def panels(members: Sequence[Member], edge: float, error_title: str, title: alt.
             members, "active on under 1 % of the rows", lambda member: member["inactive_latents"] / member["n_latents"]
         ),
     ]
-    quality = _panel(errors, _quality(errors, error_title), "Quality", legend=False)
+    quality = _lines(errors, _quality(errors, error_title), "Quality", legend=False)
     share = alt.Y("value:Q", title="Share of the latents", scale=alt.Scale(zero=True), axis=_axis())
-    sparsity = _panel(shares, share, "Sparsity", legend=True)
+    sparsity = _lines(shares, share, "Sparsity", legend=True)
     both = alt.hconcat(quality, sparsity, spacing=40, title=title)
     separate: alt.HConcatChart = both.resolve_scale(color="independent", shape="independent")
     return separate
@@ -81,41 +78,40 @@ def _quality(points: Sequence[Point], title: str) -> alt.Y:
     return alt.Y("value:Q", title=title, scale=alt.Scale(zero=True), axis=_axis())
 
 
-def _panel(points: Sequence[Point], y: alt.Y, heading: str, *, legend: bool) -> alt.LayerChart:
-    """Lines through the members of each series, and their marks; the reference stands by itself."""
+def _lines(points: Sequence[Point], y: alt.Y, heading: str, *, legend: bool) -> alt.LayerChart:
+    """Lines through the members of each series, and their marks; the reference is by itself."""
     names = [name for name in SERIES if any(point["series"] == name for point in points)]
     codes = [code for code in SHAPES if any(point["code"] == code for point in points)]
-    told = alt.Legend(title=None, orient="right") if legend else None
+    legends = alt.Legend(title=None, orient="right") if legend else None
     scale = alt.Scale(domain=names, range=[SERIES[name] for name in names])
-    place = {"x": _across(points), "y": y}
+    place = {"x": _widths(points), "y": y}
     look = {
-        "color": alt.Color("series:N", scale=scale, legend=told),
+        "color": alt.Color("series:N", scale=scale, legend=legends),
         "shape": alt.Shape(
-            "code:N", scale=alt.Scale(domain=codes, range=[SHAPES[code] for code in codes]), legend=told
+            "code:N", scale=alt.Scale(domain=codes, range=[SHAPES[code] for code in codes]), legend=legends
         ),
     }
-    swept = _some(points, lambda point: not (point["reference"] or point["note"]))
+    swept = style.points(points, lambda point: not (point["reference"] or point["note"]))
     layers = [
         swept.mark_line(strokeWidth=1.5, opacity=0.6).encode(color=look["color"], **place),
-        _some(points, lambda point: point["suggested"]).mark_point(size=330, color=INK, strokeWidth=2).encode(**place),
-        _some(points, lambda point: point["filled"])
+        style.points(points, lambda point: point["suggested"])
+        .mark_point(size=330, color=INK, strokeWidth=2)
+        .encode(**place),
+        style.points(points, lambda point: point["filled"])
         .mark_point(size=90, filled=True, opacity=1)
         .encode(**place, **look),
-        _some(points, lambda point: not point["filled"])
+        style.points(points, lambda point: not point["filled"])
         .mark_point(size=80, fill="white", strokeWidth=2, opacity=1)
         .encode(**place, **look),
-        _some(points, lambda point: point["note"])
+        style.points(points, lambda point: point["note"])
         .mark_text(dx=-9, align="right", fontSize=11, color=INK)
         .encode(text="note:N", **place),
     ]
-    return alt.LayerChart(layer=layers, title=alt.Title(heading, fontSize=13, frame="group", offset=8), **style.PANEL)
+    description = f"Line chart: {heading} over the number of latents."
+    return style.panel(layers, style.title(heading, offset=8), description, **style.PANEL)
 
 
-def _some(points: Sequence[Point], kept: Callable[[Point], bool]) -> alt.Chart:
-    return alt.Chart({"values": [point for point in points if kept(point)]})
-
-
-def _across(points: Sequence[Point]) -> alt.X:
+def _widths(points: Sequence[Point]) -> alt.X:
     widths = sorted({point["n_latents"] for point in points})
     return alt.X(
         "n_latents:Q",

@@ -1,7 +1,6 @@
-"""Models that are in use, loaded once and kept in memory: a digest in, an autoencoder out.
+"""Models in memory, by the digest of their weights file: loaded once, the least recently used one evicted first.
 
-Bounded: the one unused for longest goes first. Knows no names, versions or HTTP; a digest names its bytes for ever,
-so nothing here can be out of date.
+A digest always names the same bytes, so nothing here can be out of date.
 """
 
 import threading
@@ -14,9 +13,9 @@ from sparse_coding.models.weights import TrainedModel
 
 
 class ModelCache:
-    """At most `capacity` models on `device` (cpu, cuda or auto); safe to ask from several threads.
+    """At most `capacity` models on `device` (cpu, cuda or auto); thread-safe.
 
-    Raises `SpecDoesNotFit` if CUDA is asked for and missing.
+    Raises `SpecDoesNotFit` if CUDA is requested and missing.
     """
 
     def __init__(self, artifacts: ArtifactStore, *, capacity: int, device: str = "cpu") -> None:
@@ -27,9 +26,9 @@ class ModelCache:
         self._loaded: OrderedDict[str, Future[TrainedModel]] = OrderedDict()
 
     def get(self, digest: str) -> TrainedModel:
-        """The model whose weights file has this SHA-256. Whoever asks first loads it; the others wait for that.
+        """The model whose weights file has this SHA-256. The first caller loads it; concurrent ones wait for that.
 
-        Raises `ArtifactMissing` if the archive has no such file; the next request tries again.
+        Raises `ArtifactMissing` if there is no such file; the next request tries again.
         """
         with self._lock:
             future = self._loaded.get(digest)

@@ -1,7 +1,4 @@
-"""Words on pictures made of tiles, in the font that Pillow brings along: the same words always make the same pixels.
-
-Knows no models; what is written, and where, is said by who asks.
-"""
+"""Words on pictures made of tiles, in the font that Pillow contains: the same words always make the same pixels."""
 
 from collections.abc import Sequence
 from typing import Final, NamedTuple
@@ -12,9 +9,9 @@ from PIL import Image, ImageDraw, ImageFont
 SIZE: Final = 13
 """Of a letter, in pixels."""
 LINE: Final = 18
-"""Height of a line of words, with room above and below."""
+"""Height of a line of words, with space above and below."""
 WIDEST: Final = 150
-"""Of a longer word in pixels, the middle is left out."""
+"""Width in pixels; of a longer word the middle is left out."""
 COLOUR: Final = "black"
 MISSING: Final = "\uffff"
 """A character that no font has: what is drawn instead of it is drawn instead of every other one that is missing."""

@@ -1,6 +1,6 @@
 """Arrays to PNG files, and tiles to grids: the same pixels always make the same bytes.
 
-Knows no models; the contrast of a tile is chosen by which of `spread`, `centred` and `unit` turned it into bytes.
+`spread`, `centred` and `unit` turn numbers into bytes with different contrasts.
 """
 
 import io
@@ -14,7 +14,7 @@ from PIL import Image, PngImagePlugin
 PAPER: Final = 255
 """Grey between and beside the tiles."""
 MARK: Final = (213, 94, 0)
-"""Colour of the frame around a marked tile: the vermilion of Okabe and Ito, told apart by colour-blind readers too."""
+"""Colour of the frame around a marked tile: the vermilion of Okabe and Ito, visible to colour-blind readers too."""
 TILE_SIDE: Final = 84
 """Side in pixels that `whole_factor` aims at: three times MNIST's."""
 

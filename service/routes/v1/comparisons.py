@@ -1,4 +1,4 @@
-"""Several models side by side, over HTTP: what was asked, how they learned, what came out, how alike they are."""
+"""Comparisons of models over HTTP: penalties, training curves, final figures, and the similarity of features."""
 
 from typing import Annotated, Final
 
@@ -46,10 +46,10 @@ async def get_comparison(
     app_state: AppStateDep,
     form: ChartForm = None,
 ) -> Response:
-    """Curves, final figures, feature quality and stability under noise of 2 to 8 models, and how alike they are.
+    """Training curves, final figures, feature quality and stability under noise of 2 to 8 models, and their similarity.
 
-    As a chart, the curves over each other and the figures beside each other. Models of different datasets can be
-    compared: each one's figures are of its own dataset, and a remark says so.
+    As a chart, the curves are drawn over each other and the figures side by side. Models of different datasets can be
+    compared: the figures of each are measured on its own dataset, and a remark says so.
     """
     wanted = representations.choose(request, (JSON, *CHARTS), form)
     answer = await comparison.answer(request, app_state, [each.version for each in named])

@@ -1,7 +1,4 @@
-"""Inputs to codes, and codes to outputs, over HTTP.
-
-Knows how codes are written; how bodies are read stands in `inputs`, and how a model computes in the workshop.
-"""
+"""Inputs to codes, and codes to outputs, over HTTP. Codes are written dense or sparse."""
 
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal
@@ -24,7 +21,7 @@ router = APIRouter(prefix=paths.V1, tags=["models"])
 
 ARRAYS: Final = (JSON, NPY, SAFETENSORS)
 ACTIVE: Final = 0.1
-"""Above this a latent counts as active, as in the sparsity statistics, where a sparse answer is not told otherwise."""
+"""Default threshold of a sparse answer, above which a latent counts as active, as in the sparsity statistics."""
 
 ArrayFormat = Annotated[
     Literal["json", "npy", "safetensors"] | None,
@@ -39,28 +36,31 @@ class Selection:
     threshold: float
     """Only latents strictly above it."""
     top_k: int | None
-    """Of those, the largest so many; of equals the ones of lower index."""
+    """At most this many of them, the largest; of equals the ones of lower index."""
 
 
 def selection(
-    sparse: Annotated[bool, Query(description="Answer with indices and values of the active latents only.")] = False,
+    sparse: Annotated[bool, Query(description="Return indices and values of the active latents only.")] = False,
     threshold: Annotated[
         float | None,
         Query(
             ge=0,
             le=1e30,
             allow_inf_nan=False,
-            description=f"With `sparse`: active is above this. Default {ACTIVE}; with `top_k` 0.",
+            description=f"With `sparse`: latents above this are active. Default {ACTIVE}, or 0 with `top_k`.",
         ),
     ] = None,
     top_k: Annotated[
-        int | None, Query(ge=1, le=65_536, description="With `sparse`: at most so many latents a row, the largest.")
+        int | None,
+        Query(
+            ge=1, le=65_536, description="With `sparse`: maximum number of latents per row; the largest are returned."
+        ),
     ] = None,
 ) -> Selection | None:
-    """What the query says of a sparse answer; None for a dense one."""
+    """The latents of a sparse answer; None for a dense one."""
     if not sparse:
         if threshold is not None or top_k is not None:
-            raise InvalidRequest("threshold and top_k belong to a sparse answer: add sparse=true")
+            raise InvalidRequest("threshold and top_k apply to a sparse answer: add sparse=true")
         return None
     return Selection(threshold if threshold is not None else (0.0 if top_k else ACTIVE), top_k)
 
@@ -69,15 +69,15 @@ SelectionDep = Annotated[Selection | None, Depends(selection)]
 
 
 class Codes(BaseModel):
-    """Codes of the rows that were sent, in their order: `codes`, or `rows` if a sparse answer was asked for."""
+    """Codes of the rows that were sent, in their order: `codes`, or `rows` with `sparse`."""
 
-    model: str = Field(description="The version that computed them.")
+    model: str = Field(description="The model version that computed them.")
     codes: list[list[float]] | None = Field(None, description="[rows][n_latents]")
-    rows: list[SparseRow] | None = Field(None, description="One for each row that was sent.")
+    rows: list[SparseRow] | None = Field(None, description="One per row that was sent.")
 
 
 class Outputs(BaseModel):
-    """What codes decode to, in raw units: [0, 1] for images."""
+    """Decoded codes, in raw units: [0, 1] for images."""
 
     model: str
     outputs: list[list[float]] = Field(description="[rows][n_inputs]")
@@ -93,7 +93,7 @@ class Outputs(BaseModel):
 async def encode(
     request: Request, chosen: ChosenDep, app_state: AppStateDep, picked: SelectionDep, form: ArrayFormat = None
 ) -> Response:
-    """The code of every row that is sent: numbers, a binary array, or rows of a dataset that is already here."""
+    """The code of each row: numbers or a binary array in the body, or rows of a dataset named by their indices."""
     dense_only = " of a sparse answer" if picked else ""
     wanted = representations.choose(request, (JSON,) if picked else ARRAYS, form, why=dense_only)
     body = await inputs.received(request)
@@ -128,7 +128,7 @@ def _sparse(code: np.ndarray, picked: Selection) -> dict[str, np.ndarray]:
 )
 @body_limit("max_body_bytes")
 async def decode(request: Request, chosen: ChosenDep, app_state: AppStateDep, form: ArrayFormat = None) -> Response:
-    """The output for every code that is sent, dense or as indices and values of its active latents."""
+    """The output for each code, sent dense or as indices and values of its active latents."""
     wanted = representations.choose(request, ARRAYS, form)
     body = await inputs.received(request)
     content = await app_state.interactive.run(request, _decode, app_state, chosen, body, wanted)

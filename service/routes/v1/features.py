@@ -1,4 +1,4 @@
-"""What single latents look like, and which inputs activate them, over HTTP: statistics, pictures and grids of them."""
+"""Features over HTTP: statistics of latents, pictures of what they decode to, and the inputs that activate them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ Sort = Literal["index", "lifetime_sparsity"]
 
 
 class FeaturePage(WithLook, OfModel):
-    """Latents in the order asked for."""
+    """Latents in the requested order."""
 
     num_samples: int = Field(description="Rows of the test split that the statistics were computed on: all that fit.")
     items: list[Feature]
@@ -40,7 +40,7 @@ class FeaturePage(WithLook, OfModel):
 
 
 class FeatureAnswer(ArrayAnswer, WithLook, OfModel, Feature):
-    """One latent: its statistics, what it looks like, and what activates it."""
+    """One latent: its statistics, its feature image, and the inputs that activate it most."""
 
     pixels: Pixels | None = Field(description="[height][width], or [height][width][3]; null for a model of vectors.")
     top_inputs: list[TopInput] = Field(description="Largest activation first; rows that leave it at 0 are left out.")
@@ -67,13 +67,13 @@ async def list_features(
     mode: ModeQuery = "raw",
     amplitude: AmplitudeQuery = 1.0,
     limit: Limit = 64,
-    sort: Annotated[Sort, Query(description="By number, or the most used first.")] = "index",
+    sort: Annotated[Sort, Query(description="By number, or by falling lifetime sparsity.")] = "index",
     cursor: Cursor = None,
     form: PictureForm = None,
 ) -> Response:
-    """Statistics of the latents; as PNG, a grid of their feature images that is ceil(sqrt(n)) wide.
+    """Statistics of the latents; as PNG, a grid of their feature images with ceil(sqrt(n)) columns.
 
-    In the grid each tile has a contrast of its own: `raw` from its minimum (black) to its maximum (white), `difference`
+    Each tile of the grid has its own contrast: `raw` from its minimum (black) to its maximum (white), `difference`
     symmetric about mid grey. Dead latents have a coloured frame. The text chunk `latents` names what is shown.
     """
     wanted = representations.choose(request, (JSON, PNG), form)
@@ -108,7 +108,7 @@ async def get_feature(
     latent: Annotated[int, Path(ge=0, le=65_535, description="A latent, from 0.", examples=[3])],
     mode: ModeQuery = "raw",
     amplitude: AmplitudeQuery = 1.0,
-    top: Annotated[int, Query(ge=0, le=MAX_TOP, description="How many of the inputs that activate it most.")] = 8,
+    top: Annotated[int, Query(ge=0, le=MAX_TOP, description="Number of inputs that activate it most.")] = 8,
     form: PictureForm = None,
 ) -> Response:
     """One latent: its image, its statistics, and the inputs of the test split that activate it most."""

@@ -38,10 +38,12 @@ class MatchesAnswer(BaseModel):
     models: list[str] = Field(description="Two versions.")
     mean: float | None = Field(description="Mean |cosine| over all pairs (PW-MCC); null where there are none.")
     atoms: list[AtomKind] = Field(
-        description="Of each model: columns of a decoder that is one linear map, or difference images."
+        description="Atoms of each model: columns of a decoder that is one linear map, or difference images."
     )
-    dead_latents: list[int] = Field(description="Of each model: latents left out, because no test row activates them.")
-    matched: int = Field(description=f"Pairs in all, at most {MAX_ATOMS:,}.")
+    dead_latents: list[int] = Field(
+        description="For each model, the number of latents that are left out because no test row activates them."
+    )
+    matched: int = Field(description=f"Number of all pairs, at most {MAX_ATOMS:,}.")
     pairs: list[Match] = Field(description="The first `limit` of them.")
     formulas: dict[str, str] = Field(description="What each number is, by name.")
 
@@ -76,16 +78,16 @@ async def get_matches(
         Query(
             ge=1,
             le=2**31 - 1,
-            description=f"How many pairs to give; {MAX_ATOMS:,} are all, and a picture has at most {MAX_DRAWN}.",
+            description=f"Maximum number of pairs; {MAX_ATOMS:,} are all, and a picture has at most {MAX_DRAWN}.",
         ),
     ] = 64,
     form: PictureForm = None,
 ) -> Response:
-    """The one-to-one matching of two models' latents with the greatest sum of |cosine|; dead latents are left out.
+    """The one-to-one matching of two models' latents with the largest sum of |cosine|; dead latents are left out.
 
     As PNG, the difference images of each pair above each other, each symmetric about mid grey; the text chunk `pairs`
     names the latents, `flipped` the pairs that point in opposite directions, and `matched` counts all pairs. Between
-    several seeds of one spec this is the stability of its features.
+    two seeds of one spec, the mean measures how stable its features are.
     """
     wanted = representations.choose(request, (JSON, PNG), form)
     both = [subjects.of(app_state, each.version) for each in named]
@@ -137,7 +139,7 @@ def _images(of: Subject, latents: Sequence[int]) -> np.ndarray:
 
 
 def _text(both: Sequence[Subject], found: Matches, pairs: Sequence[Match]) -> dict[str, str]:
-    """What the picture says about itself, as tEXt chunks."""
+    """Description of the picture, as tEXt chunks."""
     facts = {
         "models": [each.reference for each in both],
         "mean": found.mean,

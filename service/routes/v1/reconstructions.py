@@ -1,7 +1,4 @@
-"""Inputs through the whole autoencoder and back, over HTTP: as numbers, or as pictures side by side.
-
-How bodies are read stands in `inputs`, and how a model computes in the workshop.
-"""
+"""Inputs encoded and decoded, over HTTP: as numbers, or as pictures side by side."""
 
 from typing import Annotated, Final, Literal
 
@@ -25,9 +22,9 @@ OFFERS: Final = (JSON, PNG, NPY, SAFETENSORS)
 
 
 class Reconstructions(BaseModel):
-    """What came back of every row, in the order in which they were sent."""
+    """Reconstructions of the rows, in the order in which they were sent."""
 
-    model: str = Field(description="The version that computed them.")
+    model: str = Field(description="The model version that computed them.")
     reconstructions: list[list[float]] = Field(description="[rows][n_inputs], in raw units: [0, 1] for images.")
     mse: list[float] = Field(description="Mean squared error of each row.")
     error_units: Literal["raw", "scaled"] = Field(description="Units of `mse`: `scaled` for a model with `minmax`.")
@@ -48,7 +45,7 @@ async def reconstruct(
         Literal["json", "png", "npy", "safetensors"] | None, Query(alias="format", description="Overrides `Accept`.")
     ] = None,
 ) -> Response:
-    """Encode and decode every row. As PNG: each image above its reconstruction, drawn from 0 (black) to 1 (white)."""
+    """Encode and decode each row. As PNG: each image above its reconstruction, drawn from 0 (black) to 1 (white)."""
     wanted = representations.choose(request, OFFERS, form)
     body = await inputs.received(request)
     content = await app_state.interactive.run(request, _reconstruct, app_state, chosen, body, wanted)

@@ -67,10 +67,10 @@ async def get_selectivity(
     split: SplitQuery = "test",
     form: ChartForm = None,
 ) -> Response:
-    """Mean activations by class and latent, and how selective every latent is; as a chart, a heat map.
+    """Mean activations by class and latent, and the selectivity of each latent; as a chart, a heat map.
 
-    In the heat map the latents stand by preferred class and falling selectivity, each in units of its own largest class
-    mean. A dataset without labels is answered with 409.
+    In the heat map, latents are sorted by preferred class and falling selectivity; each is drawn in units of its own
+    largest class mean. Returns 409 for a dataset without labels.
     """
     wanted = representations.choose(request, (JSON, *CHARTS), form)
     of = subjects.of(app_state, chosen.version)
@@ -97,19 +97,20 @@ async def draw_selectivity(
     split: SplitQuery = "test",
     which: Annotated[
         Which,
-        Query(description="The most or the least selective latents, or those that prefer each class, a line each."),
+        Query(description="The most or the least selective latents, or for each class a line of those that prefer it."),
     ] = "most",
     limit: Annotated[
-        int | None, Query(ge=1, le=200, description="How many, or of each class how many; 16, or 8 of each class.")
+        int | None,
+        Query(ge=1, le=200, description="Number of latents, or of latents per class. Default 16, or 8 per class."),
     ] = None,
     mode: ModeQuery = "difference",
     amplitude: AmplitudeQuery = 1.0,
     form: PictureForm = None,
 ) -> Response:
-    """Feature images of the most or the least selective latents; with `classes` a line of them for every class.
+    """Feature images of the most or the least selective latents; with `classes`, a line of them for each class.
 
-    Each line has the name of its class beside it; a class that fewer latents prefer has blank tiles. Silent latents are
-    left out. The text chunk `latents` names what is shown.
+    The name of the class is beside its line; the line of a class that fewer latents prefer ends in blank tiles. Silent
+    latents are left out. The text chunk `latents` names what is shown.
     """
     wanted = representations.choose(request, (PNG, JSON), form)
     choice = _Choice(which, SHOWN[which] if limit is None else limit, Look(mode, amplitude))
