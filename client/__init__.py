@@ -1,1 +1,1 @@
-"""The visitor: the `sae` command line and the Python client, which know the service only through HTTP."""
+"""Client: the `sae` command line and the Python client, which use the service through HTTP only."""

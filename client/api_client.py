@@ -1,4 +1,4 @@
-"""A thin client of the HTTP interface: the few requests of the command line, and refusals as exceptions."""
+"""A thin client of the HTTP interface: the requests of the command line, with problem documents as exceptions."""
 
 import contextlib
 from collections.abc import Mapping
@@ -14,11 +14,11 @@ TIMEOUT_SECONDS = 60.0
 
 
 class ApiClient:
-    """Speaks to one service; a context manager. Every method raises `Unreachable` or `Problem`."""
+    """Client of one service; a context manager. Every method raises `Unreachable` or `Problem`."""
 
     def __init__(self, url: str, api_key: str | None = None) -> None:
         headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
-        # trust_env=False: a proxy that the environment names must not come between us and our own machine
+        # trust_env=False: requests to this machine must not use a proxy from the environment
         self._http = httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT_SECONDS, trust_env=False)
 
     def __enter__(self) -> Self:
@@ -28,7 +28,7 @@ class ApiClient:
         self._http.close()
 
     def is_ready(self) -> bool:
-        """Whether the service answers and has all it needs."""
+        """Whether the service is ready."""
         with contextlib.suppress(httpx.TransportError):
             return self._http.get("/readyz", timeout=5.0).status_code == httpx.codes.OK
         return False
@@ -46,25 +46,25 @@ class ApiClient:
         return self._json("POST", f"/api/v1/runs/{run_id}/cancel")
 
     def metrics(self, run_id: str, after: int) -> list[Json]:
-        """The records of the epochs after `after`, oldest first; at most one page."""
+        """Metrics records of the epochs after `after`, in ascending order; at most one page."""
         items: list[Json] = self._json("GET", f"/api/v1/runs/{run_id}/metrics", params={"after": after})["items"]
         return items
 
     def succeeded_runs(self, kind: str) -> list[Json]:
-        """The newest runs of a kind that have succeeded, newest first; at most one page."""
+        """Succeeded runs of a kind, newest first; at most one page."""
         asked = {"kind": kind, "state": "succeeded", "limit": 200}
         items: list[Json] = self._json("GET", "/api/v1/runs", params=asked)["items"]
         return items
 
     def get(self, path: str) -> Json:
-        """What `path` below /api/v1 answers in JSON."""
+        """GET `path` below /api/v1; returns the JSON response."""
         return self._json("GET", f"/api/v1/{path}")
 
     def sparsity(self, model: str) -> Json:
         return self._json("GET", f"/api/v1/models/{model}/sparsity")
 
     def picture(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> bytes:
-        """The PNG that `path` below /api/v1 gives."""
+        """Request `path` below /api/v1 as PNG."""
         answer = self._answer(method, f"/api/v1/{path}", json=body, headers={"Accept": "image/png"})
         if answer.headers.get("content-type") != "image/png":
             raise Unreachable(f"{path} answered with {answer.headers.get('content-type')} instead of a picture")

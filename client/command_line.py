@@ -1,4 +1,4 @@
-"""The `sae` command: starts the rooms as processes and does the exercises. Loads no tensors and no database."""
+"""The `sae` command: starts the other packages as processes and runs the exercises. Imports no torch."""
 
 import sys
 from pathlib import Path
@@ -21,68 +21,68 @@ app = typer.Typer(
 
 @app.command("up")
 def up_command() -> None:
-    """Serve in the foreground: the API and one worker; Ctrl-C ends both."""
+    """Run the API and one worker in the foreground; Ctrl-C stops both."""
     raise typer.Exit(up.serve(settings.read()))
 
 
 @app.command()
 def api() -> None:
-    """The API alone."""
+    """Run the API only."""
     processes.become("service")
 
 
 @app.command()
 def worker() -> None:
-    """One worker alone."""
+    """Run one worker."""
     processes.become("worker")
 
 
 @app.command()
 def migrate() -> None:
-    """Bring the database to this release's schema."""
+    """Migrate the database to the schema of this release."""
     processes.become("registry", "migrate")
 
 
 @app.command()
 def gc(
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would go.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would be deleted.")] = False,
     stopped: Annotated[
-        bool, typer.Option("--stopped", help="Nothing else runs: take what was wanted lately, too.")
+        bool, typer.Option("--stopped", help="Also delete recently used files; nothing else may be running.")
     ] = False,
 ) -> None:
-    """Remove old checkpoints and answers, and files that nothing has needed for a day; says what each was."""
+    """Delete old checkpoints, old cached results and files unreferenced for a day; prints a line for each."""
     chosen = {"--dry-run": dry_run, "--stopped": stopped}
-    processes.become("registry", "gc", *(option for option, asked in chosen.items() if asked))
+    processes.become("registry", "gc", *(option for option, is_set in chosen.items() if is_set))
 
 
 @app.command()
-def backup(target: Annotated[Path, typer.Argument(help="A folder that is new or empty.")]) -> None:
-    """Copy the database and its files to a folder, while everything goes on."""
+def backup(target: Annotated[Path, typer.Argument(help="A new or an empty folder.")]) -> None:
+    """Copy the database and its files to a folder while the service is running."""
     processes.become("registry", "backup", "--", str(target))
 
 
 @app.command("demo")
 def demo_command(
-    folder: Annotated[Path, typer.Option(help="Where the pictures and the logs go.")] = Path("demo"),
+    folder: Annotated[Path, typer.Option(help="Folder for pictures and logs.")] = Path("demo"),
     epochs: Annotated[int, typer.Option(help="Passes over the training images.", min=1)] = demo.EPOCHS,
 ) -> None:
-    """The tutorial's main job on handwritten digits, in under a minute."""
+    """Run the tutorial's main example on handwritten digits, in less than a minute."""
     demo.run(settings.read(), folder, epochs)
 
 
 @app.command("exercise")
 def exercise_command(
-    name: Annotated[ExerciseName, typer.Argument(help="Which one.")],
+    name: Annotated[ExerciseName, typer.Argument(help="Exercise to run.")],
     folder: Annotated[
-        Path | None, typer.Option(help="Where pictures and logs go.", show_default="exercises/NAME")
+        Path | None, typer.Option(help="Folder for pictures and logs.", show_default="exercises/NAME")
     ] = None,
     epochs: Annotated[
         int | None,
         typer.Option(help="Passes over the training rows.", min=1, show_default="300 on digits, else 15"),
     ] = None,
-    dataset: Annotated[str, typer.Option(help="Rows to learn from: built in or uploaded.")] = "digits",
+    dataset: Annotated[str, typer.Option(help="Name of a built-in or uploaded dataset.")] = "digits",
 ) -> None:
-    """One of the tutorial's exercises, or its advanced challenge (`dictionary`), in some minutes.
+    """Run one of the tutorial's exercises, or its advanced challenge (`dictionary`), in a few minutes.
 
     1 weights of both penalties, 2 L1 against KL, 3 widths of the code, 4 selectivity of latents, 5 truncated codes.
     """
@@ -91,7 +91,7 @@ def exercise_command(
 
 
 def main() -> None:
-    """The console script; a `ClientError` becomes a few lines on stderr and its exit code."""
+    """Run the console script. A `ClientError` becomes a message on stderr and an exit status."""
     try:
         app()
     except ClientError as error:

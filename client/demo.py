@@ -1,6 +1,6 @@
-"""`sae demo`: the tutorial's main job on scikit-learn's digits, from an empty folder to three pictures.
+"""`sae demo`: the tutorial's main run on scikit-learn's digits, from an empty folder to three pictures.
 
-It leaves its model in the configured data folder, so that `sae up` shows it.
+The model stays in the configured data folder, so that `sae up` serves it.
 """
 
 from collections.abc import Mapping
@@ -11,13 +11,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from client import tables, visit
+from client import local_service, tables
 from client.api_client import ApiClient, Json
+from client.local_service import LocalService
 from client.settings import ClientSettings
-from client.visit import House
 
 EPOCHS: Final = 300
-"""Of 12 steps each: about half the steps of the tutorial's 15 epochs on MNIST, and enough for the small set."""
+"""With 12 steps each: about half the steps of the tutorial's 15 epochs on MNIST, enough for the small dataset."""
 
 PICTURES: Final[Mapping[str, tuple[str, str, Mapping[str, Any] | None]]] = {
     "learned_features.png": ("GET", "models/{model}/features", None),
@@ -31,22 +31,22 @@ PICTURES: Final[Mapping[str, tuple[str, str, Mapping[str, Any] | None]]] = {
 
 
 def spec(epochs: int) -> Json:
-    """The tutorial's run on the small set; all that is not said has the tutorial's defaults."""
+    """The tutorial's run on the small dataset; all other fields have the tutorial's defaults."""
     dataset = {"name": "digits", "image_size": 28}
     return {"name": "digits-kl", "dataset": dataset, "training": {"epochs": epochs}}
 
 
 def run(settings: ClientSettings, folder: Path, epochs: int = EPOCHS) -> None:
-    """Train, print the figures and write the pictures into `folder`. Raises `ClientError`; leaves no process."""
-    with visit.house(settings, folder) as house:
-        splits = house.have("digits")["splits"]
-        visit.say(
+    """Train, print the figures and write the pictures to `folder`. Raises `ClientError`; leaves no process behind."""
+    with local_service.running(settings, folder) as service:
+        splits = service.ensure_dataset("digits")["splits"]
+        local_service.report(
             f"dataset digits: {splits['train']:,} training images, {splits['test']:,} test images, learned at 28 x 28"
         )
-        finished = house.train(spec(epochs))
-        _print_figures(house.api, finished)
-        visit.keep(folder, _pictures(house, finished["model"]))
-    typer.echo(f"go on:   make up   serves {finished['model']} at {settings.url}/docs")
+        finished = service.train(spec(epochs))
+        _print_figures(service.api, finished)
+        local_service.write_pictures(folder, _pictures(service, finished["model"]))
+    typer.echo(f"next:   make up   serves {finished['model']} at {settings.url}/docs")
 
 
 def _print_figures(api: ApiClient, finished: Json) -> None:
@@ -64,11 +64,11 @@ def _print_figures(api: ApiClient, finished: Json) -> None:
     table.add_row("training time", f"{result['train_seconds']:.1f} s")
     Console().print(table)
     if result["collapsed"]:
-        visit.say(f"the run collapsed: {result.get('collapsed_reason') or 'it learned nothing of use'}")
+        local_service.report(f"the run collapsed: {result.get('collapsed_reason') or 'it learned nothing useful'}")
 
 
-def _pictures(house: House, model: str) -> dict[str, bytes]:
+def _pictures(service: LocalService, model: str) -> dict[str, bytes]:
     return {
-        name: house.api.picture(method, path.format(model=model), body)
+        name: service.api.picture(method, path.format(model=model), body)
         for name, (method, path, body) in PICTURES.items()
     }

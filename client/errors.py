@@ -1,12 +1,12 @@
-"""What can go wrong for a visitor, with the exit code of each; knows neither processes nor HTTP.
+"""Errors of the command line, with their exit statuses.
 
 ClientError 1
-+- SettingRefused 2           a SAE_ variable has no sense
-+- AddressInUse 8             something listens there already
-+- ChildEnded                 a process that should go on has ended
++- SettingRefused 2           a SAE_ variable has an invalid value
++- AddressInUse 8             another program listens there
++- ChildEnded                 a process ended unexpectedly
 +- Interrupted 128+signal     Ctrl-C or SIGTERM
-+- Unreachable 8              no answer, or none in time
-+- Problem                    the service refused: 4 key, 5 not found, 6 conflict, 7 input, 8 busy
++- Unreachable 8              no response, or none in time
++- Problem                    the service rejected the request: 4 key, 5 not found, 6 conflict, 7 input, 8 busy
 +- RunEnded 3                 a run failed or was cancelled
 """
 
@@ -18,13 +18,13 @@ LOG_LINES = 12
 
 
 class ClientError(Exception):
-    """Something that the command line says in a few lines, without a traceback."""
+    """Base class of errors that the command line prints without a traceback."""
 
     exit_code: ClassVar[int] = 1
 
     @property
     def status(self) -> int:
-        """The exit code of the command."""
+        """The exit status of the command."""
         return self.exit_code
 
 
@@ -35,7 +35,7 @@ class SettingRefused(ClientError):
 
 
 class AddressInUse(ClientError):
-    """The address that the API should listen on is taken, or is not ours."""
+    """The address that the API should listen on is in use, or does not belong to this machine."""
 
     exit_code = 8
 
@@ -47,7 +47,7 @@ class AddressInUse(ClientError):
 
 
 class ChildEnded(ClientError):
-    """A process that should go on has ended; says how, and its last lines where they went to a file."""
+    """A process ended unexpectedly; the message has its exit status and the last lines of its log."""
 
     def __init__(self, name: str, returncode: int, log: Path | None = None) -> None:
         super().__init__(f"the {name} {_ending(returncode)}{_last_lines(log)}")
@@ -68,13 +68,13 @@ class Interrupted(ClientError):
 
 
 class Unreachable(ClientError):
-    """The service does not answer, or not in time."""
+    """The service does not respond, or not in time."""
 
     exit_code = 8
 
 
 class Problem(ClientError):
-    """The service's own refusal: status, stable code and a sentence (RFC 9457)."""
+    """A problem document of the service (RFC 9457): status, stable code and a sentence."""
 
     def __init__(self, status: int, code: str, detail: str, request_id: str | None = None) -> None:
         trail = f"\n       request {request_id}" if request_id else ""
@@ -89,7 +89,7 @@ class Problem(ClientError):
 
 
 class RunEnded(ClientError):
-    """A run ended otherwise than in success."""
+    """A run failed or was cancelled."""
 
     exit_code = 3
 

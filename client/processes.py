@@ -1,7 +1,7 @@
-"""Starts the other rooms as processes, watches them and ends them; knows nothing of what they do.
+"""Starts the other packages as processes, watches and stops them.
 
-Signals arrive as bytes in a socket (`signal.set_wakeup_fd`), so that one wait hears a Ctrl-C, a child's end and a
-time-out alike, and nothing is interrupted in the middle.
+Signals arrive as bytes in a socket (`signal.set_wakeup_fd`), so that one wait covers Ctrl-C, the end of a child and a
+timeout, and no code is interrupted.
 """
 
 import contextlib
@@ -23,24 +23,24 @@ from client.errors import AddressInUse, ChildEnded, Interrupted
 
 STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 BEYOND_GRACE_SECONDS: Final = 15.0
-"""What an orderly end may take beyond the grace time in which a worker's trainer writes its checkpoint."""
+"""Time that an orderly stop may take in addition to the grace time in which a trainer writes its checkpoint."""
 
 HURRY_SECONDS: Final = 5.0
-"""What an end may take that was asked for twice."""
+"""Time that a stop may take after a second signal."""
 
 _PR_SET_PDEATHSIG: Final = 1
 
 
-class _Bell:
-    """Hears signals, from `__enter__` to `__exit__`, in place of their usual effects."""
+class _SignalWaiter:
+    """Waits for signals, which have no other effect from `__enter__` to `__exit__`."""
 
-    def __enter__(self) -> "_Bell":
+    def __enter__(self) -> "_SignalWaiter":
         self._reader, self._writer = socket.socketpair()
         self._reader.setblocking(False)
         self._writer.setblocking(False)
         self._wakeup = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
-        heard = [number for number in STOP_SIGNALS if number == signal.SIGINT or not _is_ignored(number)]
-        self._before = {number: signal.signal(number, _nothing) for number in (*heard, signal.SIGCHLD)}
+        handled = [number for number in STOP_SIGNALS if number == signal.SIGINT or not _is_ignored(number)]
+        self._before = {number: signal.signal(number, _ignore) for number in (*handled, signal.SIGCHLD)}
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -51,35 +51,35 @@ class _Bell:
         self._writer.close()
 
     def wait(self, seconds: float) -> set[int]:
-        """The signals that came within so many seconds; returns with the first."""
+        """Wait for the first signals; returns an empty set after `seconds`."""
         ready, _, _ = select.select([self._reader], [], [], max(seconds, 0.0))
         return set(self._reader.recv(4096)) if ready else set()
 
 
-def _nothing(_number: int, _frame: FrameType | None) -> None:
-    """A handler must be there for the wakeup descriptor to be written."""
+def _ignore(_number: int, _frame: FrameType | None) -> None:
+    """Do nothing. Without a handler the wakeup descriptor would not be written."""
 
 
 def _is_ignored(number: int) -> bool:
-    # nohup ignores SIGHUP before we start, and means it
+    # nohup has set SIGHUP to be ignored, and this must stay
     return signal.getsignal(number) is signal.SIG_IGN
 
 
 @dataclass(frozen=True)
 class Child:
-    """A process of another room, in a session of its own so that the terminal's Ctrl-C reaches only us."""
+    """A process of another package, in its own session, so that the terminal's Ctrl-C reaches only this process."""
 
     name: str
     process: subprocess.Popen[bytes]
     log: Path | None
 
     @property
-    def lives(self) -> bool:
+    def is_alive(self) -> bool:
         return self.process.poll() is None
 
     @property
-    def ended_well(self) -> bool:
-        # uvicorn raises the SIGTERM that it obeyed again
+    def succeeded(self) -> bool:
+        # uvicorn raises SIGTERM again after it has stopped
         return self.process.returncode in (0, -signal.SIGTERM)
 
     def kill(self) -> None:
@@ -89,98 +89,98 @@ class Child:
 
 
 class Children:
-    """The processes that were started here and will be ended here."""
+    """The child processes of a command, which are stopped at its end."""
 
-    def __init__(self, bell: _Bell, grace_seconds: float) -> None:
-        self._bell = bell
+    def __init__(self, signals: _SignalWaiter, grace_seconds: float) -> None:
+        self._signals = signals
         self._stop_seconds = grace_seconds + BEYOND_GRACE_SECONDS
         self._children: list[Child] = []
 
     def start(self, name: str, module: str, *arguments: str, log: Path | None = None, **environment: str) -> Child:
-        """Run `python -m module`; its output goes to `log`, or where ours goes."""
+        """Start `python -m module`, with its output in `log`, or the same as this process's."""
         with log.open("wb") if log else contextlib.nullcontext() as output:
-            process = subprocess.Popen(  # noqa: S603 - the interpreter that runs us, and modules of this project
+            process = subprocess.Popen(  # noqa: S603 - this interpreter, and modules of this project
                 command(module, *arguments),
                 env={**os.environ, **environment},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT if output else None,
                 start_new_session=True,
-                preexec_fn=_tie_to_us(),
+                preexec_fn=_end_with_parent(),
             )
         child = Child(name, process, log)
         self._children.append(child)
         return child
 
     def run(self, name: str, module: str, *arguments: str, log: Path | None = None, **environment: str) -> None:
-        """Run `python -m module` to its end; raises `ChildEnded` if that is not exit 0."""
+        """Run `python -m module` until it ends. Raises `ChildEnded` unless its exit status is 0."""
         child = self.start(name, module, *arguments, log=log, **environment)
         try:
             while True:
                 self.wait(60)
         except ChildEnded:
-            if child.lives or child.process.returncode != 0:
+            if child.is_alive or child.process.returncode != 0:
                 raise
         self._children.remove(child)
 
     def wait(self, seconds: float) -> None:
-        """Wait so long, or a little less; raises `Interrupted` when asked to stop, `ChildEnded` when a child died."""
-        for number in sorted(self._bell.wait(seconds) & set(STOP_SIGNALS)):
+        """Wait at most `seconds`. Raises `Interrupted` after a signal and `ChildEnded` if a child has ended."""
+        for number in sorted(self._signals.wait(seconds) & set(STOP_SIGNALS)):
             raise Interrupted(number)
         for child in self._children:
-            if not child.lives:
+            if not child.is_alive:
                 raise ChildEnded(child.name, child.process.returncode, child.log)
 
     def stop(self, seconds: float | None = None) -> list[Child]:
-        """End all that live: SIGTERM; SIGTERM again when a second signal comes; SIGKILL when the time is up.
+        """Stop all children: SIGTERM, SIGTERM again after a second signal, SIGKILL after the time limit.
 
-        Returns those that did not end well.
+        Returns those that failed to stop cleanly.
         """
-        asked = [child for child in self._children if child.lives]
-        if self._ask(asked, self._stop_seconds if seconds is None else seconds):
-            self._ask(asked, HURRY_SECONDS)  # a worker gives its run back then, without another word of its trainer
-        for child in asked:
-            if child.lives:
+        stopping = [child for child in self._children if child.is_alive]
+        if self._terminate(stopping, self._stop_seconds if seconds is None else seconds):
+            self._terminate(stopping, HURRY_SECONDS)  # a worker then returns its run without waiting for its trainer
+        for child in stopping:
+            if child.is_alive:
                 child.kill()
         self._children.clear()
-        return [child for child in asked if not child.ended_well]
+        return [child for child in stopping if not child.succeeded]
 
-    def _ask(self, asked: list[Child], seconds: float) -> bool:
-        """Ask those that live to end, and wait for it; whether a signal has cut the wait short."""
-        for child in asked:
-            if child.lives:
+    def _terminate(self, stopping: list[Child], seconds: float) -> bool:
+        """Send SIGTERM and wait for the end of all; returns whether a signal has ended the wait early."""
+        for child in stopping:
+            if child.is_alive:
                 child.process.terminate()
         deadline = time.monotonic() + seconds
-        while any(child.lives for child in asked) and time.monotonic() < deadline:
-            if self._bell.wait(deadline - time.monotonic()) & set(STOP_SIGNALS):
+        while any(child.is_alive for child in stopping) and time.monotonic() < deadline:
+            if self._signals.wait(deadline - time.monotonic()) & set(STOP_SIGNALS):
                 return True
         return False
 
 
 @contextlib.contextmanager
 def children(grace_seconds: float = 30) -> Iterator[Children]:
-    """A house in which processes can be started; whatever still lives at the end is ended."""
-    with _Bell() as bell:
-        family = Children(bell, grace_seconds)
+    """Start processes during the block; those that are still running at its end are stopped."""
+    with _SignalWaiter() as signals:
+        started = Children(signals, grace_seconds)
         try:
-            yield family
+            yield started
         finally:
-            family.stop()
+            started.stop()
 
 
 def command(module: str, *arguments: str) -> list[str]:
-    """The command line of another room; -P keeps folders of the current directory from taking a room's name."""
+    """The command line of another package; -P prevents folders of the current directory from shadowing it."""
     return [sys.executable, "-P", "-m", module, *arguments]
 
 
 def become(module: str, *arguments: str) -> None:
-    """Replace this process by another room; signals then need no hand to pass them on. Does not return."""
+    """Replace this process by another package's, so that it receives signals directly. Does not return."""
     words = command(module, *arguments)
-    os.execv(words[0], words)  # noqa: S606 - no shell is wanted
+    os.execv(words[0], words)  # noqa: S606 - no shell is needed
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """A port on which nothing listens now."""
+    """A currently unused port."""
     with socket.socket() as listener:
         listener.bind((host, 0))
         return int(listener.getsockname()[1])
@@ -197,15 +197,15 @@ def require_free(host: str, port: int) -> None:
             raise AddressInUse(host, port, (error.strerror or str(error)).lower()) from None
 
 
-def _tie_to_us() -> Callable[[], None] | None:
-    """On Linux: a child is asked to end when we are gone, even if we are killed."""
+def _end_with_parent() -> Callable[[], None] | None:
+    """On Linux: send SIGTERM to a child when this process ends, even if it is killed."""
     if sys.platform != "linux":
         return None
     prctl, parent = ctypes.CDLL(None).prctl, os.getpid()
 
-    def tie() -> None:
+    def set_signal() -> None:
         prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
         if os.getppid() != parent:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    return tie
+    return set_signal

@@ -1,4 +1,4 @@
-"""How a run gets on, as it comes: a live bar on a terminal, else a line now and then. To stderr only."""
+"""Progress of a run on stderr: a live bar on a terminal, otherwise a line from time to time."""
 
 import contextlib
 import sys
@@ -11,14 +11,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 LINE_SECONDS: Final = 5.0
-"""A log gets at most one line in so many seconds."""
+"""Minimum time between two lines in a log."""
 
 Show = Callable[[dict[str, Any]], None]
 
 
 @contextlib.contextmanager
 def shown(spec: dict[str, Any]) -> Iterator[Show]:
-    """A function that shows the record of one epoch; for the run of this spec."""
+    """Yield a function that shows the metrics record of an epoch, for a run of this spec."""
     epochs = spec["training"]["epochs"]
     if sys.stderr.isatty():
         with _bar(Console(stderr=True)) as bar:
@@ -29,7 +29,7 @@ def shown(spec: dict[str, Any]) -> Iterator[Show]:
 
 @contextlib.contextmanager
 def steps(kind: str) -> Iterator[Show]:
-    """A function that shows how far a run of this kind is, from the run as the API tells it."""
+    """Yield a function that shows the progress of a run of this kind, given the run as returned by the API."""
     if sys.stderr.isatty():
         with _bar(Console(stderr=True), kind) as bar:
             task = bar.add_task(kind, total=None, losses="")
@@ -84,7 +84,7 @@ def _lines(epochs: int) -> Show:
     def show(record: dict[str, Any]) -> None:
         nonlocal first, last
         now, epoch = time.monotonic(), record["epoch"]
-        first = first or (now, epoch)  # what comes before the first record is start-up, and says nothing of the pace
+        first = first or (now, epoch)  # the time before the first record is start-up, and not part of the rate
         if now - last >= LINE_SECONDS or epoch == epochs:
             pace = (now - first[0]) / (epoch - first[1]) if epoch > first[1] else None
             eta = f"  ETA {pace * (epochs - epoch):.0f} s" if pace is not None else ""
@@ -95,7 +95,7 @@ def _lines(epochs: int) -> Show:
 
 
 def losses(record: dict[str, Any]) -> str:
-    """The tutorial's three averages of one epoch, in words."""
+    """The tutorial's three averages of an epoch as text."""
     return (
         f"loss {record['loss']:.4f}  reconstruction {record['reconstruction']:.4f}  sparsity {record['sparsity']:.4f}"
     )

@@ -1,4 +1,4 @@
-"""The few SAE_ variables that a visitor reads; the other rooms read theirs from the same environment."""
+"""SAE_ variables that the client reads; the other packages read theirs from the same environment."""
 
 import os
 from pathlib import Path
@@ -8,30 +8,30 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from client.errors import SettingRefused
 
-WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, never listened on from here
-"""Addresses that are listened on but not spoken to, and the loopback address that reaches them."""
+WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - only compared with
+"""Wildcard addresses to listen on, and the loopback address at which they are reached."""
 
 
 class ClientSettings(BaseSettings):
-    """Where the service is, or will be."""
+    """Where the service is, or will be started."""
 
     model_config = SettingsConfigDict(env_prefix="SAE_", frozen=True)
 
     host: str = Field("127.0.0.1", description="Address that the API listens on.")
     port: int = Field(8000, ge=1, le=65_535, description="Port that the API listens on.")
-    api_key: SecretStr | None = Field(None, description="Key that the API wants with every request.")
+    api_key: SecretStr | None = Field(None, description="Key that the API requires with every request.")
     data_dir: Path = Field(Path("data"), description="Folder of the database and the artifacts.")
-    grace_seconds: float = Field(30, ge=0, le=3600, description="How long a worker's trainer may take to stop.")
+    grace_seconds: float = Field(30, ge=0, le=3600, description="Seconds that a worker's trainer may take to stop.")
 
     @property
     def url(self) -> str:
-        """The service's address as a visitor on this machine writes it."""
+        """URL of the service for clients on this machine."""
         host = WILDCARDS.get(self.host, self.host)
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
 
 def read() -> ClientSettings:
-    """The settings of the environment; raises `SettingRefused` with the variable's name."""
+    """Read the settings from the environment. Raises `SettingRefused` with the variable's name."""
     try:
         return ClientSettings()
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""Answers as tables on a terminal. Knows the fields of the API's answers, not how they are asked for."""
+"""Prints responses of the API as tables on a terminal."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -9,23 +9,23 @@ from rich.table import Table
 Json = Mapping[str, Any]
 
 SHOWN: Final = 5
-"""Latents that a line names."""
+"""Latents listed per line."""
 WIDTH: Final = 140
-"""Columns of a table that goes to a file and not to a terminal."""
+"""Width of a table in columns if stdout is not a terminal."""
 
 
 def share(fraction: float | None) -> str:
-    """Per cent, or that there is none."""
+    """Format a share as a percentage, or a dash for None."""
     return "undefined" if fraction is None else f"{100 * fraction:.1f} %"
 
 
 def number(value: float | None, form: str = ".4g") -> str:
-    """A number, or a dash where there is none."""
+    """Format a number, or a dash for None."""
     return "-" if value is None else format(value, form)
 
 
 def show(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], notes: Sequence[str] = ()) -> None:
-    """A table to stdout: the first column is text, the others are numbers; notes stand below."""
+    """Print a table: the first column is text, the others are numbers; notes follow below."""
     table = Table(title=title, title_justify="left", title_style="bold")
     for place, column in enumerate(columns):
         table.add_column(column, justify="right" if place else "left")
@@ -40,7 +40,7 @@ def show(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], note
 
 
 def sweep(results: Json) -> None:
-    """The members of a sweep."""
+    """Print the members of a sweep."""
     columns = ("member", "mse", "expl. var.", "L0", "population", "inactive", "probe", "seconds", "")
     rows = [
         (
@@ -67,7 +67,7 @@ def sweep(results: Json) -> None:
 
 
 def baselines(results: Json) -> None:
-    """A model beside dictionary learning."""
+    """Print a model and its baselines."""
     columns = (
         "method",
         "mse",
@@ -103,7 +103,7 @@ def baselines(results: Json) -> None:
 
 
 def selectivity(answer: Json) -> None:
-    """For every class its most selective latent."""
+    """Print the most selective latents of every class."""
     preferred = answer["preferred_class"]
     rows = [
         (
@@ -124,7 +124,7 @@ def selectivity(answer: Json) -> None:
 
 
 def truncation(answer: Json) -> None:
-    """The error of codes from 0, 1, 2, 4 ... latents."""
+    """Print the error of codes with 0, 1, 2, 4 ... latents."""
     whole, mse = answer["latents_kept"][-1], answer["mse"]
     kept = sorted({0, answer["sufficient_latents"], whole, *(2**power for power in range(whole.bit_length()))})
     rows = [
@@ -142,7 +142,7 @@ def truncation(answer: Json) -> None:
 
 
 def comparison(answer: Json) -> None:
-    """Models side by side, a line for each figure."""
+    """Print models side by side, one line per figure."""
     models = answer["models"]
     results, quality = [model["result"] for model in models], [model["quality"] for model in models]
     rows = [
@@ -168,7 +168,7 @@ def _penalty(sparsity: Json) -> str:
 
 
 def _noise(quality: Sequence[Json]) -> Iterator[tuple[str, ...]]:
-    """How steady the codes are: a line for each strength of noise."""
+    """Stability of the codes: one line per strength of noise."""
     for level in zip(*(each["noise"] for each in quality), strict=True):
         figures = (f"{each['cosine']:.3f}, {each['mse']:.2g}" for each in level)
         yield f"cosine, mse of codes at noise {level[0]['sigma']:g}", *figures

@@ -1,4 +1,4 @@
-"""The whole house in the foreground: migrate, then the API and one worker until a signal comes or one of them ends."""
+"""`sae up`: migrate, then run the API and one worker in the foreground until a signal arrives or one of them ends."""
 
 import time
 from pathlib import Path
@@ -12,16 +12,16 @@ from client.processes import Children
 from client.settings import ClientSettings
 
 READY_SECONDS = 120.0
-"""Longest wait for the API's readiness: a cold start of a busy machine, and then some."""
+"""Longest wait until the API is ready, with a margin for a cold start on a busy machine."""
 
 
 def serve(settings: ClientSettings) -> int:
-    """`sae up`: the exit code, 0 after a signal. Raises `ChildEnded` when a process ends by itself."""
+    """Run until a signal arrives; returns the exit status, 0 after a signal. Raises `ChildEnded` if a process ends."""
     processes.require_free(settings.host, settings.port)
     with processes.children(settings.grace_seconds) as children, api_client(settings) as api:
         try:
             start(children, api)
-            typer.echo(f"ready: {settings.url}/docs   (data in {settings.data_dir}; Ctrl-C ends it)")
+            typer.echo(f"ready: {settings.url}/docs   (data in {settings.data_dir}; Ctrl-C stops it)")
             while True:
                 children.wait(3600)
         except Interrupted:
@@ -55,7 +55,7 @@ def _await_ready(children: Children, api: ApiClient) -> None:
 
 def _leave(children: Children) -> int:
     typer.echo("stopping; a second Ctrl-C kills", err=True)
-    unwell = children.stop()
-    for child in unwell:
-        typer.echo(f"the {child.name} did not end well (exit status {child.process.returncode})", err=True)
-    return 1 if unwell else 0
+    failed = children.stop()
+    for child in failed:
+        typer.echo(f"the {child.name} failed to stop cleanly (exit status {child.process.returncode})", err=True)
+    return 1 if failed else 0

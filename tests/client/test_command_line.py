@@ -27,7 +27,7 @@ def run(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([SAE, *arguments], env={**clean, **settings}, capture_output=True, text=True, timeout=60)
 
 
-def test_help_loads_no_tensors_no_database_and_no_other_room() -> None:
+def test_help_loads_no_tensors_no_database_and_no_other_package() -> None:
     done = subprocess.run([sys.executable, "-c", HELP], capture_output=True, text=True, check=True)
     loaded = set(done.stderr.split())
     assert "typer" in loaded, "the list of modules was printed"
@@ -51,7 +51,7 @@ def test_a_setting_without_sense_is_named_and_exits_2(port: str) -> None:
 @pytest.mark.parametrize(
     ("command", "setting"), [("api", "SAE_MAX_ROWS"), ("worker", "SAE_DEVICE"), ("migrate", "SAE_DATABASE_URL")]
 )
-def test_a_setting_that_a_room_refuses_is_named_and_exits_1(command: str, setting: str) -> None:
+def test_a_setting_that_a_package_refuses_is_named_and_exits_1(command: str, setting: str) -> None:
     done = run(command, **{setting: "nonsense"})
     assert done.returncode == 1
     assert setting in done.stderr
@@ -61,12 +61,12 @@ def test_a_setting_that_a_room_refuses_is_named_and_exits_1(command: str, settin
 def test_a_collection_with_a_database_that_knows_no_file_is_refused_and_removes_nothing(tmp_path: Path) -> None:
     data = tmp_path / "data"
     assert run("migrate", SAE_DATA_DIR=str(data)).returncode == 0
-    stray = data / "artifacts" / "ab" / ("ab" * 32)
-    stray.parent.mkdir(parents=True)
-    stray.write_bytes(b"stray")
-    os.utime(stray, (1, 1))
+    orphan = data / "artifacts" / "ab" / ("ab" * 32)
+    orphan.parent.mkdir(parents=True)
+    orphan.write_bytes(b"orphan")
+    os.utime(orphan, (1, 1))
     done = run("gc", "--dry-run", SAE_DATA_DIR=str(data))
-    assert (done.returncode, stray.exists()) == (1, True), "a database that knows no file lists no strays"
+    assert (done.returncode, orphan.exists()) == (1, True), "a database that knows no file lists no orphans"
     assert "Traceback" not in done.stderr
 
 

@@ -1,4 +1,4 @@
-"""`sae demo` with the real rooms, cut short: what it shows, what it leaves and what it does not."""
+"""`sae demo` with the real processes, cut short: what it shows, what it leaves and what it does not."""
 
 import signal
 import sqlite3

@@ -1,4 +1,4 @@
-"""`sae exercise`: what it asks for is what the tutorial asks for, and each exercise with the real rooms, cut short."""
+"""`sae exercise`: what it asks for is what the tutorial asks for, and each exercise with real processes, shortened."""
 
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ PICTURES = {
     "4": {"heat_map", "most", "least", "classes"},
     "5": {"curve", "strip_0", "strip_1", "strip_2"},
     "dictionary": {
-        *("contest", "atoms_model", "atoms_ksvd", "atoms_minibatch", "atoms_pca"),
+        *("comparison", "atoms_model", "atoms_ksvd", "atoms_minibatch", "atoms_pca"),
         *("matches_ksvd", "matches_minibatch", "matches_pca"),
     },
 }
@@ -136,9 +136,9 @@ def test_exercises_1_and_2_sweep_compare_and_share_what_was_swept(sae: StartSae)
         assert words in said
     said = said_by(sae, "2", epochs=20)
     assert said.count("POST /api/v1/runs") == 1
-    for words in ("taking what the run", "digits-l1-kl-0@1", "digits-l1-kl-1@1", "Hoyer sparsity", "noise 0.3"):
+    for words in ("using the models of the run", "digits-l1-kl-0@1", "digits-l1-kl-1@1", "Hoyer sparsity", "noise 0.3"):
         assert words in said
-    assert "of similar sparsity are digits-weights-" in said
+    assert "most similar in sparsity: digits-weights-" in said
 
 
 def test_exercise_3_marks_what_is_overcomplete(sae: StartSae) -> None:
@@ -152,10 +152,18 @@ def test_exercises_4_and_5_and_the_challenge_look_at_one_model(sae: StartSae) ->
     assert "POST /api/v1/runs" in said
     assert "mean selectivity" in said
     said = said_by(sae, "5")
-    for words in ("taking what the run", "are enough", "most important"):
+    for words in ("using the models of the run", "are enough", "most important"):
         assert words in said
     said = said_by(sae, "dictionary")
-    for words in ("taking what the run", "ksvd", "minibatch", "pca.truncated", "model.truncated", "raw", "coherence"):
+    for words in (
+        "using the models of the run",
+        "ksvd",
+        "minibatch",
+        "pca.truncated",
+        "model.truncated",
+        "raw",
+        "coherence",
+    ):
         assert words in said
 
 

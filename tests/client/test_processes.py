@@ -1,4 +1,4 @@
-"""Starting, watching and ending processes: with small modules of the test's own in the place of rooms."""
+"""Starting, watching and ending processes: with small modules of the test's own in place of the packages."""
 
 import os
 import signal
@@ -26,16 +26,16 @@ MODULES = {
 
 
 @pytest.fixture
-def rooms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, text in MODULES.items():
         (tmp_path / f"{name}.py").write_text(text)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     return tmp_path
 
 
-def started(children: processes.Children, module: str, rooms: Path) -> psutil.Process:
+def started(children: processes.Children, module: str, modules: Path) -> psutil.Process:
     """A child that has reached its endless loop."""
-    mark = rooms / f"{module}.started"
+    mark = modules / f"{module}.started"
     child = children.start(module, module, str(mark))
     deadline = time.monotonic() + 60
     while not mark.exists() and time.monotonic() < deadline:
@@ -51,36 +51,36 @@ def wait_until_something_happens(children: processes.Children) -> None:
     pytest.fail("nothing happened for 30 s")
 
 
-def test_leaving_the_house_ends_every_child(rooms: Path) -> None:
+def test_leaving_the_block_ends_every_child(modules: Path) -> None:
     with processes.children() as children:
-        child = started(children, "obedient", rooms)
+        child = started(children, "obedient", modules)
     assert not child.is_running()
 
 
-def test_an_error_in_the_house_ends_every_child_too(rooms: Path) -> None:
+def test_an_error_in_the_block_ends_every_child_too(modules: Path) -> None:
     family = []
 
-    def house() -> None:
+    def block() -> None:
         with processes.children() as children:
-            family.append(started(children, "obedient", rooms))
+            family.append(started(children, "obedient", modules))
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        house()
+        block()
     assert not family[0].is_running()
 
 
-def test_a_child_that_does_not_listen_is_killed_when_its_time_is_up(rooms: Path) -> None:
+def test_a_child_that_does_not_listen_is_killed_when_its_time_is_up(modules: Path) -> None:
     with processes.children() as children:
-        child = started(children, "stubborn", rooms)
+        child = started(children, "stubborn", modules)
         unwell = children.stop(seconds=0.2)
         assert [one.name for one in unwell] == ["stubborn"]
         assert not child.is_running()
 
 
-def test_a_second_signal_kills_what_does_not_listen_soon(rooms: Path) -> None:
+def test_a_second_signal_kills_what_does_not_listen_soon(modules: Path) -> None:
     with processes.children() as children:
-        started(children, "stubborn", rooms)
+        started(children, "stubborn", modules)
         begun = time.monotonic()
         os.kill(os.getpid(), signal.SIGINT)
         with pytest.raises(Interrupted):
@@ -113,30 +113,30 @@ def test_handlers_are_as_before_afterwards() -> None:
             signal.signal(number, handler)
 
 
-def test_a_child_that_dies_is_reported_at_once_with_its_last_words(rooms: Path) -> None:
+def test_a_child_that_dies_is_reported_at_once_with_its_last_words(modules: Path) -> None:
     with processes.children() as children:
-        children.start("worker", "failing", log=rooms / "worker.log")
+        children.start("worker", "failing", log=modules / "worker.log")
         with pytest.raises(ChildEnded, match=r"the worker ended by itself with exit status 3\n.*the disk is full"):
             wait_until_something_happens(children)
 
 
-def test_a_child_that_is_killed_is_reported_with_the_signals_name(rooms: Path) -> None:
+def test_a_child_that_is_killed_is_reported_with_the_signals_name(modules: Path) -> None:
     with processes.children() as children:
-        started(children, "obedient", rooms).kill()
+        started(children, "obedient", modules).kill()
         with pytest.raises(ChildEnded, match="SIGKILL"):
             wait_until_something_happens(children)
 
 
-def test_a_step_that_succeeds_is_not_a_death(rooms: Path) -> None:
+def test_a_step_that_succeeds_is_not_a_death(modules: Path) -> None:
     with processes.children() as children:
-        children.run("migration", "brief", log=rooms / "log")
+        children.run("migration", "brief", log=modules / "log")
         children.wait(0)
-    assert (rooms / "log").read_text() == "done\n"
+    assert (modules / "log").read_text() == "done\n"
 
 
-def test_a_step_that_fails_says_so(rooms: Path) -> None:
+def test_a_step_that_fails_says_so(modules: Path) -> None:
     with processes.children() as children, pytest.raises(ChildEnded, match="migration"):
-        children.run("migration", "failing", log=rooms / "log")
+        children.run("migration", "failing", log=modules / "log")
 
 
 ORPHANING = """
@@ -150,8 +150,8 @@ with processes.children() as children:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ties a child to its parent's life")
-def test_a_child_does_not_outlive_a_parent_that_was_killed(rooms: Path) -> None:
-    command = [sys.executable, "-c", ORPHANING, str(rooms / "mark")]
+def test_a_child_does_not_outlive_a_parent_that_was_killed(modules: Path) -> None:
+    command = [sys.executable, "-c", ORPHANING, str(modules / "mark")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         child = psutil.Process(int(parent.stdout.readline()))
@@ -168,10 +168,10 @@ def test_an_address_in_use_is_said_with_the_remedy() -> None:
             processes.require_free("127.0.0.1", port)
 
 
-def test_a_room_is_not_confused_with_a_folder_of_the_current_directory(
-    rooms: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+def test_a_package_is_not_confused_with_a_folder_of_the_current_directory(
+    modules: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    here = rooms / "here"
+    here = modules / "here"
     here.mkdir()
     (here / "brief.py").write_text("print('impostor')\n")
     monkeypatch.chdir(here)

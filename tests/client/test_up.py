@@ -1,4 +1,4 @@
-"""`sae up` with the real rooms: it serves, and it ends as it should."""
+"""`sae up` with the real processes: it serves, and it ends as it should."""
 
 import signal
 import time

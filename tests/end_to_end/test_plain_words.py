@@ -20,7 +20,7 @@ ALLOWED: Mapping[str, Mapping[str, str]] = {
 """File -> text that is allowed there -> why."""
 
 PAGES = ("README.md", "CHANGELOG.md", "Makefile", "Dockerfile", "docker-compose.yml", "docs/**/*.md")
-SOURCES = ("registry", "alembic", "benchmarks")
+SOURCES = ("registry", "client", "alembic", "benchmarks")
 """What is read. Sources are checked whole: names, docstrings, comments and messages, so help and errors as well."""
 
 

@@ -1,7 +1,6 @@
-"""A house of one's own for the time of one command: API and worker on a free port, with the configured data folder.
+"""A private service for the duration of one command: API and worker on a free port, with the configured data folder.
 
-Runs are asked for here, followed to their ends, and cancelled when the command is interrupted. It does not know what
-is asked for.
+It creates runs, follows them until they finish, and cancels them when the command is interrupted.
 """
 
 import contextlib
@@ -25,30 +24,30 @@ POLL_SECONDS: Final = 0.25
 
 
 @dataclass(frozen=True)
-class House:
+class LocalService:
     """A running API with one worker, and a client for it."""
 
     children: Children
     api: ApiClient
 
-    def have(self, dataset: str) -> Json:
-        """The dataset, brought in if no run has done so yet."""
+    def ensure_dataset(self, dataset: str) -> Json:
+        """Return the dataset, importing it if necessary."""
         if not self.api.dataset(dataset)["present"]:
-            self.do({"kind": "import", "dataset": dataset})
+            self.run({"kind": "import", "dataset": dataset})
         return self.api.dataset(dataset)
 
     def train(self, spec: Mapping[str, Any]) -> Json:
-        """A training run of this spec once it has succeeded; its losses are shown as they come."""
+        """Train with this spec, showing losses; returns the run after it has succeeded."""
         return self._finished(spec, lambda started: _losses(self.api, started))
 
-    def do(self, spec: Mapping[str, Any]) -> Json:
-        """A run of any other kind once it has succeeded; how far it is, is shown."""
+    def run(self, spec: Mapping[str, Any]) -> Json:
+        """Run a spec of any other kind, showing progress; returns the run after it has succeeded."""
         return self._finished(spec, lambda started: progress.steps(started["kind"]))
 
     def _finished(
         self, spec: Mapping[str, Any], shown: Callable[[Json], AbstractContextManager[progress.Show]]
     ) -> Json:
-        """The run of this spec once it has succeeded; what `shown` gives sees it after every poll."""
+        """Create a run and wait until it has succeeded. `shown` yields a function that is called after every poll."""
         with _cancelled_unless_done(self.api, self.api.start_run(spec)) as now, shown(now) as follow:
             while now["finished_at"] is None:
                 self.children.wait(POLL_SECONDS)
@@ -61,32 +60,32 @@ class House:
 
 
 @contextlib.contextmanager
-def house(settings: ClientSettings, folder: Path) -> Iterator[House]:
-    """A house for the time of the block, its logs in `folder`. Raises `ClientError`; leaves no process."""
+def running(settings: ClientSettings, folder: Path) -> Iterator[LocalService]:
+    """Run a service during the block, with logs in `folder`. Raises `ClientError`; leaves no process behind."""
     folder.mkdir(parents=True, exist_ok=True)
     here = settings.model_copy(update={"host": "127.0.0.1", "port": processes.free_port()})
     with processes.children(settings.grace_seconds) as children, up.api_client(here) as api:
-        say(f"starting the API and one worker at {here.url} (data in {here.data_dir}, logs in {folder})")
+        report(f"starting the API and one worker at {here.url} (data in {here.data_dir}, logs in {folder})")
         up.start(children, api, logs=folder, SAE_HOST=here.host, SAE_PORT=str(here.port))
         try:
-            yield House(children, api)
+            yield LocalService(children, api)
         except Unreachable:
-            children.wait(1.0)  # says that a process died, if that is the reason
+            children.wait(1.0)  # raises ChildEnded if a dead process is the cause
             raise
 
 
-def say(sentence: str) -> None:
-    """To stderr: what happens, beside what was asked for."""
+def report(sentence: str) -> None:
+    """Print progress to stderr; stdout is for results."""
     typer.echo(sentence, err=True)
 
 
-def asked(spec: Mapping[str, Any]) -> None:
-    """Show the request for a run, so that it can be repeated."""
-    say(f"POST /api/v1/runs {json.dumps(spec)}")
+def show_request(spec: Mapping[str, Any]) -> None:
+    """Print the request for a run, so that it can be repeated."""
+    report(f"POST /api/v1/runs {json.dumps(spec)}")
 
 
-def keep(folder: Path, pictures: Mapping[str, bytes]) -> None:
-    """Write files whole or not at all, and say where they are."""
+def write_pictures(folder: Path, pictures: Mapping[str, bytes]) -> None:
+    """Write each file completely or not at all, and print where they are."""
     for name, content in pictures.items():
         unfinished = folder / f".{name}"
         unfinished.write_bytes(content)
@@ -96,7 +95,7 @@ def keep(folder: Path, pictures: Mapping[str, bytes]) -> None:
 
 @contextlib.contextmanager
 def _losses(api: ApiClient, started: Json) -> Iterator[progress.Show]:
-    """Shows the records that came since the last poll, for the run as it is now."""
+    """Show the metrics records that are new since the last poll."""
     seen = 0
     with progress.shown(started["spec"]) as show:
 
@@ -111,7 +110,7 @@ def _losses(api: ApiClient, started: Json) -> Iterator[progress.Show]:
 
 @contextlib.contextmanager
 def _cancelled_unless_done(api: ApiClient, started: Json) -> Iterator[Json]:
-    """Leaves no run in the queue that the next worker would take up."""
+    """Cancel the run on an error, so that no worker picks it up later."""
     try:
         yield started
     except BaseException:
