@@ -42,18 +42,6 @@ def fork_servers_of(pid: int) -> list[int]:
     return [child for child in children_of(pid) if b"worker.training.fork_server" in read_proc(child, "cmdline")]
 
 
-def trainers_of(pid: int) -> list[int]:
-    """Return the process ids of the trainers of a worker's fork server, once they lead sessions of their own."""
-    return [child for server in fork_servers_of(pid) for child in children_of(server) if session_of(child) == child]
-
-
-def session_of(pid: int) -> int | None:
-    """Return the session of a process; None where it is gone."""
-    with suppress(ProcessLookupError):
-        return os.getsid(pid)
-    return None
-
-
 def survivors(processes: list[psutil.Process]) -> list[str]:
     """Return the command lines of these processes that still run shortly after they should be gone."""
     _, alive = psutil.wait_procs(processes, timeout=10)

@@ -4,7 +4,6 @@ import os
 import shutil
 import signal
 import sqlite3
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
@@ -23,10 +22,11 @@ from registry.stores.directory import DirectoryStore
 from sparse_coding.data import datasets as dataset_files
 from sparse_coding.models import weights
 from sparse_coding.specs import runs as run_specs
-from testing.processes import fork_servers_of, is_alive, is_stopped, trainers_of
+from testing.processes import fork_servers_of, is_alive, is_stopped
 from testing.registry_harness import Transactions
 from testing.waiting import PATIENCE, eventually
 from testing.worker_process import WorkerProcess
+from worker.supervising.fork_server import ForkServer
 
 EPOCHS = 300
 """Of a run that is to be interrupted: there is time for it, and not much left to do after it."""
@@ -66,6 +66,7 @@ class WorkerHarness(Transactions):
 
     settings: RegistrySettings
     digits: Path
+    fork_server: ForkServer
     workers: list[WorkerProcess] = field(default_factory=list)
 
     # --- runs and what is known of them ---
@@ -146,8 +147,14 @@ class WorkerHarness(Transactions):
 
     # --- workers ---
 
-    def worker(self, environment: dict[str, str] | None = None, **settings: object) -> WorkerProcess:
-        """Start `python -m worker` on this registry, in its own session, by default on one thread of the CPU."""
+    def worker(
+        self, environment: dict[str, str] | None = None, own_fork_server: bool = False, **settings: object
+    ) -> WorkerProcess:
+        """Start `python -m worker` on this registry, in its own session, by default on one thread of the CPU.
+
+        It shares the fork server of the test session, unless it needs one of its own.
+        """
+        shared = None if own_fork_server or environment or "threads" in settings else self.fork_server.share()
         chosen = {
             "data_dir": self.settings.data_dir,
             "database_url": self.settings.database_url,
@@ -159,7 +166,7 @@ class WorkerHarness(Transactions):
         }
         variables = {f"SAE_{name.upper()}": str(value) for name, value in chosen.items() if value is not None}
         log = self.settings.data_dir.with_name(f"{self.settings.data_dir.name}-worker-{len(self.workers) + 1}.log")
-        process = WorkerProcess(log, {**os.environ, **(environment or {}), **variables})
+        process = WorkerProcess(log, {**os.environ, **(environment or {}), **variables}, shared)
         self.workers.append(process)
         return process
 
@@ -170,9 +177,9 @@ class WorkerHarness(Transactions):
         assert process.returncode == 0, log
         return log
 
-    def trainer_of(self, worker: "subprocess.Popen[str]") -> int:
+    def trainer_of(self, worker: WorkerProcess) -> int:
         """Return the process id of the trainer that a worker has started or will start."""
-        return eventually("the start of a trainer", lambda: trainers_of(worker.pid))[0]
+        return eventually("the start of a trainer", worker.trainers)[0]
 
     def wait_until_registered(self, worker: WorkerProcess) -> None:
         """Wait until a worker has recorded which process it is: only then it can be proven dead."""
@@ -207,8 +214,7 @@ class WorkerHarness(Transactions):
     def close(self) -> None:
         """Kill the workers and their trainers, and close the database."""
         for process in self.workers:
-            alive = process.poll() is None
-            for pid in [*(trainers_of(process.pid) + fork_servers_of(process.pid) if alive else []), process.pid]:
+            for pid in [*process.trainers(), *fork_servers_of(process.pid), process.pid]:
                 if is_alive(pid):
                     os.kill(pid, signal.SIGKILL)
             process.communicate()

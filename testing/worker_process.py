@@ -1,25 +1,35 @@
 """`python -m worker` as a process of its own, with its log in a file."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
+from testing.processes import is_alive
 from testing.waiting import PATIENCE, eventually
 
 
 class WorkerProcess(subprocess.Popen[str]):
     """A worker process whose log is a file: a pipe that nobody reads would hold it up once it is full."""
 
-    def __init__(self, log: Path, environment: dict[str, str]) -> None:
+    def __init__(self, log: Path, environment: dict[str, str], fork_server: int | None = None) -> None:
         self.log, self.position = log, 0
+        shared = [] if fork_server is None else [fork_server]
+        options = [f"--fork-server={descriptor}" for descriptor in shared]
         with log.open("w") as written:
             super().__init__(
-                [sys.executable, "-m", "worker"],
+                [sys.executable, "-m", "worker", *options],
                 env=environment,
+                pass_fds=shared,
                 stderr=written,
                 text=True,
                 start_new_session=True,
             )
+
+    def trainers(self) -> list[int]:
+        """Return the process ids of its trainers that live, whoever has forked them."""
+        lines = [line for line in self.log.read_text().splitlines() if '"trainer_started"' in line]
+        return [pid for pid in (int(json.loads(line)["pid"]) for line in lines) if is_alive(pid)]
 
     def communicate(self, _input: str | None = None, timeout: float | None = None) -> tuple[str, str]:
         """Wait for its end; return no output, and the rest of its log."""

@@ -8,14 +8,13 @@ import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import sklearn.datasets
-import torchvision.datasets
 
 from sparse_coding import errors
-from sparse_coding.data import datasets, untrusted
+from sparse_coding.data import datasets, downloads, untrusted
 from sparse_coding.specs import catalogue
 
 IDX_FILES: Final = (
@@ -30,11 +29,6 @@ MAX_FILE_BYTES: Final = 2**30
 MAX_WAITS: Final = 60
 """How many times `patience` a download that moves may take."""
 
-_DOWNLOADERS: Final[dict[str, Callable[..., Any]]] = {
-    "mnist": torchvision.datasets.MNIST,
-    "fashion-mnist": torchvision.datasets.FashionMNIST,
-}
-
 
 def materialise(name: str, folder: Path, sources: Path, *, patience: float = 15.0) -> Path:
     """Write the built-in dataset `name` to `<folder>/<name>.safetensors`.
@@ -45,7 +39,7 @@ def materialise(name: str, folder: Path, sources: Path, *, patience: float = 15.
     target = folder / f"{name}.safetensors"
     if name == "digits":
         _write_digits(target)
-    elif name in _DOWNLOADERS:
+    elif name in downloads.SOURCES:
         _write_mnist(name, target, _idx_files(name, sources / name, patience))
     else:
         raise errors.DatasetUnavailable(f"The built-in datasets are {', '.join(catalogue.CATALOGUE)}.")
@@ -123,7 +117,7 @@ def _spellings(folder: Path, stem: str) -> list[Path]:
 def _download(name: str, folder: Path, patience: float) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix="download-", ignore_cleanup_errors=True) as scratch:
-        failure = _attempt(lambda: _DOWNLOADERS[name](scratch, download=True), Path(scratch), patience)
+        failure = _attempt(lambda: downloads.fetch(name, Path(scratch)), Path(scratch), patience)
         if failure is not None:
             raise errors.DatasetUnavailable(
                 f"{name} could not be downloaded. Put {', '.join(IDX_FILES)} (plain or .gz) into sources/{name}/ "

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from sparse_coding.data import builtin_datasets
 from testing.databases import Templates
 from testing.trainer_process import RunningTrainer, running_trainer
 from testing.worker_harness import EPOCHS, Outage, Uninterrupted, WorkerHarness, database_away
+from worker.supervising.fork_server import ForkServer
 
 OpenHarness = Callable[[Path, str | None], AbstractContextManager[WorkerHarness]]
 
@@ -37,14 +38,21 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def open_harness(digits: Path, templates: Templates) -> OpenHarness:
+def fork_server() -> Iterator[ForkServer]:
+    """A fork server for the workers of all tests that need none of their own: torch is imported once."""
+    with closing(ForkServer(threads=1)) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def open_harness(digits: Path, templates: Templates, fork_server: ForkServer) -> OpenHarness:
     """`with open_harness(data_dir, database_url) as harness:`; nothing of it outlives the block."""
 
     @contextmanager
     def opened(data_dir: Path, database_url: str | None) -> Iterator[WorkerHarness]:
         settings = RegistrySettings(data_dir=data_dir, database_url=database_url)
         templates.migrate(settings)
-        harness = WorkerHarness(sessions.open(settings), settings, digits)
+        harness = WorkerHarness(sessions.open(settings), settings, digits, fork_server)
         try:
             yield harness
         finally:

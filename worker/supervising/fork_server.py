@@ -52,14 +52,24 @@ class ForkServer:
             self._process = start(theirs, threads=self._threads)
 
     def connect(self) -> socket.socket:
-        """Our end of a new connection; a trainer is forked for it. A server that has just died hangs up."""
+        """Our end of a new connection; a trainer is forked for it, and logs where we do.
+
+        A server that has just died hangs up.
+        """
         if not self._lives:
             self._start()
         assert self._control is not None
         ours, theirs = socket.socketpair()
         with theirs, contextlib.suppress(ConnectionError):
-            socket.send_fds(self._control, [b"."], [theirs.fileno()])
+            socket.send_fds(self._control, [b"."], [theirs.fileno(), sys.stderr.fileno()])
         return ours
+
+    def share(self) -> int:
+        """The descriptor of the control socket, for another supervisor; it is valid until the server has to restart."""
+        if not self._lives:
+            self._start()
+        assert self._control is not None
+        return self._control.fileno()
 
     def returncode(self) -> int:
         """How the server ended that hung up on us; negative codes are signals."""

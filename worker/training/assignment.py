@@ -4,7 +4,6 @@ Has no database. This file and those that it calls (`*_run`, `course`, `material
 know the workshop's tensors.
 """
 
-import importlib
 import platform
 import traceback
 from typing import Final, Literal
@@ -20,7 +19,7 @@ from sparse_coding.specs.runs import AnySpec, ImportSpec
 from sparse_coding.specs.sweep import SweepSpec
 from sparse_coding.specs.training import TrainSpec
 from worker import exits, messages
-from worker.training import materials
+from worker.training import baselines_run, materials
 from worker.training.pipe import Pipe
 from worker.training.sweep_run import SweepRun
 from worker.training.training_run import TrainingRun
@@ -74,11 +73,8 @@ def _carry_out(asked: AnySpec, start: messages.Start, pipe: Pipe, here: messages
             return SweepRun(asked, start, pipe, here).carry_out()
         case ImportSpec():
             return _bring_in(asked, start, pipe)
-        case BaselinesSpec():  # loads scikit-learn, which is slow to load
-            ending: Ending = importlib.import_module("worker.training.baselines_run").carry_out(
-                asked, start, pipe, here
-            )
-            return ending
+        case BaselinesSpec():
+            return baselines_run.carry_out(asked, start, pipe, here)
 
 
 def _bring_in(asked: ImportSpec, start: messages.Start, pipe: Pipe) -> messages.Result:

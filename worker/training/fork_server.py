@@ -2,8 +2,9 @@
 
 It computes nothing and starts no thread, so that a fork is as good as a new process: no CUDA context, no pool of
 OpenMP, no autograd thread, no open file but its sockets. A connection carries one attempt: orders and reports of the
-trainer, before them `forked` and after them `exited` from here. A supervisor that hangs up has its trainer killed; the
-server ends when the last supervisor has closed its end of the control socket, and its trainers die with it.
+trainer, before them `forked` and after them `exited` from here; with it comes the descriptor of the trainer's log. A
+supervisor that hangs up has its trainer killed. The server ends when the last supervisor has closed its end of the
+control socket, and its trainers die with it.
 """
 
 import argparse
@@ -68,13 +69,14 @@ class ForkServer:
 
     def _accept(self) -> bool:
         """Take the next connection and fork its trainer; False at the end of the control socket."""
-        said, descriptors, _, _ = socket.recv_fds(self._control, 1, 1)
+        said, descriptors, _, _ = socket.recv_fds(self._control, 1, 2)
         if not said:
             return False
-        connection = socket.socket(fileno=descriptors[0])
+        connection, log = socket.socket(fileno=descriptors[0]), descriptors[1]
         server, pid = os.getpid(), os.fork()
         if pid == 0:
-            self._become_trainer(connection, server)
+            self._become_trainer(connection, log, server)
+        os.close(log)
         self._connections[pid] = connection
         _say(connection, messages.Forked(pid=pid))
         return True
@@ -88,7 +90,7 @@ class ForkServer:
             with self._connections.pop(pid) as connection:
                 _say(connection, messages.Exited(returncode=os.waitstatus_to_exitcode(status)))
 
-    def _become_trainer(self, connection: socket.socket, server: int) -> NoReturn:
+    def _become_trainer(self, connection: socket.socket, log: int, server: int) -> NoReturn:
         status = 1
         try:
             os.setsid()
@@ -100,6 +102,8 @@ class ForkServer:
                 other.close()
             os.dup2(connection.fileno(), 0)
             os.dup2(connection.fileno(), 1)
+            os.dup2(log, 2)
+            os.close(log)
             connection.close()
             status = trainer.carry_out_one(pipe.take_over())
         except BaseException:  # nothing may return to the server's loop

@@ -4,7 +4,6 @@ Long work is the workshop's iterator; this file holds the `for`. The pipe hears 
 """
 
 import dataclasses
-import importlib
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from sparse_coding.models import weights
 from sparse_coding.models.autoencoder import Autoencoder
 from sparse_coding.specs.sweep import Member, SweepSpec
 from sparse_coding.specs.training import DatasetChoice
-from sparse_coding.training import loop, sweep_checkpoint, sweeps
+from sparse_coding.training import loop, sweep_checkpoint, sweep_table, sweeps
 from sparse_coding.training.loop import TrainingData
 from worker import messages
 from worker.training import materials
@@ -102,24 +101,21 @@ class SweepRun:
         """The figures of one member after the other; this may take a while, so a wish to cancel still counts."""
         rows: list[dict[str, Any]] = []
         outputs: list[messages.Output] = []
-        table = importlib.import_module(
-            "sparse_coding.training.sweep_table"
-        )  # loads scikit-learn, which is slow to load
         for ensemble in self._ensembles:
             for member, network in zip(ensemble.members, ensemble.networks, strict=True):
                 self._course.tell_end(sweeps.rows_learned(self._ensembles))
                 if self._pipe.wish == "cancel":
                     return messages.Stopped(wish="cancel")
                 if (detail := ensemble.diverged.get(member.number)) is not None:
-                    row = table.diverged(member, detail, network.n_inputs)
+                    row = sweep_table.diverged(member, detail, network.n_inputs)
                 else:
-                    row = table.row(member, network, ensemble.data, self._dataset)
+                    row = sweep_table.row(member, network, ensemble.data, self._dataset)
                     outputs.append(self._weights(member, network, ensemble.data))
                 rows.append(row | {"seconds": self._seconds[member.number]})
         if not outputs:
             raise errors.TrainingDiverged("The losses of all members were no longer finite numbers.")
         rows.sort(key=lambda row: int(row["member"]))
-        return messages.Result(outputs=tuple(outputs), summary=table.table(rows) | self._circumstances())
+        return messages.Result(outputs=tuple(outputs), summary=sweep_table.table(rows) | self._circumstances())
 
     def _weights(self, member: Member, network: Autoencoder, data: TrainingData) -> messages.Output:
         path = self._start.folder / f"weights-{member.number}.safetensors"

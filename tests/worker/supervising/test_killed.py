@@ -38,7 +38,7 @@ def test_a_run_that_is_killed_in_every_way_ends_as_one_that_was_not(
     """Three deaths, as many as are too many at one place; each comes after a newer checkpoint, and is charged alone."""
     harness = either_harness
     run = harness.request(kind)
-    worker = harness.worker(checkpoint_seconds=0)
+    worker = harness.worker(own_fork_server=True, checkpoint_seconds=0)
 
     trainer = harness.stop_trainer_at_checkpoint(run, worker)
     os.kill(trainer, signal.SIGKILL)
@@ -49,7 +49,9 @@ def test_a_run_that_is_killed_in_every_way_ends_as_one_that_was_not(
     harness.wait_until_registered(worker)
     worker.kill()
     is_gone(harness, trainer)
-    worker = harness.worker(checkpoint_seconds=0)  # it proves the other dead, long before that one's lease is over
+    worker = harness.worker(
+        own_fork_server=True, checkpoint_seconds=0
+    )  # it proves the other dead, long before that one's lease is over
     worker.wait_for_event("run_reaped")
     assert last_charge(harness, run) == ("lost", "WORKER_LOST", 1)
 

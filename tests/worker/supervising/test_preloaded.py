@@ -27,14 +27,14 @@ def learned(harness: WorkerHarness) -> Run:
 
 
 def test_one_server_is_kept_for_one_run_after_another(harness: WorkerHarness) -> None:
-    worker = harness.worker()
+    worker = harness.worker(own_fork_server=True)
     server = server_of(harness, worker)
     assert [learned(harness).attempt, learned(harness).attempt] == [1, 1]
     assert server_of(harness, worker) == server
 
 
 def test_a_server_that_is_killed_while_idle_is_started_again(harness: WorkerHarness) -> None:
-    worker = harness.worker()
+    worker = harness.worker(own_fork_server=True)
     learned(harness)
     server = server_of(harness, worker)
     os.kill(server, signal.SIGKILL)
@@ -47,7 +47,7 @@ def test_a_run_whose_server_is_killed_goes_on_and_ends_the_same(
 ) -> None:
     harness = either_harness
     run = harness.request("train")
-    worker = harness.worker(checkpoint_seconds=0)
+    worker = harness.worker(own_fork_server=True, checkpoint_seconds=0)
     trainer = harness.stop_trainer_at_checkpoint(run, worker)
     os.kill(server_of(harness, worker), signal.SIGKILL)
     eventually("the death of the trainer", lambda: not is_alive(trainer))
@@ -62,7 +62,7 @@ def test_a_run_whose_server_is_killed_goes_on_and_ends_the_same(
 
 
 def test_a_crash_of_one_attempt_leaves_the_server_for_the_next(harness: WorkerHarness) -> None:
-    worker = harness.worker()
+    worker = harness.worker(own_fork_server=True)
     run = harness.enqueue(model=SMALL, training=TRAINING | {"epochs": 100_000})
     os.kill(harness.trainer_of(worker), signal.SIGSEGV)
     eventually("the failure", lambda: harness.get(run).state == "failed")
@@ -74,7 +74,7 @@ def test_a_crash_of_one_attempt_leaves_the_server_for_the_next(harness: WorkerHa
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_no_process_is_left_of_a_worker_that_was_killed_or_asked_to_stop(harness: WorkerHarness, number: int) -> None:
     harness.enqueue(model=SMALL, training=TRAINING | {"epochs": 100_000})
-    worker = harness.worker()
+    worker = harness.worker(own_fork_server=True)
     trainer, server = harness.trainer_of(worker), server_of(harness, worker)
     os.kill(worker.pid, number)
     worker.wait(timeout=60)

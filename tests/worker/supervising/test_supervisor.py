@@ -117,7 +117,7 @@ def test_an_idle_worker_says_that_it_lives_and_leaves_at_once(harness: WorkerHar
 
 def test_a_trainer_is_told_nothing_of_the_house(harness: WorkerHarness) -> None:
     harness.enqueue(model=SMALL, training=ENDLESS)
-    worker = harness.worker(api_key="a-secret-of-the-house", database_url=harness.settings.url)
+    worker = harness.worker(own_fork_server=True, api_key="a-secret-of-the-house", database_url=harness.settings.url)
     environment = Path(f"/proc/{harness.trainer_of(worker)}/environ").read_bytes()
     names = [entry.partition(b"=")[0] for entry in environment.split(b"\0")]
     assert not [name for name in names if name.startswith(b"SAE_")]
