@@ -172,7 +172,7 @@ class WorkerHarness(Transactions):
 
     def run_until_idle(self, **settings: object) -> str:
         """Let a worker do all that is queued; return its log."""
-        process = self.worker(None, exit_when_idle=True, **settings)
+        process = self.worker(None, False, exit_when_idle=True, **settings)
         _, log = process.communicate(timeout=2 * PATIENCE)
         assert process.returncode == 0, log
         return log
