@@ -34,14 +34,13 @@ def api_client(settings: ClientSettings) -> ApiClient:
 
 
 def start(children: Children, api: ApiClient, logs: Path | None = None, **environment: str) -> None:
-    """Migrate, start the API and a worker, and return when the API is ready."""
+    """Start the API and a worker side by side, and return when the API is ready. The first of them migrates."""
 
     def log(name: str) -> Path | None:
         return logs / f"{name}.log" if logs else None
 
-    children.run("migration", "registry", "migrate", log=log("migrate"), **environment)
-    children.start("API", "service", log=log("api"), **environment)
-    children.start("worker", "worker", log=log("worker"), **environment)
+    children.start("API", "service", "--migrate", log=log("api"), **environment)
+    children.start("worker", "worker", "--migrate", log=log("worker"), **environment)
     _await_ready(children, api)
 
 

@@ -1,11 +1,13 @@
 """`python -m service`: the API server as one process, with settings from the environment."""
 
+import argparse
 import contextlib
 import logging
 import os
 import signal
 import socket
 import sys
+from collections.abc import Sequence
 from typing import Final, NoReturn
 
 import pydantic
@@ -42,8 +44,11 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until a signal ends it. Exit status 1 and a message where it cannot start."""
+    parser = argparse.ArgumentParser(prog="python -m service", description="The API as one process.")
+    parser.add_argument("--migrate", action="store_true", help="first bring the database's schema up to date")
+    options = parser.parse_args(arguments)
     try:
         settings = ServiceSettings()
     except pydantic.ValidationError as error:
@@ -51,6 +56,8 @@ def main() -> int:
     if settings.listens_beyond_this_machine and settings.api_key is None:
         return _refused(_KEYLESS.format(host=settings.host))
     try:
+        if options.migrate:
+            schema.upgrade(settings)
         database = sessions.open(settings)
         schema.require_current(database)
         database.dispose()

@@ -14,6 +14,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # read when torch is loaded: a
 
 # a shell starts what it puts into the background with Ctrl-C ignored, and all its processes would inherit that
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup ignores it
 
 _hook = install_import_hook("sparse_coding", "beartype.beartype")
 

@@ -24,6 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         settings = WorkerSettings()
+        if options.migrate:
+            schema.upgrade(settings)
         _check_schema(settings)
         logs.configure()
         supervisor = Supervisor(settings, options.fork_server)
@@ -41,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m worker", description="One worker in the foreground.")
     shared = "control socket of a fork server that several workers share; by default a worker has its own"
     parser.add_argument("--fork-server", type=int, metavar="DESCRIPTOR", help=shared)
+    parser.add_argument("--migrate", action="store_true", help="first bring the database's schema up to date")
     return parser
 
 
