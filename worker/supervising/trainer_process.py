@@ -66,7 +66,8 @@ class TrainerProcess:
     def _read(self) -> None:
         """Pass on what is said until the end; an end without `Exited` is the server's."""
         last: TrainerEvent | None = None
-        with self._connection.makefile("rb") as lines:
+        # a trainer that is killed with an order unread resets the connection, after all that it said
+        with contextlib.suppress(ConnectionError), self._connection.makefile("rb") as lines:
             for line in filter(bytes.strip, lines):
                 last = _parsed(line)
                 self._forked = True

@@ -98,6 +98,14 @@ def test_forked_trainers_learn_the_very_weights_of_an_executed_one(
         forked.process.close()
 
 
+def test_a_trainer_that_is_killed_with_an_order_unread_is_reported(attempt: Attempt) -> None:
+    pid = attempt.until(messages.Forked).pid
+    os.kill(pid, signal.SIGSTOP)
+    attempt.process.send(messages.CheckpointNow())
+    os.kill(pid, signal.SIGKILL)
+    assert attempt.rest() == [messages.Exited(returncode=-signal.SIGKILL)]
+
+
 def test_a_server_has_one_thread_when_it_forks_and_its_trainer_begins_with_one(attempt: Attempt) -> None:
     pid = attempt.until(messages.Forked).pid
     (server,) = [parent_of(pid)]
