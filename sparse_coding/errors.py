@@ -1,4 +1,4 @@
-"""Everything the workshop refuses or fails at; knows no HTTP status.
+"""Errors of the core library. They carry no HTTP status.
 
     SparseCodingError
     +- InvalidInput          numbers that were sent to be encoded
@@ -41,7 +41,7 @@ _WORD_START: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]
 
 
 class SparseCodingError(Exception):
-    """The workshop could not do what was asked."""
+    """Base class of the core library's errors."""
 
     may_pass: ClassVar[bool] = False
     """Whether the same run may succeed at another try."""
@@ -128,7 +128,7 @@ class NoLabels(SparseCodingError):
 
 
 class UnsuitableLabels(SparseCodingError):
-    """The labels name too few classes to be told apart, or too many."""
+    """The labels have too few classes to distinguish, or too many."""
 
 
 class DatasetUnavailable(SparseCodingError):

@@ -1,7 +1,6 @@
-"""What a trainer's exit says when the trainer itself said nothing, and what the system's errors mean for a run.
+"""Turns exit statuses of trainers and errors of the system into errors of a run.
 
-Knows only numbers. A trainer that ended well has sent its last message (`result`, `stopped` or `error`) before, and
-that decides.
+Used only if the trainer has not sent a last message (`result`, `stopped` or `error`), which would decide.
 """
 
 import signal
@@ -15,7 +14,7 @@ STORAGE_FAILED = "STORAGE_FAILED"
 
 
 def verdict(returncode: int) -> messages.Error:
-    """The failure that an exit without a last message stands for; negative codes are signals, as in `subprocess`."""
+    """The error for an exit without a last message; negative codes are signals, as in `subprocess`."""
     if returncode == -signal.SIGKILL:
         detail = "The training process was killed from outside, most often because memory ran out."
         return messages.Error(code=OUT_OF_MEMORY_OR_KILLED, detail=detail, may_pass=True)
@@ -24,8 +23,8 @@ def verdict(returncode: int) -> messages.Error:
 
 
 def storage(error: Exception) -> messages.Error:
-    """The failure that a file stands for that could not be written or taken over; it may pass when room is made."""
+    """The error for a file that could not be written or stored; it may pass when disk space is freed."""
     full = isinstance(error, OSError) and error.errno in DISK_FULL
     why = "the disk of the data folder is full, or a limit on its files is reached" if full else "the log says why"
-    detail = f"A file could not be kept: {why}. The checkpoints before it are whole."
+    detail = f"A file could not be stored: {why}. Earlier checkpoints are intact."
     return messages.Error(code=STORAGE_FAILED, detail=detail, may_pass=True)

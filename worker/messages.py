@@ -1,7 +1,7 @@
-"""The two vocabularies of the pipe between supervisor and trainer: one JSON object a line, told apart by `type`.
+"""Messages of the pipe between supervisor and trainer: one JSON object per line, with a discriminator `type`.
 
-Knows neither torch nor a database, so that both ends can read it. Every message is frozen and refuses unknown
-fields: the two ends come from the same release, and a field that only one of them knows is a mistake.
+Imports neither torch nor a database, because both ends use it. Messages are frozen and reject unknown fields: both ends
+come from the same release, so an unknown field is a bug.
 """
 
 from pathlib import Path
@@ -12,10 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from sparse_coding.specs import feasibility
 
 PROTOCOL: Final = 1
-"""Version of the vocabularies, said by both ends in their first message."""
+"""Version of the messages, which both ends send in their first message."""
 
-Wish = Literal["cancel", "pause", "release"]
-"""Why a trainer is asked to stop: by the run's owner, or (`release`) because its worker is leaving."""
+StopRequest = Literal["cancel", "pause", "release"]
+"""Why a trainer must stop: requested by the run's owner, or (`release`) because its worker is exiting."""
 
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
 """A file directly in the run's folder; never a path that could lead out of it."""
@@ -28,7 +28,7 @@ class _Message(BaseModel):
 
 
 class Inputs(_Message):
-    """What a run starts from: local paths of artifacts, each null where there is none."""
+    """Local paths of the artifacts that a run starts from; null if there is none."""
 
     dataset: Path | None = None
     model: Path | None = None
@@ -50,14 +50,14 @@ class Start(_Message):
     threads: int = Field(ge=1)
     checkpoint_seconds: float = Field(ge=0)
     seconds_before: float = Field(0, ge=0)
-    """What the epochs before the checkpoint took, in earlier attempts."""
+    """Duration of the epochs before the checkpoint, in earlier attempts."""
 
 
 class Stop(_Message):
     """To the trainer: stop at the next safe boundary."""
 
     type: Literal["stop"] = "stop"
-    wish: Wish
+    request: StopRequest
 
 
 class CheckpointNow(_Message):
@@ -81,7 +81,7 @@ class Exited(_Message):
 
 
 class Hello(_Message):
-    """From the trainer, first: what it computes with."""
+    """From the trainer, first: its computing environment."""
 
     type: Literal["hello"] = "hello"
     protocol: Literal[1] = PROTOCOL
@@ -92,7 +92,7 @@ class Hello(_Message):
 
 
 class File(_Message):
-    """A finished file in the run's folder, ready to be adopted."""
+    """A finished file in the run's folder, ready to be moved into the store."""
 
     path: FileName
     sha256: Sha256
@@ -100,7 +100,7 @@ class File(_Message):
 
 
 class Dataset(File):
-    """From the trainer: a built-in dataset that it had to make, open already (the file may be moved away)."""
+    """From the trainer: a built-in dataset that it has imported and opened (the file may be moved)."""
 
     type: Literal["dataset"] = "dataset"
     name: str
@@ -136,10 +136,10 @@ class Checkpoint(File):
 
 
 class Stopped(_Message):
-    """From the trainer, last: it stopped as asked."""
+    """From the trainer, last: it has stopped on request."""
 
     type: Literal["stopped"] = "stopped"
-    wish: Wish
+    request: StopRequest
 
 
 class Output(File):
@@ -179,10 +179,10 @@ def line(message: Order | Report) -> bytes:
 
 
 def read_order(text: bytes) -> Order:
-    """What the supervisor asks for; raises pydantic's ValidationError for anything else."""
+    """Parse a message to the trainer. Raises pydantic's ValidationError."""
     return _orders.validate_json(text)
 
 
 def read_report(text: bytes) -> Report:
-    """What the trainer tells; raises pydantic's ValidationError for anything else."""
+    """Parse a message from the trainer. Raises pydantic's ValidationError."""
     return _reports.validate_json(text)

@@ -26,7 +26,7 @@ RepresentationName = Literal["codes", "inputs", "pca"]
 
 
 class KSparse(BaseModel):
-    """How well single classes are told from the rest by k columns."""
+    """How well k columns distinguish single classes from the rest."""
 
     k: int
     balanced_accuracy: float | None = Field(

@@ -214,7 +214,7 @@ def rows(app_state: Storage, model: TrainedModel, body: Body) -> np.ndarray:
     """The rows that a body means for a model, float32 [B, n_inputs] in raw units and finite.
 
     Rows of a dataset go through the model's resizing; rows in the body are of its width already.
-    Raises the workshop's `InvalidInput`, `InvalidFile`, `IndexOutOfRange` and `InputsOutOfRange`, and `InvalidRequest`.
+    Raises `InvalidInput`, `InvalidFile`, `IndexOutOfRange` and `InputsOutOfRange`, and `InvalidRequest`.
     """
     if body.media_type != JSON.media_type:
         return _fitting(app_state, model, tensor(body, "inputs"))
@@ -252,7 +252,7 @@ def present_dataset(app_state: Storage, name: str) -> Dataset:
     except DatasetNotFound:
         if name in CATALOGUE:
             raise DatasetNotPresent(
-                f"the built-in dataset {name} has not been brought in yet: start a run of kind import, or train on it"
+                f"the built-in dataset {name} has not been imported yet: start a run of kind import, or train on it"
             ) from None
         raise
     return datasets.open(app_state.artifacts.path(digest))
@@ -261,7 +261,7 @@ def present_dataset(app_state: Storage, name: str) -> Dataset:
 def codes(app_state: Storage, model: TrainedModel, body: Body) -> np.ndarray:
     """The codes in a body, float32 [B, n_latents] and finite: dense, or as indices and values.
 
-    Raises the workshop's `InvalidInput`, `InvalidFile` and `IndexOutOfRange`, and `InvalidRequest`.
+    Raises the core library's `InvalidInput`, `InvalidFile` and `IndexOutOfRange`, and `InvalidRequest`.
     """
     width = model.n_latents
     if body.media_type != JSON.media_type:

@@ -59,7 +59,7 @@ def k_sparse(
     test: Float[np.ndarray, "n f"],
     test_labels: Int[np.ndarray, " n"],
 ) -> dict[int, float]:
-    """`probe.k_sparse` for each k of `KS`: how well single classes are told from the rest by k columns (chance: 0.5).
+    """`probe.k_sparse` for each k of `KS`: how well k columns distinguish single classes from the rest (chance: 0.5).
 
     For each class the k columns with the largest difference between its mean and that of the other rows, in magnitude
     (Gurnee et al. 2023), and on them a logistic regression with classes weighted alike; its balanced accuracy on the
@@ -68,7 +68,7 @@ def k_sparse(
     """
     require_classes(train_labels)
     scores: dict[int, list[float]] = {k: [] for k in KS}
-    for each in _told_apart(train_labels, test_labels).tolist():
+    for each in _separable(train_labels, test_labels).tolist():
         inside, wanted = train_labels == each, test_labels == each
         ranked = most_different(train, inside)
         for k, found in scores.items():
@@ -105,7 +105,7 @@ def require_classes(labels: Int[np.ndarray, " m"]) -> None:
         )
 
 
-def _told_apart(train_labels: np.ndarray, test_labels: np.ndarray) -> np.ndarray:
+def _separable(train_labels: np.ndarray, test_labels: np.ndarray) -> np.ndarray:
     """Classes of which there are rows of both kinds, unless all test rows are of one class."""
     tested = np.unique(test_labels)
     return np.intersect1d(train_labels, tested) if len(tested) > 1 else tested[:0]

@@ -1,7 +1,7 @@
 """Files that a client sent -> one dataset file of ours: which format, which part, which split.
 
-Formats are told by their first bytes, never by what a name or a media type claims; only IDX files, which do not say
-what they hold, are told apart by MNIST's file names. It does not know who sent them nor where the result is kept.
+Formats are detected by their first bytes, never by what a name or a media type claims; only IDX files, which do not say
+what they hold, are distinguished by MNIST's file names. It does not know who sent them nor where the result is kept.
 """
 
 import math

@@ -145,7 +145,7 @@ class Ground:
 
 @torch.inference_mode()
 def load(model: TrainedModel, dataset: Dataset, fit_rows: int = FIT_ROWS) -> Ground:
-    """The model's dataset as the contest needs it: the first `fit_rows` of the rows that the model was trained on.
+    """The model's dataset as the comparison needs it: the first `fit_rows` of the rows that the model was trained on.
 
     Raises `SpecDoesNotFit` for more than `MAX_LATENTS` latents, `WrongWidth` for another model's dataset.
     """
@@ -184,7 +184,7 @@ def _in_scaled_units(model: TrainedModel) -> Dictionary:
     return own if span is None else Dictionary(own.atoms / span.cpu().numpy(), own.kind)
 
 
-def contest(
+def compare(
     ground: Ground, methods: Sequence[Method], *, iterations: int = ITERATIONS, seed: int = SEED
 ) -> Iterator[Progress | Entry]:
     """The lines of the table as they are finished, and between them places to stop; the model comes first, twice."""
@@ -202,7 +202,7 @@ def contest(
 
 
 def summary(ground: Ground, entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """A finished contest as JSON values; `entries` are the documents of its lines."""
+    """A finished comparison as JSON values; `entries` are the documents of its lines."""
     return {
         "k": ground.k,
         "entries": list(entries),
@@ -217,14 +217,14 @@ def summary(ground: Ground, entries: Sequence[Mapping[str, Any]]) -> dict[str, A
 
 
 def write(path: Path, ground: Ground, entries: Sequence[Entry]) -> None:
-    """The dictionaries of a finished contest in one file, which `atom_files` reads."""
+    """The dictionaries of a finished comparison in one file, which `atom_files` reads."""
     own = {entry.method: entry.dictionary for entry in entries if entry.dictionary is not None}
     whole = {method: dictionary for method, dictionary in own.items() if not method.endswith(".truncated")}
     shape = ground.model.preprocessing.image_shape
     atom_files.write(path, whole, image_shape=shape, n_latents=ground.model.n_latents)
 
 
-# The contestants.
+# The methods.
 
 
 def _model(ground: Ground) -> Iterator[Progress | Entry]:

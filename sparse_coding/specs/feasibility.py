@@ -1,6 +1,6 @@
 """Whether what a spec asks for can be done on a dataset, from what is known of it without opening it.
 
-Knows no tensors: the front door and the supervisor read it without loading torch or numpy.
+Knows no tensors: the API server and the supervisor use it without importing torch or numpy.
 """
 
 import itertools

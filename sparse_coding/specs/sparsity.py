@@ -1,4 +1,4 @@
-"""Which sparsity mechanism a run trains with: one frozen model per mechanism, told apart by `kind`."""
+"""Which sparsity mechanism a run trains with: one frozen model per mechanism, with the discriminator `kind`."""
 
 from typing import Annotated, Literal
 

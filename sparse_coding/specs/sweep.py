@@ -16,7 +16,7 @@ MAX_MEMBERS: Final = 64
 """Autoencoders of one sweep, its reference counted."""
 
 SWEEP_NAME_PATTERN: Final = r"^[a-z0-9][a-z0-9._-]{0,52}$"
-"""A sweep's name: room is left for what its members' names end with."""
+"""A sweep's name; shorter than a model's, because its members' names add a suffix."""
 
 VALIDATION_FRACTION: Final = 0.1
 """Share of the training rows that a sweep keeps for choosing among its members."""

@@ -147,7 +147,7 @@ def test_a_truncated_code_decodes_to_what_truncation_says(
     assert picture(local_service, f"models/{model}/truncation/strip", index=3).width > 100
 
 
-def test_the_contest_with_dictionary_learning(local_service: LocalService, table: list[dict[str, Any]]) -> None:
+def test_the_comparison_with_dictionary_learning(local_service: LocalService, table: list[dict[str, Any]]) -> None:
     model = table[2]["model"]
     run = local_service.trained(kind="baselines", model=model, iterations=3)
     results = get(local_service, f"runs/{run['id']}/results")

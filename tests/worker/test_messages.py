@@ -24,7 +24,7 @@ ORDERS: list[messages.Order] = [
         checkpoint_seconds=30,
         seconds_before=1.5,
     ),
-    messages.Stop(wish="release"),
+    messages.Stop(request="release"),
     messages.CheckpointNow(),
 ]
 REPORTS: list[messages.Report] = [
@@ -33,7 +33,7 @@ REPORTS: list[messages.Report] = [
     messages.Progress(phase="training", epoch=1, epochs=15, rows_per_second=1e5, eta_seconds=3.5),
     messages.Metrics(epoch=2, record={"loss": 0.5, "dead_latents": 3, "explained_variance": None}),
     messages.Checkpoint(epoch=2, **FILE),
-    messages.Stopped(wish="cancel"),
+    messages.Stopped(request="cancel"),
     messages.Result(outputs=(messages.Output(role="weights", **FILE),), summary={"mse": 0.1, "collapsed": False}),
     messages.Error(code="TRAINING_DIVERGED", detail="The loss was no longer finite.", may_pass=False),
     messages.Forked(pid=4711),

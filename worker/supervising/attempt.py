@@ -33,21 +33,21 @@ from worker.supervising.ledger import Ledger
 from worker.supervising.trainer_process import MalformedLine, TrainerEvent, TrainerProcess
 
 TICK_SECONDS: Final = 0.2
-"""How long a silent trainer keeps the supervisor from looking at everything else."""
+"""How long the supervisor waits for a message before it checks everything else."""
 
 EXIT_SECONDS: Final = 10.0
 """How long a trainer may take to end after its last message."""
 
 CANCEL_SECONDS: Final = 1.0
-"""How long a trainer may take to stop by itself when nothing that it could still say is wanted."""
+"""How long a trainer may take to stop after a cancel, when its further messages are not needed."""
 
-_URGENCY: Final[Mapping[messages.Wish, int]] = {"pause": 0, "release": 1, "cancel": 2}
+_URGENCY: Final[Mapping[messages.StopRequest, int]] = {"pause": 0, "release": 1, "cancel": 2}
 
 Ending = messages.Result | messages.Stopped | messages.Error
 
 
 class FileChanged(Exception):
-    """A file is not, or no longer, what the trainer said it had written."""
+    """A file is not the one that the trainer reported."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class WorkerContext:
 
 
 class Attempt:
-    """The state of one run in this worker's hands."""
+    """The state of one attempt by this worker."""
 
     def __init__(self, context: WorkerContext, run: Run, claimed_at: float) -> None:
         self._context, self._run = context, run
@@ -87,13 +87,13 @@ class Attempt:
         self._asked: AnySpec | None = None
         self._dataset_digest: str | None = None
         self._outputs: list[run_blobs.Output] = []
-        self._wish: messages.Wish | None = None
-        self._heard_at = self._polled_at = time.monotonic()
+        self._stop_request: messages.StopRequest | None = None
+        self._last_message_at = self._polled_at = time.monotonic()
         self._kill_at = math.inf
         self._log = structlog.get_logger().bind(run=run.id, attempt=run.attempt)
 
     def carry_out(self) -> None:
-        """See the run through to an outcome, or give it up untouched if it is not ours any more."""
+        """Carry the run to an outcome, or give it up unchanged if another worker has it."""
         self._log.info("run_claimed", kind=self._run.kind, fence=self._run.fence)
         try:
             with self._lease:  # renewed until the outcome is written
@@ -110,7 +110,7 @@ class Attempt:
             self._trainer.kill()
 
     def _work(self) -> None:
-        """Run the trainer to its end; whatever goes wrong with it or around it becomes the run's ending."""
+        """Run the trainer until it exits; any error of it or around it becomes the ending of the run."""
         try:
             self._start()
             while self._returncode is None:
@@ -119,7 +119,7 @@ class Attempt:
         except (errors.Fenced, LeaseLost):
             raise
         except Exception as error:
-            self._ledger.wish()  # raises Fenced: what goes wrong with a run that others have is no error
+            self._ledger.stop_request()  # raises Fenced: errors do not matter if another worker has the run
             self._end_with(self._explained(error))
         finally:
             if self._trainer is not None:
@@ -149,31 +149,31 @@ class Attempt:
 
     def _listen(self) -> None:
         try:
-            heard = self._inbox.get(timeout=TICK_SECONDS)
+            event = self._inbox.get(timeout=TICK_SECONDS)
         except queue.Empty:
             return
-        self._heard_at = time.monotonic()
-        match heard:
+        self._last_message_at = time.monotonic()
+        match event:
             case messages.Hello():
-                self._on_hello(heard)
+                self._on_hello(event)
             case messages.Dataset():
-                self._on_dataset(heard)
+                self._on_dataset(event)
             case messages.Progress():
-                self._on_progress(heard)
+                self._on_progress(event)
             case messages.Metrics():
-                self._on_metrics(heard)
+                self._on_metrics(event)
             case messages.Checkpoint():
-                self._on_checkpoint(heard)
+                self._on_checkpoint(event)
             case messages.Result():
-                self._on_result(heard)
+                self._on_result(event)
             case messages.Stopped() | messages.Error():
-                self._end_with(heard)
+                self._end_with(event)
             case MalformedLine():
-                self._on_malformed_line(heard)
+                self._on_malformed_line(event)
             case messages.Forked():
-                self._log.info("trainer_started", pid=heard.pid)
+                self._log.info("trainer_started", pid=event.pid)
             case messages.Exited():
-                self._returncode = heard.returncode
+                self._returncode = event.returncode
 
     def _on_hello(self, hello: messages.Hello) -> None:
         run, environment = self._run, hello.model_dump(exclude={"type", "protocol"})
@@ -206,9 +206,9 @@ class Attempt:
             checkpoints.add(session, run.id, run.fence, epoch=checkpoint.epoch, stored=stored)
             collection.prune(session, run.id, keep_last)
 
-        told = {"epoch": checkpoint.epoch, "bytes": stored.bytes}
-        self._log.info("checkpoint_stored", **told)
-        self._ledger.note(commit, then=lambda: self._log.info("checkpoint_kept", **told))
+        fields = {"epoch": checkpoint.epoch, "bytes": stored.bytes}
+        self._log.info("checkpoint_stored", **fields)
+        self._ledger.note(commit, then=lambda: self._log.info("checkpoint_kept", **fields))
 
     def _on_result(self, result: messages.Result) -> None:
         self._outputs = [run_blobs.Output(file.role, file.member, self._adopt(file)) for file in result.outputs]
@@ -226,43 +226,46 @@ class Attempt:
         self._kill_at = min(self._kill_at, time.monotonic() + EXIT_SECONDS)
 
     def _look_around(self) -> None:
-        """Everything that does not come from the trainer."""
+        """Check everything that does not come from the trainer."""
         self._lease.check()
         self._ledger.flush()
-        self._look_for_wishes()
+        self._look_for_stop_request()
         now = time.monotonic()
-        if now - self._heard_at > self._context.settings.stall_seconds:
+        if now - self._last_message_at > self._context.settings.stall_seconds:
             self._end_with(messages.Error(code="STALLED", detail="The training made no progress.", may_pass=True))
             self.kill()
         if now > self._kill_at or self._context.drain.asked > 1:
             self.kill()
 
-    def _look_for_wishes(self) -> None:
+    def _look_for_stop_request(self) -> None:
         if self._context.drain.asked:
             self._ask_to_stop("release")
         now = time.monotonic()
         if now - self._polled_at >= self._context.settings.poll_seconds:
             self._polled_at = now
-            wish = self._ledger.wish() or self._lease.wish
-            if wish is not None:
-                self._ask_to_stop(cast(messages.Wish, wish))  # the table's CHECK allows no other
+            request = self._ledger.stop_request() or self._lease.stop_request
+            if request is not None:
+                self._ask_to_stop(cast(messages.StopRequest, request))  # the table's CHECK allows no other
 
-    def _ask_to_stop(self, wish: messages.Wish) -> None:
-        """Pass a wish on, unless one that is at least as urgent was passed on before.
+    def _ask_to_stop(self, request: messages.StopRequest) -> None:
+        """Send a stop request, unless one that is at least as urgent was sent before.
 
-        A pause has time until the epoch is done, for nothing of it shall be lost; a worker that leaves gives what
-        its own grace allows; who cancels waits for nobody.
+        A pause waits for the end of the epoch, so that nothing is lost; a worker that exits gives its own grace time; a
+        cancel gives a second.
         """
-        if self._trainer is None or (self._wish is not None and _URGENCY[wish] <= _URGENCY[self._wish]):
+        if self._trainer is None or (
+            self._stop_request is not None and _URGENCY[request] <= _URGENCY[self._stop_request]
+        ):
             return
-        self._wish = wish
-        patience = {"cancel": CANCEL_SECONDS, "release": self._context.settings.grace_seconds, "pause": math.inf}[wish]
-        self._kill_at = min(self._kill_at, time.monotonic() + patience)
-        self._trainer.send(messages.Stop(wish=wish))
-        self._log.info("trainer_asked_to_stop", wish=wish)
+        self._stop_request = request
+        grace = self._context.settings.grace_seconds
+        limits = {"cancel": CANCEL_SECONDS, "release": grace, "pause": math.inf}
+        self._kill_at = min(self._kill_at, time.monotonic() + limits[request])
+        self._trainer.send(messages.Stop(request=request))
+        self._log.info("trainer_asked_to_stop", request=request)
 
     def _adopt(self, file: messages.File) -> Stored:
-        """Take a finished file over into the store. Raises FileChanged if it is not the one that was reported."""
+        """Move a finished file into the store. Raises FileChanged if it is not the one that was reported."""
         stored = self._context.artifacts.put(self._folder / file.path)
         if stored != Stored(file.sha256, file.bytes):
             raise FileChanged
@@ -286,8 +289,8 @@ class Attempt:
         except (errors.Fenced, LeaseLost):
             raise
         except Exception as error:  # the registry refused it, or something that was noted; nothing of it was written
-            self._ledger.forget()
-            self._ending, self._wish = self._explained(error), None
+            self._ledger.discard()
+            self._ending, self._stop_request = self._explained(error), None
             run = self._ledger.insist(self._outcome())
         self._log.info("run_ended", state=run.state, error=run.error_code)
 
@@ -299,9 +302,9 @@ class Attempt:
             return lambda session: runs.succeed(
                 session, run_id, fence, result=result, outputs=outputs, publish=publications
             )
-        if self._wish == "cancel" or (self._wish == "pause" and isinstance(ending, messages.Stopped)):
+        if self._stop_request == "cancel" or (self._stop_request == "pause" and isinstance(ending, messages.Stopped)):
             return lambda session: runs.acknowledge_stop(session, run_id, fence)
-        if ending is None and self._wish != "release":  # a trainer that holds up a worker's end is killed by us
+        if ending is None and self._stop_request != "release":  # else this worker killed it
             assert self._returncode is not None
             ending = exits.verdict(self._returncode)
         if isinstance(ending, messages.Error):

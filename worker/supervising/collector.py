@@ -1,4 +1,4 @@
-"""What a worker does now and then for the archive: has old checkpoints and unused files removed, in small steps.
+"""Garbage collection by a worker: deletes old checkpoints and unreferenced files, in small steps.
 
 In a thread of its own, so that a large collection keeps nobody from beating and reaping. Knows not what is removed.
 """

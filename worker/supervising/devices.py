@@ -12,7 +12,7 @@ EVERYTHING = frozenset({"auto", "cpu", "cuda"})
 
 
 class DeviceMissing(Exception):
-    """The worker was told to use CUDA, and there is none."""
+    """The worker is configured to use CUDA, but there is none."""
 
 
 class Devices:
@@ -39,7 +39,7 @@ class Devices:
         return CPU_ONLY if self._cuda is None else EVERYTHING
 
     def for_run(self, asked: Choice) -> Choice:
-        """The device that a claimed run's trainer is told to use; `auto` leaves the choice to it."""
+        """The device for the trainer of a claimed run; `auto` leaves the choice to the trainer."""
         if asked == "auto":
             return self._choice
         return asked

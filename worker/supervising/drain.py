@@ -1,4 +1,4 @@
-"""The wish that the whole worker stop. Knows no runs; may be asked from inside a signal handler."""
+"""The request that the whole worker stop; can be set inside a signal handler."""
 
 import contextlib
 import queue

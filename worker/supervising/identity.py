@@ -12,7 +12,7 @@ from registry.database.tables import Worker
 DISTRIBUTION: Final = "sparse-coding-service"
 
 _ENDED: Final = ("Z", "X")
-"""States of a process that has ended and only waits to be buried."""
+"""States of a process that has ended but has not been waited for (zombie)."""
 
 
 def describe(device: str, device_name: str, threads: int) -> workers.Identity:

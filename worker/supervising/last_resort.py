@@ -34,26 +34,26 @@ class LastResort:
 
     def __init__(self, signals: Collection[int], grace_seconds: float) -> None:
         self._signals, self._grace_seconds = frozenset(signals), grace_seconds
-        self._heard, self._told = socket.socketpair()
-        self._told.setblocking(False)
+        self._reader, self._writer = socket.socketpair()
+        self._writer.setblocking(False)
         self._thread = threading.Thread(target=self._watch, name="last resort", daemon=True)
 
     def __enter__(self) -> None:
-        signal.set_wakeup_fd(self._told.fileno(), warn_on_full_buffer=False)
+        signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
         self._thread.start()
 
     def __exit__(self, *_error: object) -> None:
         signal.set_wakeup_fd(-1)
-        self._told.close()
+        self._writer.close()
         self._thread.join()
-        self._heard.close()
+        self._reader.close()
 
     def _watch(self) -> None:
         asked, end_at = 0, None
         while end_at is None or time.monotonic() < end_at:
-            self._heard.settimeout(None if end_at is None else max(0.01, end_at - time.monotonic()))
+            self._reader.settimeout(None if end_at is None else max(0.01, end_at - time.monotonic()))
             with suppress(TimeoutError):
-                numbers = self._heard.recv(1)
+                numbers = self._reader.recv(1)
                 if not numbers:  # the context was left
                     return
                 if numbers[0] in self._signals:

@@ -57,7 +57,7 @@ class Lease:
         ]
         self.lost: str | None = None
         """Why the run is not ours any more; None while it is."""
-        self.wish: str | None = None
+        self.stop_request: str | None = None
         """The run's `stop_requested`, as the last renewal answered."""
 
     def __enter__(self) -> Self:
@@ -89,7 +89,7 @@ class Lease:
                     session.connection()  # waits for its turn; a run that was given up meanwhile is for others
                     if self._closed.is_set():
                         return None
-                    self.wish = runs.renew(session, self._run_id, self._fence, self._lease_seconds)
+                    self.stop_request = runs.renew(session, self._run_id, self._fence, self._lease_seconds)
             except errors.Fenced:
                 return self._lose("another worker or a forced cancel has taken the run")
             except errors.DatabaseUnavailable as away:

@@ -81,7 +81,7 @@ class Ledger:
                 self._warn(away)
                 self._lease.pause(RETRY_SECONDS)
 
-    def wish(self) -> str | None:
+    def stop_request(self) -> str | None:
         """What the run's owner asked for; None, too, while the database is away."""
         try:
             with self._database.read() as session:
@@ -89,7 +89,7 @@ class Ledger:
         except errors.DatabaseUnavailable:
             return None
 
-    def forget(self) -> None:
+    def discard(self) -> None:
         """Let go of everything that is noted."""
         self._progress = None
         self._metrics.clear()
@@ -109,6 +109,6 @@ class Ledger:
             for write in self._others:
                 write(session)
         kept = self._afterwards.copy()
-        self.forget()
+        self.discard()
         for then in kept:
             then()

@@ -22,7 +22,7 @@ class Learned:
 
 
 def learned(asked: AnySpec, summary: Mapping[str, Any]) -> list[Learned]:
-    """The models of a run with this result; an import and a contest of baselines have none."""
+    """The models of a run with this result; an import and baselines have none."""
     if isinstance(asked, TrainSpec):
         return [Learned(0, asked, dict(summary))]
     if isinstance(asked, SweepSpec):

@@ -1,7 +1,7 @@
 """One run inside the trainer: from the order to start to its last message. Here it is decided what kind of run it is.
 
-Has no database. This file and those that it calls (`*_run`, `course`, `materials`) are the only ones of this room that
-know the workshop's tensors.
+Has no database. This file and those that it calls (`*_run`, `progress`, `materials`) are the only ones of this package
+that use tensors.
 """
 
 import platform
@@ -45,7 +45,7 @@ def _processor() -> str:
 
 
 def carry_out(start: messages.Start, pipe: Pipe) -> Ending:
-    """The run's last message. What the workshop refuses is an error for the run's owner; a bug passes through."""
+    """The run's last message. Errors of the core library are reported to the run's owner; bugs pass through."""
     torch.set_num_threads(start.threads)
     try:
         here = hello(start.device)

@@ -1,6 +1,6 @@
 """A run of kind `baselines` inside the trainer: a model beside classical dictionaries, to a table and their atoms.
 
-Long work is the workshop's iterator; this file holds the `for` and keeps the time. Interrupted, it begins anew:
+Long work is an iterator of the core library; this file has the loop and measures time. Interrupted, it begins anew:
 it takes a minute or two, which no checkpoint is worth.
 """
 
@@ -32,9 +32,9 @@ def carry_out(asked: BaselinesSpec, start: messages.Start, pipe: Pipe, here: mes
     began = lap = time.monotonic()
     entries: list[Entry] = []
     documents: list[dict[str, Any]] = []
-    for event in baselines.contest(ground, asked.methods, iterations=asked.iterations, seed=asked.seed):
-        if pipe.wish is not None:
-            return messages.Stopped(wish=pipe.wish)
+    for event in baselines.compare(ground, asked.methods, iterations=asked.iterations, seed=asked.seed):
+        if pipe.stop_request is not None:
+            return messages.Stopped(request=pipe.stop_request)
         if isinstance(event, Entry):
             now = time.monotonic()
             entries.append(event)

@@ -1,6 +1,6 @@
 """What a run is made from and leaves behind: its dataset opened, and its files described for the pipe.
 
-Knows no training. A built-in dataset that is not in the archive yet is made here and reported.
+Knows no training. A built-in dataset that has not been imported yet is made here and reported.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ def dataset(name: str, start: messages.Start, pipe: Pipe) -> tuple[Dataset, str 
 
 
 def refuse_misfit(asked: TrainSpec, opened: Dataset) -> None:
-    """The front door has judged the spec, but a built-in's facts are those of its catalogue until it is made.
+    """The API has validated the spec, but only with the catalogue's facts of a dataset that is not imported yet.
 
     Raises `SpecDoesNotFit`.
     """

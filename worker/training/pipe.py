@@ -44,12 +44,12 @@ def take_over() -> "Pipe":
 
 
 class Pipe:
-    """Both directions over two file descriptors. `wish` and `checkpoint_wanted` are what has been asked so far."""
+    """Both directions over two file descriptors. `stop_request` and `checkpoint_wanted` are the requests so far."""
 
     def __init__(self, reports: int, orders: int) -> None:
         self._reports = os.fdopen(reports, "wb")
         self._lines = _lines(orders)
-        self.wish: messages.Wish | None = None
+        self.stop_request: messages.StopRequest | None = None
         self.checkpoint_wanted = False
 
     def say(self, report: messages.Report) -> None:
@@ -75,8 +75,8 @@ class Pipe:
         try:
             for text in self._lines:
                 match messages.read_order(text):
-                    case messages.Stop(wish=wish):
-                        self.wish = wish
+                    case messages.Stop(request=request):
+                        self.stop_request = request
                     case messages.CheckpointNow():
                         self.checkpoint_wanted = True
         finally:

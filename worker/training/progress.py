@@ -1,6 +1,6 @@
 """The course of a run that learns: what it says of its progress, when it keeps a checkpoint, when it stops on request.
 
-The same for one network and for many. It keeps the time, so that the workshop need not; it knows no tensors.
+The same for one network and for many. It measures time, which the core library does not, and uses no tensors.
 """
 
 import time
@@ -71,12 +71,12 @@ class Course:
         A cancelled run stops at any pulse: what it learned since its last checkpoint is not wanted. The others have
         to go on where they stopped, and that is only possible between two epochs. After the last one it is too late.
         """
-        wish = self._pipe.wish
-        if wish is None or epoch == self._epochs or (wish != "cancel" and not between_epochs):
+        request = self._pipe.stop_request
+        if request is None or epoch == self._epochs or (request != "cancel" and not between_epochs):
             return None
-        if wish != "cancel" and epoch > self._kept_epoch:
+        if request != "cancel" and epoch > self._kept_epoch:
             self._keep(epoch, write)
-        return messages.Stopped(wish=wish)
+        return messages.Stopped(request=request)
 
     def _keep(self, epoch: int, write: Callable[[Path], None]) -> None:
         path = self._start.folder / f"checkpoint-{epoch}.safetensors"

@@ -1,6 +1,6 @@
 """A run of kind `sweep` inside the trainer: several networks side by side, to their weights and one table.
 
-Long work is the workshop's iterator; this file holds the `for`. The pipe hears what happens.
+Long work is an iterator of the core library; this file has the loop and reports to the pipe.
 """
 
 import dataclasses
@@ -43,8 +43,8 @@ class SweepRun:
 
     def carry_out(self) -> Ending:
         """Train all members to their ends, or until asked to stop."""
-        if self._pipe.wish is not None:
-            return messages.Stopped(wish=self._pipe.wish)
+        if self._pipe.stop_request is not None:
+            return messages.Stopped(request=self._pipe.stop_request)
         events = sweeps.epochs(self._ensembles)
         for event in events:
             if isinstance(event, sweeps.MemberRecord):
@@ -86,11 +86,11 @@ class SweepRun:
         """All members' records at once: a member's time is its share of what the epoch took."""
         self._epoch = epoch
         seconds = self._course.lap() / max(1, len(self._records))
-        for told in self._records:
-            figures = dataclasses.asdict(told.record) | {"seconds": seconds}
+        for member in self._records:
+            figures = dataclasses.asdict(member.record) | {"seconds": seconds}
             del figures["epoch"]
-            self._seconds[told.member] += seconds
-            self._pipe.say(messages.Metrics(member=told.member, epoch=told.record.epoch, record=figures))
+            self._seconds[member.member] += seconds
+            self._pipe.say(messages.Metrics(member=member.member, epoch=member.record.epoch, record=figures))
         self._records.clear()
         self._course.keep_if_due(epoch, self._keep)
 
@@ -98,14 +98,14 @@ class SweepRun:
         sweep_checkpoint.write(path, self._ensembles, self._asked)
 
     def _result(self) -> Ending:
-        """The figures of one member after the other; this may take a while, so a wish to cancel still counts."""
+        """The figures of one member after the other; this may take a while, so a cancel is still possible."""
         rows: list[dict[str, Any]] = []
         outputs: list[messages.Output] = []
         for ensemble in self._ensembles:
             for member, network in zip(ensemble.members, ensemble.networks, strict=True):
                 self._course.tell_end(sweeps.rows_learned(self._ensembles))
-                if self._pipe.wish == "cancel":
-                    return messages.Stopped(wish="cancel")
+                if self._pipe.stop_request == "cancel":
+                    return messages.Stopped(request="cancel")
                 if (detail := ensemble.diverged.get(member.number)) is not None:
                     row = sweep_table.diverged(member, detail, network.n_inputs)
                 else:

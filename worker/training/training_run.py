@@ -1,6 +1,6 @@
 """A run of kind `train` inside the trainer: one network, from its dataset to its weights.
 
-Long work is the workshop's iterator; this file holds the `for`. The pipe hears what happens.
+Long work is an iterator of the core library; this file has the loop and reports to the pipe.
 """
 
 import dataclasses
@@ -39,8 +39,8 @@ class TrainingRun:
 
     def carry_out(self) -> Ending:
         """Train to the end, or until asked to stop."""
-        if self._pipe.wish is not None:
-            return messages.Stopped(wish=self._pipe.wish)
+        if self._pipe.stop_request is not None:
+            return messages.Stopped(request=self._pipe.stop_request)
         for event in loop.epochs(self._state, self._data, self._asked):
             if isinstance(event, loop.EpochRecord):
                 self._on_epoch(event)

@@ -1,4 +1,4 @@
-"""The contest of a model with classical dictionaries: figures against oracles, events, the file of atoms."""
+"""The comparison of a model with classical dictionaries: figures against oracles, events, the file of atoms."""
 
 import itertools
 from collections.abc import Callable, Sequence
@@ -52,7 +52,7 @@ def model_of(
 
 
 def entries(ground: Ground, methods: Sequence[Method] = ALL, **asked: Any) -> dict[str, Entry]:
-    events = baselines.contest(ground, methods, **{"iterations": 2, **asked})
+    events = baselines.compare(ground, methods, **{"iterations": 2, **asked})
     return {event.method: event for event in events if isinstance(event, Entry)}
 
 
@@ -193,7 +193,7 @@ def test_mutual_coherence_of_many_atoms_is_that_of_the_whole_gram_matrix() -> No
 
 
 def test_there_are_places_to_stop_between_the_steps_of_every_method(ground: Ground) -> None:
-    events = list(baselines.contest(ground, ALL, iterations=2))
+    events = list(baselines.compare(ground, ALL, iterations=2))
     steps = {method: list(group) for method, group in itertools.groupby(events, _main_part)}
     assert list(steps) == ["model", *ALL]
     for method, own in steps.items():
@@ -208,7 +208,7 @@ def _main_part(event: Progress | Entry) -> str:
 
 
 def test_leaving_the_loop_is_stopping(ground: Ground) -> None:
-    events = baselines.contest(ground, ("minibatch",), iterations=1000)
+    events = baselines.compare(ground, ("minibatch",), iterations=1000)
     assert [event.method for event in itertools.islice(events, 6)] == [
         "model", "model", "model", "model.truncated", "minibatch", "minibatch"
     ]  # fmt: skip

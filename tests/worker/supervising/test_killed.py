@@ -133,9 +133,9 @@ def test_baselines_that_were_killed_begin_anew_and_end_the_same(
     ]
 
 
-@pytest.mark.parametrize(("wish", "state"), [(runs.pause, "paused"), (runs.cancel, "cancelled")])
-def test_a_wish_comes_to_pass_though_its_worker_is_killed_before_it_has_heard_of_it(
-    either_harness: WorkerHarness, wish: Callable[..., Run], state: str
+@pytest.mark.parametrize(("stop", "state"), [(runs.pause, "paused"), (runs.cancel, "cancelled")])
+def test_a_stop_request_is_carried_out_though_its_worker_is_killed_before_reading_it(
+    either_harness: WorkerHarness, stop: Callable[..., Run], state: str
 ) -> None:
     harness = either_harness
     run = harness.enqueue(**ENDLESS)
@@ -143,16 +143,16 @@ def test_a_wish_comes_to_pass_though_its_worker_is_killed_before_it_has_heard_of
     trainer = harness.trainer_of(worker)
     harness.wait_until_registered(worker)
     harness.stop(worker)
-    assert harness.write(wish, run.id).state == "running"
+    assert harness.write(stop, run.id).state == "running"
     worker.kill()
     is_gone(harness, trainer)
     harness.worker()
-    eventually("what was wished", lambda: harness.get(run).state == state)
+    eventually("what was requested", lambda: harness.get(run).state == state)
     assert [attempt.outcome for attempt in harness.attempts(run)] == ["lost"]
     assert harness.states(run) == ["queued", "running", state]
 
 
-def test_a_trainer_that_is_killed_while_a_pause_is_wished_is_a_failure_and_not_a_pause_as_wished(
+def test_a_trainer_that_is_killed_while_a_pause_is_requested_is_a_failure(
     either_harness: WorkerHarness,
 ) -> None:
     harness = either_harness

@@ -62,11 +62,11 @@ def test_a_lease_is_renewed_beyond_its_first_end(harness: WorkerHarness) -> None
     assert holder.heard_at is None
 
 
-def test_a_renewal_brings_the_wish_of_the_owner(harness: WorkerHarness) -> None:
+def test_a_renewal_returns_the_stop_request(harness: WorkerHarness) -> None:
     holder = held(harness)
     with holder.lease as lease:
         harness.write(runs.cancel, holder.run.id)
-        assert eventually("the wish", lambda: lease.wish) == "cancel"
+        assert eventually("the stop request", lambda: lease.stop_request) == "cancel"
 
 
 def test_a_lease_that_was_taken_is_lost_at_the_next_renewal(harness: WorkerHarness) -> None:

@@ -131,11 +131,11 @@ def test_a_stopped_run_goes_on_to_the_very_weights_of_an_uninterrupted_one(
     with trainer() as first:
         first.send(order(folder, digits))
         first.until(messages.Metrics)
-        first.send(messages.Stop(wish="release"))
+        first.send(messages.Stop(request="release"))
         *_, kept, stopped = first.reports()
         assert first.process.wait() == 0
     assert isinstance(kept, messages.Checkpoint)
-    assert stopped == messages.Stopped(wish="release")
+    assert stopped == messages.Stopped(request="release")
     assert 0 < kept.epoch < EPOCHS
 
     with trainer() as second:
@@ -151,10 +151,10 @@ def test_a_cancelled_run_stops_inside_an_epoch(trainer: RunningTrainer, folder: 
         started.send(order(folder, digits, epochs=2, batch_size=1, learning_rate=1e-5))
         assert started.until(messages.Progress).phase == "preparing"
         assert started.until(messages.Progress).phase == "training"
-        started.send(messages.Stop(wish="cancel"))
+        started.send(messages.Stop(request="cancel"))
         reports = list(started.reports())
     assert {report.type for report in reports} <= {"progress", "stopped"}
-    assert reports[-1] == messages.Stopped(wish="cancel")
+    assert reports[-1] == messages.Stopped(request="cancel")
 
 
 def test_a_checkpoint_is_written_when_it_is_asked_for(trainer: RunningTrainer, folder: Path, digits: Path) -> None:
