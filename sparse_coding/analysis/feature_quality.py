@@ -1,4 +1,4 @@
-"""How good features are, beyond sparsity: how local their images, and how steady a code when its input trembles.
+"""How good features are, beyond sparsity: how local their images, and how stable codes are under noise.
 
 Arrays and models only; it knows no dataset and no labels.
 """

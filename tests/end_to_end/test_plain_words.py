@@ -14,13 +14,15 @@ CONSTRAINT = "the name of a constraint in released databases"
 ALLOWED: Mapping[str, Mapping[str, str]] = {
     "docs/api.md": {"`wish`": FIELD},
     "registry/runs.py": {"wish=": FIELD},
+    "service/routes/v1/events.py": {"wish:": FIELD},
+    "sparse_coding/data/untrusted.py": {"archive": "a zip archive is a file format"},
     "registry/database/tables.py": {"wish_of_a_running_run": CONSTRAINT},
     "alembic/versions/0001_first_tables.py": {"wish_of_a_running_run": CONSTRAINT},
 }
 """File -> text that is allowed there -> why."""
 
 PAGES = ("README.md", "CHANGELOG.md", "Makefile", "Dockerfile", "docker-compose.yml", "docs/**/*.md")
-SOURCES = ("registry", "client", "alembic", "benchmarks")
+SOURCES = ("sparse_coding", "registry", "service", "worker", "client", "testing", "alembic", "benchmarks")
 """What is read. Sources are checked whole: names, docstrings, comments and messages, so help and errors as well."""
 
 
@@ -28,7 +30,7 @@ def files() -> Iterator[Path]:
     for pattern in PAGES:
         yield from sorted(ROOT.glob(pattern))
     for package in SOURCES:
-        yield from sorted((ROOT / package).rglob("*.py"))
+        yield from (file for file in sorted((ROOT / package).rglob("*.py")) if file.name != "plain_words.py")
 
 
 def name(path: Path) -> str:

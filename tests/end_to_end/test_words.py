@@ -16,6 +16,7 @@ from registry.settings import RegistrySettings
 from service.app import create_app
 from service.http import problems
 from service.settings import ServiceSettings
+from testing.plain_words import found
 from worker.settings import WorkerSettings
 
 ROOT = Path(__file__).parents[2]
@@ -127,3 +128,22 @@ def test_the_statuses_of_the_interface_page_are_those_of_the_table() -> None:
     documented = {code: int(status) for status, names in rows for code in re.findall(r"`([A-Z_]+)`", names)}
     for error, status in problems.STATUSES.items():
         assert documented[code_of(error)] == status
+
+
+def texts(node: Any) -> Iterator[str]:
+    """All titles, summaries and descriptions; the names of fields are part of the interface and are not checked."""
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key in ("title", "summary", "description") and isinstance(value, str):
+                yield value
+            else:
+                yield from texts(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from texts(value)
+
+
+def test_the_openapi_document_has_no_retired_word() -> None:
+    document = create_app(ServiceSettings()).openapi()
+    title = "Wish"  # derived from the field `wish` of events, which is part of the interface
+    assert [problem for text in texts(document) if text != title for problem in found(text)] == []

@@ -17,8 +17,8 @@ from registry import errors, runs, workers
 from registry.database.sessions import Database
 from worker.supervising import identity
 
-FORGET_SECONDS: Final = 24 * 3600.0
-"""Workers that were killed while they held no run are remembered for so long, for whoever asks the database."""
+REMOVE_SECONDS: Final = 24 * 3600.0
+"""How long rows of killed workers are kept, for operators who query the database."""
 
 _log = structlog.get_logger()
 
@@ -46,7 +46,7 @@ class Upkeep:
     def __exit__(self, *_error: object) -> None:
         self._closed.set()
         self._thread.join(timeout=1)  # a database that is away must not hold up the end
-        self._tolerantly(self._forget)
+        self._tolerantly(self._remove)
 
     def _keep_up(self) -> None:
         while True:
@@ -71,13 +71,13 @@ class Upkeep:
         with self._database.write() as session:
             workers.heartbeat(session, self._worker_id, me)
             lost = runs.reap(session, dead)
-            workers.remove_silent(session, FORGET_SECONDS)
+            workers.remove_silent(session, REMOVE_SECONDS)
             for worker_id in set(dead) - workers.runs_of(session, dead).keys():
                 workers.remove(session, worker_id)
         for run_id in lost:
             _log.warning("run_reaped", run=run_id)
 
-    def _forget(self) -> None:
+    def _remove(self) -> None:
         with self._database.write() as session:
             workers.remove(session, self._worker_id)
 

@@ -72,12 +72,12 @@ def _carry_out(asked: AnySpec, start: messages.Start, pipe: Pipe, here: messages
         case SweepSpec():
             return SweepRun(asked, start, pipe, here).carry_out()
         case ImportSpec():
-            return _bring_in(asked, start, pipe)
+            return _import_dataset(asked, start, pipe)
         case BaselinesSpec():
             return baselines_run.carry_out(asked, start, pipe, here)
 
 
-def _bring_in(asked: ImportSpec, start: messages.Start, pipe: Pipe) -> messages.Result:
+def _import_dataset(asked: ImportSpec, start: messages.Start, pipe: Pipe) -> messages.Result:
     dataset, digest = materials.dataset(asked.dataset, start, pipe)
     if start.inputs.dataset is not None:
         digest = materials.digest(start.inputs.dataset)
