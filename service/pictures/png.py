@@ -11,6 +11,8 @@ from typing import Final
 import numpy as np
 from PIL import Image, PngImagePlugin
 
+from sparse_coding.data import variation
+
 PAPER: Final = 255
 """Grey between and beside the tiles."""
 MARK: Final = (213, 94, 0)
@@ -69,9 +71,12 @@ def whole_factor(image: np.ndarray, side: int = TILE_SIDE) -> int:
 
 
 def spread(images: np.ndarray) -> np.ndarray:
-    """Float [m, ...] to uint8, each image from its own minimum (0) to its own maximum (255); a constant one is 0."""
+    """Float [m, ...] to uint8, each image from its own minimum (0) to its own maximum (255).
+
+    One that is constant, but for rounding, is 0.
+    """
     low, high = _ends(images)
-    span = np.where(high > low, high - low, 1)
+    span = np.where(variation.varies(low, high), high - low, 1)
     return _bytes((images - low) / span)
 
 

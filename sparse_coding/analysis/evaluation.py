@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float32, Float64, Int64, Shaped
 from torch import Tensor
 
-from sparse_coding.data import batches
+from sparse_coding.data import batches, variation
 from sparse_coding.data.preprocessing import Preprocessing
 from sparse_coding.models import objectives
 from sparse_coding.models.autoencoder import Autoencoder
@@ -43,7 +43,10 @@ class HeldOutRows:
     rows: Shaped[Tensor, "n d"]
     """As they are stored after resizing: uint8 or float32."""
     variation: float
-    """sum (x - mean(x))^2 over these rows, the mean per input: the error of the best constant predictor."""
+    """sum (x - mean(x))^2 over these rows, the mean per input: the error of the best constant predictor.
+
+    0 where it is no more than rounding.
+    """
     mean_row_mse: float
     """`mse.mean` of predicting the mean of the training rows."""
 
@@ -119,12 +122,14 @@ def evaluate(autoencoder: Autoencoder, preprocessing: Preprocessing, held_out: H
 def hold_out(train: Shaped[Tensor, "m d"], test: Shaped[Tensor, "n d"], preprocessing: Preprocessing) -> HeldOutRows:
     """The test rows with the scores of the two constant predictors: their own mean, and the training rows' mean."""
     centre, learned = _mean(test, preprocessing), _mean(train, preprocessing)
-    variation, learned_error = 0.0, 0.0
+    total, learned_error = 0.0, 0.0
     for chunk, count in batches.chunks(test):
         x = preprocessing.to_inputs(chunk)[:count].double()
-        variation += float((x - centre).square().sum())
+        total += float((x - centre).square().sum())
         learned_error += float((x - learned).square().sum())
-    return HeldOutRows(test, variation, learned_error / test.numel())
+    # what rows that are all equal would give, had each value been rounded on its way
+    rounding = len(test) * float((variation.ROUNDINGS * variation.EPSILON * centre).square().sum())
+    return HeldOutRows(test, total if total > rounding else 0.0, learned_error / test.numel())
 
 
 def _mean(rows: Shaped[Tensor, "n d"], preprocessing: Preprocessing) -> Float64[Tensor, " d"]:

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Float32, Float64, Int64
 
 from sparse_coding import errors
 from sparse_coding.analysis.evaluation import THRESHOLD
+from sparse_coding.data import variation
 from sparse_coding.models.weights import TrainedModel
 
 Mode = Literal["raw", "difference"]
@@ -74,7 +75,7 @@ def decoded(
     codes[np.arange(len(latents)), list(latents)] = _amplitudes(amplitude, p95, latents)
     images = model.decode(codes)
     if mode == "difference":
-        images = images - model.decode(np.zeros((1, model.n_latents), np.float32))
+        images = variation.difference(images, model.decode(np.zeros((1, model.n_latents), np.float32)))
     return images.reshape(len(latents), *shape)
 
 

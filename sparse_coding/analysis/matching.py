@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float, Float32, Float64
 from scipy.optimize import linear_sum_assignment
 
+from sparse_coding.data import variation
 from sparse_coding.data.batches import CHUNK_ROWS
 from sparse_coding.models.weights import TrainedModel
 
@@ -81,7 +82,7 @@ def _differences(model: TrainedModel) -> Float32[np.ndarray, "n d"]:
         latents = np.arange(start, min(start + CHUNK_ROWS, model.n_latents))
         codes = np.zeros((len(latents), model.n_latents), np.float32)
         codes[np.arange(len(latents)), latents] = 1
-        atoms[latents] = model.decode(codes) - silent
+        atoms[latents] = variation.difference(model.decode(codes), silent)
     return atoms
 
 

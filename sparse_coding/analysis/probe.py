@@ -5,6 +5,7 @@ Knows arrays and labels; not where they come from. Loads scikit-learn, which is 
 
 import warnings
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
@@ -18,6 +19,7 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import ThreadpoolController
 
 from sparse_coding import errors
+from sparse_coding.data import variation
 
 MAX_ROWS: Final = 10_000
 """First rows of the training split that a probe is fitted on."""
@@ -45,10 +47,12 @@ def accuracy(
 ) -> float:
     """`probe.logistic`: share of test rows whose class a logistic regression on the training rows names.
 
-    Multinomial, lbfgs, C = 1, on columns standardised by the training rows (a constant one is divided by 1).
+    Multinomial, lbfgs, C = 1, on columns standardised by the training rows. Those that vary over the training rows by
+    no more than rounding are left out.
     Raises `UnsuitableLabels` unless the training rows are of 2 to `MAX_CLASSES` classes.
     """
     require_classes(train_labels)
+    train, test = _varying(train, test)
     fitted = _fit(train, train_labels)
     return float(np.mean(fitted.predict(test) == test_labels))
 
@@ -67,6 +71,7 @@ def k_sparse(
     Raises `UnsuitableLabels` as `accuracy` does.
     """
     require_classes(train_labels)
+    train, test = _varying(train, test)
     scores: dict[int, list[float]] = {k: [] for k in KS}
     for each in _separable(train_labels, test_labels).tolist():
         inside, wanted = train_labels == each, test_labels == each
@@ -87,12 +92,54 @@ def most_different(rows: Float[np.ndarray, "m f"], inside: Bool[np.ndarray, " m"
 def principal_components(
     train: Float[np.ndarray, "m f"], test: Float[np.ndarray, "n f"], most: int
 ) -> tuple[Float64[np.ndarray, "m c"], Float64[np.ndarray, "n c"]]:
-    """Both in the coordinates of the training rows' first c = min(most, f, m) principal components."""
-    rows, width = train.shape
-    solver: Literal["covariance_eigh", "full"] = "covariance_eigh" if width <= rows else "full"
-    with _BLAS.limit(limits=1, user_api="blas"):
-        components = PCA(min(most, width, rows), svd_solver=solver).fit(train.astype(np.float64))
-        return components.transform(train.astype(np.float64)), components.transform(test.astype(np.float64))
+    """Both in the coordinates of the training rows' first principal components.
+
+    There are c = min(most, f, m - 1) of them, or fewer: those along which the training rows do not vary by more than
+    rounding are left out.
+    """
+    components = fit_components(train, most)
+    return components.coordinates(train), components.coordinates(test)
+
+
+@dataclass(frozen=True, eq=False)
+class Components:
+    """Principal components: a mean and orthonormal axes, of falling variance."""
+
+    mean: Float64[np.ndarray, " f"]
+    axes: Float64[np.ndarray, "c f"]
+
+    def coordinates(self, rows: Float[np.ndarray, "n f"]) -> Float64[np.ndarray, "n c"]:
+        """The rows along the axes."""
+        with _BLAS.limit(limits=1, user_api="blas"):
+            found: np.ndarray = (rows.astype(np.float64) - self.mean) @ self.axes.T
+        return found
+
+
+def fit_components(rows: Float[np.ndarray, "m f"], most: int) -> Components:
+    """scikit-learn's PCA: at most `most` components, all of which the rows vary along by more than rounding."""
+    count, width = rows.shape
+    solver: Literal["covariance_eigh", "full"] = "covariance_eigh" if width <= count else "full"
+    mean = rows.mean(axis=0, dtype=np.float64)
+    # centring takes one dimension away: the last of `count` components would be rounding, scaled up to variance 1
+    fitted = PCA(max(1, min(most, width, count - 1)), svd_solver=solver)
+    with _BLAS.limit(limits=1, user_api="blas"), np.errstate(invalid="ignore", divide="ignore"):
+        fitted.fit(rows.astype(np.float64) - mean)  # centred before, as the covariance of far rows cancels
+    values = fitted.singular_values_
+    kept = int(np.count_nonzero(values > variation.least_singular_value(rows, values)))
+    return Components(mean, fitted.components_[:kept])
+
+
+def columns_used(train: Float[np.ndarray, "m f"]) -> int:
+    """Columns that a probe looks at: those that vary over the training rows by more than rounding."""
+    return int(variation.varying_columns(train).sum())
+
+
+def _varying(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both with 0 in the columns that do not vary over the training rows: their coefficients are then 0."""
+    if not train.shape[1]:  # nothing varies: a column of zeros leaves the intercept, which is the most frequent class
+        return np.zeros((len(train), 1)), np.zeros((len(test), 1))
+    varying = variation.varying_columns(train)
+    return (train, test) if varying.all() else (np.where(varying, train, 0), np.where(varying, test, 0))
 
 
 def require_classes(labels: Int[np.ndarray, " m"]) -> None:

@@ -14,8 +14,9 @@ from jaxtyping import Float32, Float64, Int64, Shaped
 from torch import Tensor
 
 from sparse_coding.analysis.evaluation import INACTIVE_BELOW, THRESHOLD
-from sparse_coding.data import batches
+from sparse_coding.data import batches, sampling
 from sparse_coding.data.batches import CHUNK_ROWS
+from sparse_coding.data.sampling import Sample
 from sparse_coding.models.weights import TrainedModel
 
 NUM_SAMPLES: Final = 1000
@@ -108,17 +109,19 @@ def analyse(
     stored: Shaped[np.ndarray, "rows ..."],
     *,
     threshold: float = THRESHOLD,
-    num_samples: int = NUM_SAMPLES,
+    chosen: Sample | None = None,
 ) -> SparsityReport:
-    """The statistics of the first `num_samples` of a split's rows, given as they are stored; at least one row.
+    """The statistics of the `chosen` rows of a split, given as they are stored; by default of its first 1,000.
 
-    Whether a latent is dead is asked of the whole split.
+    Whether a latent is dead is found on the whole split. At least one row.
     """
+    indices = (sampling.first(len(stored), NUM_SAMPLES) if chosen is None else chosen).indices
     sample: list[np.ndarray] = []
     highest = np.full(model.n_latents, -np.inf, np.float32)
     for start, codes in _encoded(model, stored):
         highest = np.maximum(highest, codes.max(0))
-        sample.append(codes[: max(0, num_samples - start)].copy())
+        begin, end = np.searchsorted(indices, (start, start + len(codes)))
+        sample.append(codes[indices[begin:end] - start])
     return measure(np.concatenate(sample), np.flatnonzero(highest <= threshold), threshold)
 
 

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from sparse_coding.data import variation
+
 Point = tuple[float, float]
 """(mse, l0) of a model: finite, not negative, smaller is better in both."""
 
@@ -50,6 +52,8 @@ def suggest(points: Sequence[Point]) -> Suggestion:
     front = sorted({point for point, kept in zip(points, pareto(points), strict=True) if kept and point[0] > 0})
     if len(front) < MIN_FRONT:
         return _none(f"a knee needs a front of {MIN_FRONT} points with an mse above 0; this one has {len(front)}")
+    if not _spread(front):
+        return _none("the errors or the L0 of the front differ by no more than rounding: it has no knee")
     depths = _depths(front)
     deepest = max(depths)
     if deepest <= LEAST_DEPTH:
@@ -67,6 +71,11 @@ def _depths(front: Sequence[Point]) -> list[float]:
     """How far each point of a front lies below the chord u + v = 1; the ends are at 0."""
     errors, counts = _scaled([math.log(mse) for mse, _ in front]), _scaled([l0 for _, l0 in front])
     return [1 - u - v for u, v in zip(errors, counts, strict=True)]
+
+
+def _spread(front: Sequence[Point]) -> bool:
+    """Whether both numbers vary over the front by more than rounding, so that they can be scaled to [0, 1]."""
+    return all(bool(variation.varies(min(values), max(values))) for values in zip(*front, strict=True))
 
 
 def _scaled(values: Sequence[float]) -> list[float]:

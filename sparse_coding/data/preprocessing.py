@@ -16,9 +16,9 @@ from PIL import Image
 from torch import Tensor
 
 from sparse_coding import errors
+from sparse_coding.data import sampling, variation
 from sparse_coding.data.batches import CHUNK_ROWS
 from sparse_coding.data.datasets import Dataset
-from sparse_coding.specs.feasibility import training_rows
 from sparse_coding.specs.training import DatasetChoice
 
 Raw = UInt8[np.ndarray, "n d"] | Float32[np.ndarray, "n d"]
@@ -36,7 +36,7 @@ class Preprocessing:
     minimum: Float32[Tensor, " n_inputs"] | None = None
     """Smallest value of each input over the training rows, in raw units; None without scaling."""
     span: Float32[Tensor, " n_inputs"] | None = None
-    """Largest minus smallest value of each input; 1 where they are the same."""
+    """Largest minus smallest value of each input; 1 where they differ by no more than rounding."""
 
     @property
     def scaling(self) -> Literal["none", "minmax"]:
@@ -125,19 +125,21 @@ def fit(choice: DatasetChoice, dataset: Dataset) -> Preprocessing:
     unscaled = Preprocessing(width, shape, choice.image_size if shape is not None else None)
     if choice.scaling == "none":
         return unscaled
-    train = dataset.split("train").rows[: training_rows(choice, dataset.facts)]
-    minimum, span = _range(unscaled, (train[i : i + CHUNK_ROWS] for i in range(0, len(train), CHUNK_ROWS)))
+    train, learned = dataset.split("train").rows, sampling.learned(choice, dataset)
+    pieces = np.array_split(learned, range(CHUNK_ROWS, len(learned), CHUNK_ROWS))
+    minimum, span = range_of(unscaled, (train[piece] for piece in pieces))
     return Preprocessing(width, shape, unscaled.image_size, minimum, span)
 
 
-def _range(unscaled: Preprocessing, pieces: Iterable[np.ndarray]) -> tuple[Tensor, Tensor]:
+def range_of(unscaled: Preprocessing, pieces: Iterable[np.ndarray]) -> tuple[Tensor, Tensor]:
+    """Smallest value of each input over all pieces of stored rows, and its span; 1 where it does not vary."""
     minimum = torch.full((unscaled.n_inputs,), math.inf)
     maximum = torch.full((unscaled.n_inputs,), -math.inf)
     for piece in pieces:
         values = unscaled.to_inputs(torch.from_numpy(np.array(unscaled.rows(piece))))
         minimum, maximum = torch.minimum(minimum, values.amin(0)), torch.maximum(maximum, values.amax(0))
-    span = maximum - minimum
-    return minimum, torch.where(span > 0, span, 1.0)
+    # an input that is constant but for rounding would be blown up to [0, 1]
+    return minimum, torch.where(variation.varies(minimum, maximum), maximum - minimum, 1.0)
 
 
 def _resized(images: UInt8[np.ndarray, "n c h w"], size: int) -> UInt8[np.ndarray, "n c size size"]:

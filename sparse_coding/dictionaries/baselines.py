@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Float32, Int64
-from sklearn.decomposition import PCA, MiniBatchDictionaryLearning
+from sklearn.decomposition import MiniBatchDictionaryLearning
 from torch import Tensor
 from torch.nn import functional
 
@@ -23,14 +23,13 @@ from sparse_coding import errors
 from sparse_coding.analysis import evaluation, matching, probe
 from sparse_coding.analysis.evaluation import HeldOut, HeldOutRows
 from sparse_coding.analysis.matching import Dictionary
-from sparse_coding.data import batches
+from sparse_coding.data import batches, sampling, variation
 from sparse_coding.data.datasets import Dataset, Split
 from sparse_coding.dictionaries import atom_files, ksvd, pursuit
 from sparse_coding.dictionaries.atom_files import Atoms
 from sparse_coding.models import objectives
 from sparse_coding.models.weights import TrainedModel
 from sparse_coding.specs.baselines import Method
-from sparse_coding.specs.feasibility import training_rows
 
 FIT_ROWS: Final = 10_000
 ITERATIONS: Final = 10
@@ -88,7 +87,11 @@ class Entry:
     """With those left out."""
     left_out: int | None = None
     """Dead latents of the model; elsewhere, atoms that no held-out row uses."""
+    filled_atoms: int | None = None
+    """Atoms that began as random directions, because there were fewer distinct rows; only of learned dictionaries."""
     probe_accuracy: float | None = None
+    probe_columns: int | None = None
+    """Numbers of a code that vary over the rows that the probe is fitted on, and that it therefore looks at."""
     dictionary: Atoms | None = None
     """None for raw inputs; what is truncated shares the dictionary of the full code."""
 
@@ -102,8 +105,10 @@ class Entry:
             "mutual_coherence": self.mutual_coherence,
             "atoms": self.n_atoms,
             "left_out": self.left_out,
+            "filled_atoms": self.filled_atoms,
             "matched_cosine": self.dictionary.mean_cosine if self.dictionary is not None else None,
             "probe_accuracy": self.probe_accuracy,
+            "probe_columns": self.probe_columns,
         }
 
 
@@ -114,6 +119,8 @@ class Ground:
     model: TrainedModel
     fit: Float32[Tensor, "m d"]
     fit_labels: Int64[np.ndarray, " m"] | None
+    rows_chosen: sampling.Rule
+    """How the rows that are fitted on were chosen among those that the model learned from."""
     centre: Float32[Tensor, " d"]
     """Mean of the rows that are fitted on."""
     test: HeldOutRows
@@ -129,7 +136,9 @@ class Ground:
 
     @property
     def centred(self) -> Float32[Tensor, "m d"]:
-        return self.fit - self.centre
+        """The rows that are fitted on, less their mean; 0 in inputs that do not vary by more than rounding."""
+        varying = variation.varies(self.fit.amin(0), self.fit.amax(0))
+        return torch.where(varying, self.fit - self.centre, 0.0)
 
     @property
     def probe_rows(self) -> int | None:
@@ -145,7 +154,7 @@ class Ground:
 
 @torch.inference_mode()
 def load(model: TrainedModel, dataset: Dataset, fit_rows: int = FIT_ROWS) -> Ground:
-    """The model's dataset as the comparison needs it: the first `fit_rows` of the rows that the model was trained on.
+    """The model's dataset as the comparison needs it: at most `fit_rows` of the rows that the model learned from.
 
     Raises `SpecDoesNotFit` for more than `MAX_LATENTS` latents, `WrongWidth` for another model's dataset.
     """
@@ -153,18 +162,19 @@ def load(model: TrainedModel, dataset: Dataset, fit_rows: int = FIT_ROWS) -> Gro
         raise errors.SpecDoesNotFit(
             f"Models of at most {MAX_LATENTS} latents are compared with dictionaries; this one has {model.n_latents}."
         )
-    count = min(fit_rows, training_rows(model.spec.dataset, dataset.facts))
     train, test = dataset.split("train"), dataset.split("test")
-    raw, held_out = _raw(model, train.rows[:count]), _raw(model, test.rows)
+    chosen = sampling.of_learned(model.spec.dataset, dataset, fit_rows)
+    raw, held_out = _raw(model, train.rows[chosen.indices]), _raw(model, test.rows)
     fit = model.preprocessing.to_inputs(raw)
     on = evaluation.hold_out(raw, held_out, model.preprocessing)
     return Ground(
         model=model,
         fit=fit,
-        fit_labels=_labels(train, count),
+        fit_labels=_labels(train, chosen.indices),
+        rows_chosen=chosen.rule,
         centre=fit.mean(0, dtype=torch.float64).float(),
         test=on,
-        test_labels=_labels(test, len(test.rows)),
+        test_labels=_labels(test, slice(None)),
         measured=evaluation.evaluate(model.autoencoder, model.preprocessing, on),
         dictionary=_in_scaled_units(model),
     )
@@ -175,8 +185,8 @@ def _raw(model: TrainedModel, stored: np.ndarray) -> Tensor:
     return torch.from_numpy(np.array(model.preprocessing.rows(stored))).to(device)
 
 
-def _labels(split: Split, count: int) -> np.ndarray | None:
-    return None if split.labels is None else np.array(split.labels[:count])
+def _labels(split: Split, rows: np.ndarray | slice) -> np.ndarray | None:
+    return None if split.labels is None else np.array(split.labels[rows])
 
 
 def _in_scaled_units(model: TrainedModel) -> Dictionary:
@@ -208,6 +218,7 @@ def summary(ground: Ground, entries: Sequence[Mapping[str, Any]]) -> dict[str, A
         "entries": list(entries),
         "dictionary": ground.dictionary.kind,
         "fit_rows": len(ground.fit),
+        "rows_chosen": ground.rows_chosen,
         "probe_rows": ground.probe_rows,
         "num_samples": ground.measured.rows,
         "threshold": evaluation.THRESHOLD,
@@ -242,16 +253,17 @@ def _ksvd(ground: Ground, iterations: int, seed: int) -> Iterator[Progress | Ent
     fit = ksvd.start(ground.centred, ground.model.n_latents, ground.k, seed)
     for done in ksvd.iterations(fit, iterations):
         yield Progress("ksvd", done.iteration, iterations)
-    yield _of_sparse_codes(ground, "ksvd", fit.atoms)
+    yield _of_sparse_codes(ground, "ksvd", fit.atoms, fit.filled)
 
 
 def _minibatch(ground: Ground, passes: int, seed: int) -> Iterator[Progress | Entry]:
     """As many passes over the rows as K-SVD makes, from the same first atoms."""
     rows, step, steps = ground.centred, 0, passes * math.ceil(len(ground.fit) / MINIBATCH_ROWS)
+    first, filled = ksvd.first_atoms(rows, ground.model.n_latents, seed)
     learner = MiniBatchDictionaryLearning(
         ground.model.n_latents,
         alpha=max(PENALTY * float(rows.square().sum(1).mean().sqrt()), np.finfo(np.float32).tiny),
-        dict_init=_doubles(ksvd.first_atoms(rows, ground.model.n_latents, seed)),
+        dict_init=_doubles(first),
         random_state=seed,
     )
     for number in range(passes):
@@ -262,16 +274,14 @@ def _minibatch(ground: Ground, passes: int, seed: int) -> Iterator[Progress | En
             step += 1
     yield Progress("minibatch", steps, steps)
     atoms = torch.from_numpy(np.array(learner.components_)).to(rows)
-    yield _of_sparse_codes(ground, "minibatch", functional.normalize(atoms))
+    yield _of_sparse_codes(ground, "minibatch", functional.normalize(atoms), filled)
 
 
 def _pca(ground: Ground) -> Iterator[Progress | Entry]:
     yield Progress("pca", 0, 2)
-    rows, width = ground.fit.shape
-    solver: Final = "covariance_eigh" if width <= rows else "full"
     with _quiet():
-        fitted = PCA(min(ground.model.n_latents, width, rows), svd_solver=solver).fit(_doubles(ground.centred))
-    atoms = torch.from_numpy(fitted.components_).to(ground.fit)
+        fitted = probe.fit_components(ground.fit.cpu().numpy(), ground.model.n_latents)
+    atoms = torch.from_numpy(fitted.axes).to(ground.fit)
 
     def encode(x: Tensor) -> Tensor:
         return (x - ground.centre) @ atoms.t()
@@ -289,10 +299,10 @@ def _pca(ground: Ground) -> Iterator[Progress | Entry]:
 def _raw_inputs(ground: Ground) -> Iterator[Progress | Entry]:
     yield Progress("raw", 0, 1)
     codes = _score(ground, lambda x: x, lambda x: x)
-    yield Entry("raw", probe_accuracy=codes.probe_accuracy)
+    yield Entry("raw", probe_accuracy=codes.probe_accuracy, probe_columns=codes.probe_columns)
 
 
-def _of_sparse_codes(ground: Ground, method: str, atoms: Tensor) -> Entry:
+def _of_sparse_codes(ground: Ground, method: str, atoms: Tensor, filled: int) -> Entry:
     """The line of a dictionary whose codes are found by matching pursuit, as many coefficients as the model's."""
     score = _score(
         ground,
@@ -300,7 +310,7 @@ def _of_sparse_codes(ground: Ground, method: str, atoms: Tensor) -> Entry:
         lambda codes: codes @ atoms + ground.centre,
     )
     used: np.ndarray = (score.codes != 0).any(0)
-    return Entry(method, **score.figures, **_dictionary(ground, atoms.cpu().numpy(), used))
+    return Entry(method, **score.figures, **_dictionary(ground, atoms.cpu().numpy(), used), filled_atoms=filled)
 
 
 def _largest(codes: Tensor, k: int) -> Tensor:
@@ -333,6 +343,7 @@ class _Score:
     explained_variance: float | None
     codes: Float32[np.ndarray, "n f"]
     probe_accuracy: float | None
+    probe_columns: int | None
 
     @property
     def figures(self) -> dict[str, Any]:
@@ -341,6 +352,7 @@ class _Score:
             "explained_variance": self.explained_variance,
             "l0": int(np.count_nonzero(self.codes)) / len(self.codes),
             "probe_accuracy": self.probe_accuracy,
+            "probe_columns": self.probe_columns,
         }
 
 
@@ -355,19 +367,21 @@ def _score(ground: Ground, encode: Callable[[Tensor], Tensor], decode: Callable[
         codes.append(code[:count].cpu().numpy())
     found = replace(ground.measured, squared_error=float(squared))
     everything = np.concatenate(codes)
-    return _Score(found.mse, found.explained_variance, everything, _probed(ground, encode, everything))
+    return _Score(found.mse, found.explained_variance, everything, *_probed(ground, encode, everything))
 
 
-def _probed(ground: Ground, encode: Callable[[Tensor], Tensor], test: np.ndarray) -> float | None:
-    """`probe.logistic` on codes; None without labels, or with labels that no probe can tell apart."""
+def _probed(ground: Ground, encode: Callable[[Tensor], Tensor], test: np.ndarray) -> tuple[float | None, int | None]:
+    """`probe.logistic` on codes, and the columns used; None without labels, or with labels that suit no probe."""
     if ground.probe_rows is None or ground.fit_labels is None or ground.test_labels is None:
-        return None
-    rows = torch.split(ground.fit[: ground.probe_rows], batches.CHUNK_ROWS)
+        return None, None
+    chosen = sampling.draw(len(ground.fit), probe.MAX_ROWS, ground.fit_labels).indices
+    rows = torch.split(ground.fit[torch.from_numpy(chosen).to(ground.fit.device)], batches.CHUNK_ROWS)
     codes = np.concatenate([encode(chunk).cpu().numpy() for chunk in rows])
     try:
-        return probe.accuracy(codes, ground.fit_labels[: len(codes)], test, ground.test_labels)
+        accuracy = probe.accuracy(codes, ground.fit_labels[chosen], test, ground.test_labels)
     except errors.UnsuitableLabels:
-        return None
+        return None, None
+    return accuracy, probe.columns_used(codes)
 
 
 def _dictionary(ground: Ground, atoms: np.ndarray, used: np.ndarray, *, matched: bool = True) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
+from sparse_coding.data import variation
 from sparse_coding.dictionaries import pursuit
 
 KSVD: Final = "ksvd"
@@ -54,6 +55,8 @@ class Fit:
     """Of the best dictionary, each of length 1."""
     best: float
     """Its error, in the units of the rows that were given."""
+    filled: int
+    """First atoms that were random directions, because there were fewer distinct rows than atoms."""
 
     def error(self, atoms: Float[Tensor, "n d"], codes: Float[Tensor, "N n"]) -> float:
         """`mse.mean` of such codes, in the units of the rows that were given."""
@@ -63,13 +66,14 @@ class Fit:
 def start(rows: Float[Tensor, "N d"], n_atoms: int, k: int, seed: int) -> Fit:
     """A first dictionary of rows that are drawn under `seed`, and the codes with it.
 
-    With fewer distinct rows than atoms, random directions fill up; they stay unused once every row is an atom.
-    Raises `TooManyCoefficients` unless 1 <= k <= n_atoms.
+    With fewer distinct rows than atoms, random directions fill up (`Fit.filled`); they stay unused once every row is an
+    atom, but count as atoms wherever dictionaries are measured. Raises `TooManyCoefficients` unless 1 <= k <= n_atoms.
     """
     unit = _unit(rows)
     rows = rows / unit
-    atoms, codes = coded(rows, first_atoms(rows, n_atoms, seed), k)
-    fit = Fit(rows, unit, k, atoms, codes, atoms, best=math.inf)
+    first, filled = first_atoms(rows, n_atoms, seed)
+    atoms, codes = coded(rows, first, k)
+    fit = Fit(rows, unit, k, atoms, codes, atoms, best=math.inf, filled=filled)
     fit.best = fit.error(atoms, codes)
     return fit
 
@@ -122,10 +126,12 @@ def update(
 
 def _fit_rank_one(target: Tensor, atom: Tensor, coefficients: Tensor) -> Tensor:
     """Change the atom in place; the coefficients that go with it."""
+    rounding = pursuit.TOLERANCE * torch.finfo(target.dtype).eps
     for _ in range(POWER_STEPS):
         direction = coefficients @ target
         length = torch.linalg.vector_norm(direction)
-        if length > 0:
+        # what cancels down to rounding is no direction to turn the atom to
+        if length > rounding * torch.linalg.vector_norm(coefficients) * torch.linalg.vector_norm(target):
             atom.copy_(direction / length)
             coefficients = target @ atom
     return coefficients
@@ -167,15 +173,20 @@ def worst_represented(
     return torch.stack(found) if found else rows[:0]
 
 
-def first_atoms(rows: Float[Tensor, "N d"], n_atoms: int, seed: int) -> Float[Tensor, "n d"]:
-    """Rows drawn under `seed`, scaled to length 1, no two of them equal and none zero; then random directions."""
+def first_atoms(rows: Float[Tensor, "N d"], n_atoms: int, seed: int) -> tuple[Float[Tensor, "n d"], int]:
+    """Rows drawn under `seed`, scaled to length 1, no two of them equal and none zero; then random directions.
+
+    Beside the atoms, how many of them are random directions.
+    """
     generator = torch.Generator().manual_seed(seed)
     order = torch.randperm(len(rows), generator=generator).to(rows.device)
     lengths = torch.linalg.vector_norm(rows, dim=1)
-    candidates = rows[order[lengths[order] > 0]]
+    # a row of rounding beside the longest one, such as the mean of centred rows, points into no direction of the data
+    negligible = variation.ROUNDINGS * torch.finfo(rows.dtype).eps * lengths.max()
+    candidates = rows[order[lengths[order] > negligible]]
     distinct = candidates[_first_of_each(candidates, n_atoms)]
     others = torch.randn(n_atoms - len(distinct), rows.shape[1], generator=generator, dtype=torch.float64)
-    return functional.normalize(torch.cat([distinct, others.to(rows)]), eps=0)
+    return functional.normalize(torch.cat([distinct, others.to(rows)]), eps=0), len(others)
 
 
 def _first_of_each(rows: Tensor, most: int) -> list[int]:

@@ -6,6 +6,7 @@ Knows widths and activations, nothing of datasets, losses or files.
 import itertools
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -65,8 +66,16 @@ def build(model: Mlp, sparsity: Kl | L1 | NoPenalty, n_inputs: int, seed: int) -
     torch's global random state is as before afterwards.
     """
     with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
+        torch.default_generator.manual_seed(_mixed(seed))
         return _network(model, sparsity, n_inputs)
+
+
+def _mixed(seed: int) -> int:
+    """A seed that torch's generator on the CPU, a Mersenne Twister, tells from others: it looks at 32 bits only.
+
+    Without this, 5 and 5 + 2**32 are one seed. Seeds below 2**32 are left alone.
+    """
+    return seed if seed < 2**32 else int(np.random.SeedSequence(seed).generate_state(1, np.uint32)[0])
 
 
 def skeleton(model: Mlp, sparsity: Kl | L1 | NoPenalty, n_inputs: int) -> Autoencoder:

@@ -26,7 +26,11 @@ class BaselinesSpec(Frozen):
         description="K-SVD, scikit-learn's mini-batch dictionary learning, PCA, and the inputs themselves.",
     )
     fit_rows: int = Field(
-        10_000, strict=True, ge=2, le=100_000, description="First rows of the training split that are learned from."
+        10_000,
+        strict=True,
+        ge=2,
+        le=100_000,
+        description="Rows that are fitted on: so many of those that the model learned from, drawn by a fixed seed.",
     )
     iterations: int = Field(10, strict=True, ge=1, le=1000, description="Of K-SVD.")
     seed: int = Field(42, strict=True, ge=0, le=2**32 - 1, description="Chooses the rows that dictionaries begin with.")

@@ -61,7 +61,7 @@ def count_parameters(model: Mlp, inputs: int) -> int:
 
 
 def training_rows(choice: DatasetChoice, facts: DatasetFacts) -> int:
-    """Rows that one epoch passes over: the limit applied first, then the validation slice cut from the end."""
+    """Rows that one epoch passes over: the limit applied first, then the validation slice taken out."""
     rows = min(facts.train_rows, choice.train_limit or facts.train_rows)
     return rows - int(rows * choice.validation_fraction)
 

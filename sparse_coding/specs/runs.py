@@ -14,8 +14,11 @@ from sparse_coding.specs.fields import Frozen, Name, Priority, tag_or
 from sparse_coding.specs.sweep import SweepSpec
 from sparse_coding.specs.training import TrainSpec
 
-SPEC_VERSION: Final = 1
-"""Version written beside every stored spec; a stored spec of a lower version goes through `upgrade` first."""
+SPEC_VERSION: Final = 2
+"""Version written beside every stored spec; a stored spec of a lower version goes through `upgrade` first.
+
+2: `dataset.validation_seed` draws the validation slice, which was the last rows before.
+"""
 
 
 class ImportSpec(Frozen):
@@ -54,7 +57,17 @@ def upgrade(document: Mapping[str, Any], version: int) -> dict[str, Any]:
     """A stored document of an older `version`, rewritten for `SPEC_VERSION`."""
     if not 1 <= version <= SPEC_VERSION:
         raise ValueError(f"spec_version {version} is not known here; this release reads 1 to {SPEC_VERSION}")
-    return dict(document)
+    return dict(document) if version == SPEC_VERSION else _keeping_the_last_rows(document)
+
+
+def _keeping_the_last_rows(document: Mapping[str, Any]) -> dict[str, Any]:
+    """A spec of version 1, which means what it meant: a run begun with it is resumed on the rows that it began with."""
+    upgraded = dict(document)
+    if isinstance(upgraded.get("base"), Mapping):
+        upgraded["base"] = _keeping_the_last_rows(upgraded["base"])
+    if isinstance(upgraded.get("dataset"), Mapping):
+        upgraded["dataset"] = {**upgraded["dataset"], "validation_seed": None}
+    return upgraded
 
 
 def document(spec: AnySpec) -> dict[str, Any]:

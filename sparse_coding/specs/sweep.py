@@ -44,8 +44,8 @@ class SweepSpec(Frozen):
         None, description="The models are named `NAME-0`, `NAME-1` ...; made from the dataset's name where missing."
     )
     base: TrainSpec = Field(
-        description="What all members share. Without a `validation_fraction` the last tenth of the training rows is "
-        "kept for choosing among the members."
+        description="What all members share. Without a `validation_fraction` a tenth of the training rows is kept for "
+        "choosing among the members, the same for all of them."
     )
     grid: dict[str, Annotated[tuple[JsonValue, ...], Field(min_length=1, max_length=MAX_MEMBERS)]] | None = Field(
         None,

@@ -33,7 +33,15 @@ class DatasetChoice(Frozen):
         strict=True,
         ge=0,
         le=0.5,
-        description="Share of the training rows, taken from their end, that is kept for choosing.",
+        description="Share of the training rows that is kept for choosing, of which nothing is learned.",
+    )
+    validation_seed: int | None = Field(
+        None,
+        strict=True,
+        ge=0,
+        le=2**53 - 1,
+        description="Draws those rows, in the classes' proportions where there are labels; `training.seed` where this "
+        "is missing. Null takes the last rows.",
     )
     scaling: Literal["none", "minmax"] = Field(
         "none", description="`minmax` maps every input dimension to [0, 1] over the training rows."
@@ -74,6 +82,20 @@ class TrainSpec(Frozen):
     training: Training = Training()
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="`auto` takes CUDA where the worker has it.")
     priority: Priority = 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _seed_the_validation(cls, value: Any) -> Any:
+        """Written down, so that the members of a sweep keep the same rows, whatever their own seeds."""
+        dataset = value.get("dataset") if isinstance(value, Mapping) else None
+        if not isinstance(dataset, Mapping) or "validation_seed" in dataset:
+            return value
+        training = value.get("training")
+        seed = training.get("seed") if isinstance(training, Mapping) else getattr(training, "seed", None)
+        seed = Training().seed if seed is None else seed
+        if type(seed) is not int or not 0 <= seed < 2**53:  # refused at its own place, and only there
+            return value
+        return {**value, "dataset": {"validation_seed": seed, **dataset}}
 
     @model_validator(mode="before")
     @classmethod

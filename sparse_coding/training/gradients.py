@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from sparse_coding.models import matrix_products
 from sparse_coding.models.activations import Activation
@@ -25,15 +25,14 @@ class _Layer:
 
 
 class BatchGradient:
-    """Called with a batch, it leaves the loss's gradient in the `.grad` of the network's parameters."""
+    """Called with a batch, it leaves the loss's gradient in the `.grad` of the network's parameters.
+
+    Raises `TypeError` for a network with a layer whose gradient is not written out here.
+    """
 
     def __init__(self, autoencoder: Autoencoder, objective: Objective) -> None:
         modules = [*autoencoder.encoder, *autoencoder.decoder]
-        self._layers = [
-            _Layer(affine.weight, affine.bias, activation)
-            for affine, activation in zip(modules[::2], modules[1::2], strict=True)
-            if isinstance(affine, Affine) and isinstance(activation, Activation)
-        ]
+        self._layers = [_layer(*pair) for pair in zip(modules[::2], modules[1::2], strict=True)]
         self._encoder_depth = len(autoencoder.encoder) // 2
         self._objective = objective
 
@@ -67,6 +66,14 @@ class BatchGradient:
             layer.bias.grad = upstream.sum(-2)
             if depth > 1:  # nobody asks for the gradient by the inputs
                 upstream = matrix_products.product(upstream, layer.weight)
+
+
+def _layer(affine: nn.Module, activation: nn.Module) -> _Layer:
+    # by exact type: a subclass may compute something else, and its gradient would be wrong without an error
+    if type(affine) is not Affine or not isinstance(activation, Activation):
+        unknown = affine if type(affine) is not Affine else activation
+        raise TypeError(f"no gradient is written out for a layer of the type {type(unknown).__name__}")
+    return _Layer(affine.weight, affine.bias, activation)
 
 
 def _squared_norm(error: Float[Tensor, "*networks B d"]) -> Float[Tensor, "*networks"]:

@@ -17,19 +17,25 @@ from torch import Tensor
 from sparse_coding import errors
 from sparse_coding.analysis import evaluation
 from sparse_coding.analysis.evaluation import HeldOutRows
-from sparse_coding.data import batches
+from sparse_coding.data import batches, sampling
+from sparse_coding.data.batches import CHUNK_ROWS
 from sparse_coding.data.datasets import Dataset
 from sparse_coding.data.preprocessing import Preprocessing
 from sparse_coding.models import autoencoder as networks
 from sparse_coding.models import objectives
 from sparse_coding.models.autoencoder import Autoencoder
-from sparse_coding.specs.feasibility import training_rows
 from sparse_coding.specs.training import Training, TrainSpec
 from sparse_coding.training.adam import Adam
 from sparse_coding.training.gradients import BatchGradient
 
 PULSE_STEPS: Final = 8
 """Steps between two places to stop: some 10 ms of the tutorial's network, seconds of the largest one."""
+
+SQUARABLE: Final = math.sqrt(float(np.finfo(np.float32).max)) / 2
+"""Numbers of this magnitude can be squared in float32, and so can their difference from an output as large."""
+
+LARGE_INPUT: Final = 100.0
+"""Inputs beyond this may be why a step is too long: torch's initial weights are made for inputs of about 1."""
 
 
 @dataclass(eq=False)
@@ -87,12 +93,14 @@ def load(dataset: Dataset, preprocessing: Preprocessing, asked: TrainSpec, devic
 
     Raises `InputsOutOfRange` where a sigmoid output could not reach the rows, `SpecDoesNotFit` for too few rows.
     """
-    count = training_rows(asked.dataset, dataset.facts)
-    if count < asked.training.batch_size:
-        raise errors.SpecDoesNotFit(f"A batch of {asked.training.batch_size} was asked of {count} training rows.")
-    stored = dataset.split("train").rows[: asked.dataset.train_limit]
-    slices = [stored[count:]] if count < len(stored) else []
-    splits = [stored[:count], dataset.split("test").rows, *slices]
+    learned, kept_back = sampling.learned(asked.dataset, dataset), sampling.validation(asked.dataset, dataset)
+    if len(learned) < asked.training.batch_size:
+        raise errors.SpecDoesNotFit(
+            f"A batch of {asked.training.batch_size} rows needs as many training rows; there are {len(learned)}."
+        )
+    stored = dataset.split("train").rows
+    slices = [stored[kept_back]] if len(kept_back) else []
+    splits = [stored[learned], dataset.split("test").rows, *slices]
     train, test, *kept = [_on_device(preprocessing.rows(rows), device) for rows in splits]
     if asked.model.output == "sigmoid" and preprocessing.scaling == "none":
         for rows in (train, test, *kept):
@@ -203,7 +211,7 @@ def _record(
     whole = bool(torch.stack([weight.isfinite().all() for weight in network.parameters()]).all())
     if not whole or not math.isfinite(loss) or not math.isfinite(held_out.mse):
         return errors.TrainingDiverged(
-            f"The loss was no longer a finite number in epoch {epoch}: a smaller learning_rate may help."
+            f"The loss was no longer a finite number in epoch {epoch}: {_remedy(data, asked)}."
         )
     return EpochRecord(
         epoch=epoch,
@@ -215,6 +223,20 @@ def _record(
         l0=held_out.l0,
         dead_latents=held_out.dead_latents,
     )
+
+
+def _remedy(data: TrainingData, asked: TrainSpec) -> str:
+    """What may help a network whose numbers stopped being finite: that depends on what made them so."""
+    largest = max(float(data.preprocessing.to_inputs(rows).abs().max()) for rows in torch.split(data.train, CHUNK_ROWS))
+    numbers = asked.training.batch_size * data.train.shape[1]
+    if largest > SQUARABLE / math.sqrt(numbers):
+        return (
+            f"the inputs reach {largest:.3g}, and the squares of a batch leave float32; "
+            'divide them, or ask for "scaling": "minmax"'
+        )
+    if largest > LARGE_INPUT:
+        return f'the inputs reach {largest:.3g}: "scaling": "minmax" or a smaller learning_rate may help'
+    return "a smaller learning_rate may help"
 
 
 def summary(network: Autoencoder, data: TrainingData, asked: TrainSpec) -> dict[str, Any]:

@@ -54,14 +54,22 @@ def read(path: Path, ensembles: Sequence[Ensemble], asked: SweepSpec) -> None:
     another kind or of a later release.
     """
     tensors, document = tensor_files.read(path, FORMAT)
-    stored, own = document.get("spec"), run_specs.document(asked)
-    if not isinstance(stored, dict) or any(stored.get(part) != own[part] for part in _LEARNED_FROM):
+    stored, own = _stored_spec(document), run_specs.document(asked)
+    if any(stored.get(part) != own[part] for part in _LEARNED_FROM):
         raise errors.CheckpointMismatch("The checkpoint was written for another sweep than the one to go on with.")
     members = _members(document)
     for ensemble in ensembles:
         if any(member.number not in members for member in ensemble.members):
             raise errors.UnreadableFile("The file's metadata do not describe every member of the sweep.")
         _restore(ensemble, tensors, members)
+
+
+def _stored_spec(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The spec in the file's metadata as this release would write it; empty where there is none."""
+    stored, version = document.get("spec"), document.get("spec_version")
+    if isinstance(version, int) and version > run_specs.SPEC_VERSION:
+        raise errors.UnsupportedFormat("The file was written by a later release.")
+    return run_specs.upgrade(stored, version) if isinstance(stored, dict) and isinstance(version, int) else {}
 
 
 def _tensors(ensemble: Ensemble) -> dict[str, Tensor]:

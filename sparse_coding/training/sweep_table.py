@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
+import torch
 
 from sparse_coding import errors
 from sparse_coding.analysis import evaluation, probe, sparsity, tradeoff
+from sparse_coding.data import sampling
 from sparse_coding.data.datasets import Dataset
 from sparse_coding.models import objectives
 from sparse_coding.models.autoencoder import Autoencoder
@@ -82,10 +84,12 @@ def _probe(
     model = TrainedModel(
         network, data.preprocessing, member.spec, objectives.objective_for(member.spec.sparsity).formulas
     )
-    rows = data.train[: probe.MAX_ROWS]
+    labels = train[sampling.learned(member.spec.dataset, dataset)]
+    chosen = sampling.draw(len(labels), probe.MAX_ROWS, labels).indices
+    rows = data.train[torch.from_numpy(chosen).to(data.train.device)]
     codes = [np.concatenate(list(sparsity.encode_prepared(model, part))) for part in (rows, data.test.rows)]
     try:
-        return probe.accuracy(codes[0], train[: len(rows)], codes[1], test), len(rows)
+        return probe.accuracy(codes[0], labels[chosen], codes[1], test), len(rows)
     except errors.UnsuitableLabels:
         return None, None
 

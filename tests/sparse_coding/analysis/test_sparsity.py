@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from sparse_coding.analysis import sparsity
+from sparse_coding.data import sampling
 from sparse_coding.data.datasets import Dataset
 from sparse_coding.models.weights import TrainedModel
 
@@ -65,7 +66,8 @@ def test_a_model_is_analysed_as_its_codes_say(trained: TrainedModel, digits: Dat
 
 @pytest.mark.parametrize(("asked", "used"), [(1, 1), (1024, 1024), (1025, 1025), (5000, 1437)])
 def test_the_number_of_rows_really_used_is_told(trained: TrainedModel, digits: Dataset, asked: int, used: int) -> None:
-    report = sparsity.analyse(trained, digits.split("train").rows, num_samples=asked)
+    rows = digits.split("train").rows
+    report = sparsity.analyse(trained, rows, chosen=sampling.first(len(rows), asked))
     assert report.num_samples == used
     assert len(report.population) == used
 
@@ -74,7 +76,7 @@ def test_a_latent_is_dead_only_if_the_whole_split_leaves_it_silent(trained: Trai
     rows = digits.split("train").rows
     codes = sparsity.encode_all(trained, rows)
     threshold = float(np.median(codes.max(0)))
-    report = sparsity.analyse(trained, rows, threshold=threshold, num_samples=1)
+    report = sparsity.analyse(trained, rows, threshold=threshold, chosen=sampling.first(len(rows), 1))
     assert report.dead.tolist() == np.flatnonzero(codes.max(0) <= threshold).tolist()
     assert 0 < len(report.dead) < len(report.inactive)
 

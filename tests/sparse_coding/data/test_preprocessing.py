@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from sparse_coding import errors
-from sparse_coding.data import preprocessing
+from sparse_coding.data import preprocessing, sampling
 from sparse_coding.data.datasets import Dataset
 from sparse_coding.data.preprocessing import Preprocessing
 from sparse_coding.specs.training import TrainSpec
@@ -46,10 +46,15 @@ def test_the_validation_slice_does_not_reach_the_scaling(
     dataset_of: Callable[..., Dataset], ask: Callable[..., TrainSpec]
 ) -> None:
     rows = np.arange(10, dtype=np.float32)[:, None]
-    choice = ask(dataset={"scaling": "minmax", "validation_fraction": 0.3}).dataset
+    choice = ask(dataset={"scaling": "minmax", "validation_fraction": 0.3, "validation_seed": None}).dataset
     fitted = preprocessing.fit(choice, dataset_of(rows))
     assert fitted.span is not None
     assert fitted.span.item() == 6
+    drawn = ask(dataset={"scaling": "minmax", "validation_fraction": 0.3, "validation_seed": 1}).dataset
+    learned = sampling.learned(drawn, dataset_of(rows))
+    fitted = preprocessing.fit(drawn, dataset_of(rows))
+    assert fitted.span is not None
+    assert fitted.span.item() == np.ptp(learned)
 
 
 def test_images_are_scaled_in_units_of_zero_to_one(digits: Dataset, ask: Callable[..., TrainSpec]) -> None:

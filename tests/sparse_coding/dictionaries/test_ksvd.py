@@ -180,7 +180,8 @@ def test_a_stopped_fit_has_the_atoms_that_it_had_then(rows: Tensor) -> None:
 
 def test_first_atoms_are_different_rows_and_then_random_directions() -> None:
     rows = torch.tensor([[0.0, 0, 0], [3, 0, 0], [3, 0, 0], [0, 4, 0]]).repeat(5, 1)
-    atoms = ksvd.first_atoms(rows, 5, seed=2)
+    atoms, filled = ksvd.first_atoms(rows, 5, seed=2)
+    assert filled == 3
     torch.testing.assert_close(atoms.norm(dim=1), torch.ones(5))
     assert sorted(atoms[:2].tolist(), reverse=True) == [[1, 0, 0], [0, 1, 0]]
     assert float((atoms @ atoms.t()).fill_diagonal_(0).abs().max()) < 1

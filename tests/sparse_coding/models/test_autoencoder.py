@@ -21,6 +21,18 @@ def test_weights_are_those_that_torch_makes_under_the_seed() -> None:
         assert torch.equal(layer.bias, expected.bias)
 
 
+def test_all_bits_of_a_seed_count() -> None:
+    """torch's generator on the CPU looks at the lower 32 only; seeds within them are torch's own."""
+
+    def first(seed: int) -> torch.Tensor:
+        return next(autoencoder.build(Mlp(hidden=(5,), n_latents=3), Kl(), 10, seed=seed).parameters())
+
+    seeds = [5, 5 + 2**32, 5 + 2**33, 5 + 2**52, 2**32 - 1, 2**53 - 1]
+    assert len({first(seed).detach().numpy().tobytes() for seed in seeds}) == len(seeds)
+    torch.manual_seed(2**32 - 1)
+    assert torch.equal(first(2**32 - 1), nn.Linear(10, 5).weight)
+
+
 def test_building_leaves_the_global_random_state_alone() -> None:
     torch.manual_seed(7)
     before = torch.get_rng_state()

@@ -36,6 +36,7 @@ def test_only_a_dataset_is_the_tutorials_main_run() -> None:
             "image_size": None,
             "train_limit": None,
             "validation_fraction": 0.0,
+            "validation_seed": 42,
             "scaling": "none",
         },
         "model": {"architecture": "mlp", "n_latents": 128, "hidden": [256], "output": "sigmoid"},
@@ -100,8 +101,8 @@ def test_a_kind_that_there_is_not_is_refused_with_those_that_there_are() -> None
 
 
 def test_a_spec_from_the_future_is_refused() -> None:
-    with pytest.raises(ValueError, match="spec_version 2"):
-        run_specs.parse({"dataset": {"name": "mine"}}, version=2)
+    with pytest.raises(ValueError, match="spec_version 3"):
+        run_specs.parse({"dataset": {"name": "mine"}}, version=3)
 
 
 def test_parameters_are_counted_as_the_tutorials_network_has_them() -> None:

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from sparse_coding.models import autoencoder, objectives
-from sparse_coding.models.autoencoder import Autoencoder
+from sparse_coding.models.autoencoder import Affine, Autoencoder
 from sparse_coding.specs.sparsity import L1, Kl, NoPenalty
 from sparse_coding.specs.training import Mlp
 from sparse_coding.training.gradients import BatchGradient
@@ -93,3 +93,14 @@ def test_the_batch_is_left_as_it_was() -> None:
     before = x.clone()
     BatchGradient(network, objectives.objective_for(Kl()))(x)
     assert torch.equal(x, before)
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_layer_without_a_written_out_gradient_is_refused(place: int) -> None:
+    class Scaled(Affine):
+        """A layer that would be trained with the wrong gradient."""
+
+    network = autoencoder.build(Mlp(n_latents=8, hidden=(8,)), Kl(), 8, seed=0)
+    network.encoder[place] = Scaled(8, 8) if place == 0 else nn.ReLU()
+    with pytest.raises(TypeError, match="Scaled" if place == 0 else "ReLU"):
+        BatchGradient(network, objectives.objective_for(Kl()))

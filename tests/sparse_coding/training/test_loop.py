@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from sparse_coding import errors
-from sparse_coding.data import batches
+from sparse_coding.data import batches, sampling
 from sparse_coding.data.datasets import Dataset
 from sparse_coding.models import devices, objectives
 from sparse_coding.specs.training import TrainSpec
@@ -203,15 +203,21 @@ def test_a_sigmoid_output_refuses_unscaled_rows_outside_its_range(
 def test_the_limit_and_the_validation_slice_are_cut_from_the_training_rows(
     digits: Dataset, ask: Ask, prepare: Prepare
 ) -> None:
-    _, data = prepare(ask(dataset={"train_limit": 500, "validation_fraction": 0.1}), digits)
+    asked = ask(dataset={"train_limit": 500, "validation_fraction": 0.1})
+    _, data = prepare(asked, digits)
     assert data.train.shape == (450, 64)
     assert data.train.dtype is torch.uint8
-    np.testing.assert_array_equal(data.train, digits.split("train").rows[:450].reshape(450, 64))
+    learned = sampling.learned(asked.dataset, digits)
+    assert learned.max() >= 450, "the slice is drawn, and not the last rows"
+    np.testing.assert_array_equal(data.train, digits.split("train").rows[learned].reshape(450, 64))
+    assert data.validation is not None
+    kept = np.setdiff1d(np.arange(500), learned)
+    np.testing.assert_array_equal(data.validation.rows, digits.split("train").rows[kept].reshape(50, 64))
     assert len(data.test.rows) == 360
 
 
 def test_a_batch_larger_than_the_training_rows_is_refused(digits: Dataset, ask: Ask, prepare: Prepare) -> None:
-    with pytest.raises(errors.SpecDoesNotFit, match="64 was asked of 63"):
+    with pytest.raises(errors.SpecDoesNotFit, match="batch of 64 rows.*there are 63"):
         prepare(ask(dataset={"train_limit": 63}), digits)
 
 
@@ -229,3 +235,18 @@ def test_cuda_that_is_missing_is_refused_and_auto_does_without() -> None:
         with pytest.raises(errors.SpecDoesNotFit, match="cuda"):
             devices.device_for("cuda")
     assert devices.device_for("cpu").type == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("scale", "learning_rate", "remedy"),
+    [(1e18, 0.001, "reach 1e.18, and the squares of a batch leave float32"), (1.0, 10.0, "smaller learning_rate")],
+)
+def test_what_may_help_a_run_that_diverged_fits_the_cause(
+    ask: Ask, prepare: Prepare, dataset_of: Any, scale: float, learning_rate: float, remedy: str
+) -> None:
+    rows = (np.random.default_rng(0).uniform(0.9, 1, (70, 4)) * scale).astype(np.float32)
+    asked = ask(model={"output": "identity"}, sparsity={"kind": "none"}, training={"learning_rate": learning_rate})
+    state, data = prepare(asked, dataset_of(rows))
+    state.autoencoder.decoder.get_parameter("0.weight").data[0, 0] = torch.inf
+    with pytest.raises(errors.TrainingDiverged, match=remedy):
+        list(loop.epochs(state, data, asked))

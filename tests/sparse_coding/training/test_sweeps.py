@@ -179,6 +179,23 @@ def test_a_checkpoint_of_another_sweep_is_refused(tmp_path: Path) -> None:
         sweep_checkpoint.read(tmp_path / "start", begin(other, data, stacked=False), other)
 
 
+def test_a_sweep_of_spec_version_1_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
+    """A release that knew no `validation_seed` wrote it; the run's own spec is upgraded in the same way."""
+    whole = run_specs.document(sweep(grid={"sparsity.weight": [0.001, 0.1]}))
+    old = {name: part for name, part in whole["base"]["dataset"].items() if name != "validation_seed"}
+    document = {**whole, "base": {**whole["base"], "dataset": old}}
+    asked = run_specs.parse(document, 1)
+    assert isinstance(asked, SweepSpec)
+    begun = begin(asked, rows_of(), stacked=False)
+    sweep_checkpoint.write(tmp_path / "old", begun, asked)
+    tensors, described = tensor_files.read(tmp_path / "old", sweep_checkpoint.FORMAT)
+    tensor_files.write(tmp_path / "old", tensors, {**described, "spec": document, "spec_version": 1})
+    sweep_checkpoint.read(tmp_path / "old", begun, asked)
+    newer = sweep(grid={"sparsity.weight": [0.001, 0.1]})
+    with pytest.raises(errors.CheckpointMismatch):
+        sweep_checkpoint.read(tmp_path / "old", begin(newer, rows_of(), stacked=False), newer)
+
+
 @pytest.mark.parametrize("described", [None, 7, [], [{}], [{"number": 0}], [{"number": [1]}, None], [{"number": 1}]])
 def test_a_checkpoint_that_does_not_describe_its_members_is_unreadable(tmp_path: Path, described: object) -> None:
     asked = sweep(grid={"sparsity.weight": [0.001, 0.1]})

@@ -1,0 +1,90 @@
+"""Which rows stand for a split: drawn by a seed, in the classes' proportions where rows have labels.
+
+The first rows of a file that is sorted by class are of few classes; so the first ones are taken only where somebody
+asked for the first ones.
+"""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+from jaxtyping import Int64, Integer
+
+from sparse_coding.data.datasets import Dataset, Split
+from sparse_coding.specs.feasibility import training_rows
+from sparse_coding.specs.training import DatasetChoice
+
+SEED: Final = 0
+"""Of every draw that no spec gives a seed for: the same rows of a split always get the same sample."""
+
+Rule = Literal["all", "first", "random", "stratified"]
+"""How rows were chosen: all there are, the first ones, drawn, or drawn in the classes' proportions."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Some rows of a split."""
+
+    indices: Int64[np.ndarray, " m"]
+    """Ascending."""
+    rule: Rule
+
+
+def draw(count: int, most: int, labels: Integer[np.ndarray, " n"] | None = None, seed: int = SEED) -> Sample:
+    """At most `most` of `count` rows, drawn under `seed`; a smaller sample is a part of every larger one.
+
+    With labels, each class has its share, rounded up for as long as there is room: every class is there once the sample
+    is as large as there are classes.
+    """
+    if most >= count:
+        return Sample(np.arange(count), "all")
+    order = np.random.default_rng(seed).permutation(count)
+    if labels is None:
+        return Sample(np.sort(order[:most]), "random")
+    return Sample(np.sort(order[np.argsort(_places(labels[order]), kind="stable")][:most]), "stratified")
+
+
+def first(count: int, most: int) -> Sample:
+    """At most `most` of `count` rows, from the beginning."""
+    return Sample(np.arange(min(count, most)), "all" if most >= count else "first")
+
+
+def _places(labels: Integer[np.ndarray, " n"]) -> np.ndarray:
+    """For each row, which share of its class comes before it: in this order, any beginning has all classes' shares."""
+    by_class = np.argsort(labels, kind="stable")
+    _, starts, counts = np.unique(labels[by_class], return_index=True, return_counts=True)
+    places = np.empty(len(labels))
+    places[by_class] = (np.arange(len(labels)) - np.repeat(starts, counts)) / np.repeat(counts, counts)
+    return places
+
+
+def learned(choice: DatasetChoice, dataset: Dataset) -> Int64[np.ndarray, " n"]:
+    """The training rows that a spec learns from, ascending: the first `train_limit`, without the validation slice."""
+    return _divided(choice, dataset)[0]
+
+
+def validation(choice: DatasetChoice, dataset: Dataset) -> Int64[np.ndarray, " n"]:
+    """The training rows that a spec keeps for choosing, ascending."""
+    return _divided(choice, dataset)[1]
+
+
+def _divided(choice: DatasetChoice, dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
+    limit = min(dataset.facts.train_rows, choice.train_limit or dataset.facts.train_rows)
+    count = training_rows(choice, dataset.facts)
+    if choice.validation_seed is None or count == limit:  # a spec of version 1 keeps the last rows
+        return np.arange(count), np.arange(count, limit)
+    labels = dataset.split("train").labels
+    kept = draw(limit, limit - count, None if labels is None else labels[:limit], choice.validation_seed).indices
+    return np.setdiff1d(np.arange(limit), kept, assume_unique=True), kept
+
+
+def of_learned(choice: DatasetChoice, dataset: Dataset, most: int) -> Sample:
+    """At most `most` of the training rows that a spec learns from: what a model's figures of training rows are of."""
+    rows, labels = learned(choice, dataset), dataset.split("train").labels
+    chosen = draw(len(rows), most, None if labels is None else labels[rows])
+    return Sample(rows[chosen.indices], chosen.rule)
+
+
+def of_split(split: Split, most: int) -> Sample:
+    """At most `most` rows of a split."""
+    return draw(len(split.rows), most, split.labels)
