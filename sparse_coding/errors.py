@@ -14,6 +14,8 @@
     |  +- UnreadableFile
     |  +- UnsupportedFormat
     |  +- InconsistentDataset
+    |  +- PrecisionLost
+    |  +- ValuesTooLarge
     |  +- TooLarge
     +- IndexOutOfRange       a question that a dataset cannot answer
     +- UnknownSplit
@@ -105,6 +107,14 @@ class UnsupportedFormat(InvalidFile):
 
 class InconsistentDataset(InvalidFile):
     """The parts of the dataset do not fit each other."""
+
+
+class PrecisionLost(InvalidFile):
+    """A column varies in the file and would be constant as float32, in which rows are stored."""
+
+
+class ValuesTooLarge(InvalidFile):
+    """A row is so large that the sum of its squares leaves float32."""
 
 
 class TooLarge(InvalidFile):

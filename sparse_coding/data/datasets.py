@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any, Final, Literal, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float32, Int64, UInt8
+from jaxtyping import Float32, Float64, Int64, UInt8
 
 from sparse_coding import errors
 from sparse_coding.data import untrusted
@@ -20,12 +20,18 @@ from sparse_coding.specs import runs as run_specs
 from sparse_coding.specs.feasibility import DatasetFacts
 
 FORMAT: Final = "sae.dataset/1"
-"""Stands in the metadata of every dataset file."""
+"""Stands in the metadata of a dataset file."""
+
+CENTRED_FORMAT: Final = "sae.dataset/2"
+"""Of one whose rows are less their columns' means, which earlier releases would take for the rows themselves."""
+
+MAX_SQUARES: Final = float(np.finfo(np.float32).max)
+"""Most that the squares of a row may add up to: errors are sums of squares, in float32."""
 
 CHUNK_BYTES: Final = 4 * 2**20
 """Rows pass through memory in pieces of about this size while a file is written."""
 
-_DTYPE_NAMES: Final = {"float32": "F32", "int64": "I64", "uint8": "U8"}
+_DTYPE_NAMES: Final = {"float32": "F32", "float64": "F64", "int64": "I64", "uint8": "U8"}
 
 
 @runtime_checkable
@@ -60,6 +66,8 @@ class Dataset:
     minimum: float | None
     """Smallest value over all vectors; None for images."""
     maximum: float | None
+    means: Float64[np.ndarray, " n_inputs"] | None = None
+    """What was subtracted from every row before it was stored as float32; None where nothing was."""
 
     @property
     def kind(self) -> Literal["images", "vectors"]:
@@ -108,12 +116,14 @@ def write(
     train_labels: Int64[np.ndarray, " n_train"] | None = None,
     test_labels: Int64[np.ndarray, " n_test"] | None = None,
     classes: Sequence[str] | None = None,
+    means: Float64[np.ndarray, " n_inputs"] | None = None,
 ) -> None:
     """Write the dataset file at `path`, whole or not at all.
 
     Rows are uint8 [n, channels, height, width] or finite float32 [n, n_inputs] and are asked for in slices, so
     they need not fit into memory. Labels index `classes`, whose default is "0", "1" and so on.
-    Raises `InconsistentDataset`, `UnsupportedDtype`, `EmptyInput`, `NotFinite`.
+    `means` are what was subtracted from the rows of vectors already.
+    Raises `InconsistentDataset`, `UnsupportedDtype`, `EmptyInput`, `NotFinite`, `ValuesTooLarge`.
     """
     what = _kind_of(train, test)
     labels = {"train": train_labels, "test": test_labels}
@@ -121,7 +131,14 @@ def write(
     minimum, maximum = (None, None) if what == "images" else _range_of(train, test)
     tensors: dict[str, RowSource] = {f"train_{what}": train, f"test_{what}": test}
     tensors |= {f"{split}_labels": values for split, values in labels.items() if values is not None}
-    facts = {"format": FORMAT, "classes": names, "minimum": minimum, "maximum": maximum}
+    if means is not None:
+        tensors["means"] = means
+    facts = {
+        "format": FORMAT if means is None else CENTRED_FORMAT,
+        "classes": names,
+        "minimum": minimum,
+        "maximum": maximum,
+    }
     _write_tensors(path, tensors, run_specs.canonical_json(facts))
 
 
@@ -135,13 +152,21 @@ def open(path: Path) -> Dataset:  # noqa: A001 - read as `datasets.open`
     splits = {name: Split(tensors[f"{name}_{kind}"], tensors.get(f"{name}_labels")) for name in ("train", "test")}
     names = facts["classes"]
     classes = None if names is None else tuple(names)
-    return Dataset(MappingProxyType(splits), classes, facts["minimum"], facts["maximum"])
+    means = tensors.get("means")
+    if (means is not None) != (facts["format"] == CENTRED_FORMAT):
+        raise errors.UnreadableFile("A dataset file holds means if, and only if, its format says so.")
+    return Dataset(MappingProxyType(splits), classes, facts["minimum"], facts["maximum"], means)
 
 
 def _facts_in(metadata: Mapping[str, str]) -> dict[str, Any]:
     try:
         facts = json.loads(metadata.get("sae", ""))
-        known = facts["format"] == FORMAT and facts.keys() == {"format", "classes", "minimum", "maximum"}
+        known = facts["format"] in (FORMAT, CENTRED_FORMAT) and facts.keys() == {
+            "format",
+            "classes",
+            "minimum",
+            "maximum",
+        }
     except (ValueError, TypeError, KeyError):
         known = False
     if not known:
@@ -191,8 +216,21 @@ def _range_of(*sources: RowSource) -> tuple[float, float]:
         low, high = float(piece.min()), float(piece.max())
         if not np.isfinite(low) or not np.isfinite(high):  # NaN and infinity both surface in minimum or maximum
             raise errors.NotFinite("Every value must be a finite float32; a NaN or an infinity came.")
+        largest = max(-low, high)
+        if largest**2 * piece.shape[1] > MAX_SQUARES:  # else no row can be too large: the usual case, and quick
+            _check_squares(piece)
         lowest, highest = min(lowest, low), max(highest, high)
     return lowest, highest
+
+
+def _check_squares(rows: np.ndarray) -> None:
+    squares = np.square(rows.astype(np.float64)).sum(axis=1)
+    if squares.max() > MAX_SQUARES:
+        largest = np.abs(rows[squares.argmax()]).max()
+        raise errors.ValuesTooLarge(
+            f"The squares of a row must add up to less than {MAX_SQUARES:.2g}, the largest float32; a row with a value "
+            f"of magnitude {largest:.2g} came. Divide its columns by a constant, so that they are of the order of 1."
+        )
 
 
 def _pieces(source: RowSource) -> Iterator[np.ndarray]:

@@ -6,12 +6,12 @@ Three kinds of rows: dataset rows as they are stored; raw rows of the model's wi
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, Shaped, UInt8
+from jaxtyping import Float, Float32, Float64, Shaped, UInt8
 from PIL import Image
 from torch import Tensor
 
@@ -37,6 +37,11 @@ class Preprocessing:
     """Smallest value of each input over the training rows, in raw units; None without scaling."""
     span: Float32[Tensor, " n_inputs"] | None = None
     """Largest minus smallest value of each input; 1 where they differ by no more than rounding."""
+    means: Float64[np.ndarray, " n_inputs"] | None = None
+    """What the dataset's rows were centred by before they became float32; None where they were not.
+
+    Raw units of such a model are the stored ones, which are less these means, everywhere but in a client's rows.
+    """
 
     @property
     def scaling(self) -> Literal["none", "minmax"]:
@@ -52,7 +57,7 @@ class Preprocessing:
         if self.minimum is None or self.span is None:
             return self
         moved = self.minimum.to(device), self.span.to(device)
-        return Preprocessing(self.n_inputs, self.image_shape, self.image_size, *moved)
+        return replace(self, minimum=moved[0], span=moved[1])
 
     def rows(self, stored: Shaped[np.ndarray, "n ..."]) -> Raw:
         """Dataset rows, resized and flattened, in their stored type.
@@ -69,19 +74,33 @@ class Preprocessing:
         """Rows that a client sent, already of the model's width, as float32 in raw units.
 
         Flat, or as images: [n, height, width], with several channels [n, channels, height, width]. uint8 is
-        divided by 255.
+        divided by 255, and taken by models of images only. The dataset's `means` are subtracted in float64.
         Raises `UnsupportedDtype`, `EmptyInput`, `WrongWidth` and `NotFinite`.
         """
-        if sent.dtype != np.uint8 and sent.dtype.kind != "f":
-            raise errors.UnsupportedDtype(f"Inputs are floating-point numbers or uint8; {sent.dtype} came.")
+        self._check_dtype(sent.dtype)
         if sent.size == 0:
             raise errors.EmptyInput("At least one row of at least one value was expected; none came.")
         self._check_shape(sent.shape)
-        with np.errstate(over="ignore"):  # what does not fit is found below
-            values = sent.reshape(len(sent), -1).astype(np.float32)
+        flat = sent.reshape(len(sent), -1)
+        with np.errstate(over="ignore", invalid="ignore"):  # what does not fit is found below
+            values = (flat if self.means is None else flat - self.means).astype(np.float32)
         if not np.isfinite(values).all():
             raise errors.NotFinite("Every value must be a finite float32; a NaN or an infinity came.")
         return values / np.float32(255) if sent.dtype == np.uint8 else values
+
+    def from_dataset(self, rows: Raw, means: Float64[np.ndarray, " d"] | None) -> Float32[np.ndarray, "n d"]:
+        """Resized rows of any dataset, stored less its `means`, as float32 in raw units."""
+        if rows.dtype == np.uint8:
+            return np.divide(rows, np.float32(255))
+        own, others = (np.zeros(self.n_inputs) if known is None else known for known in (self.means, means))
+        moved: np.ndarray = (
+            np.array(rows) if np.array_equal(own, others) else (rows + (others - own)).astype(np.float32)
+        )
+        return moved
+
+    def to_body(self, rows: Float32[np.ndarray, "n d"]) -> Float32[np.ndarray, "n d"] | Float64[np.ndarray, "n d"]:
+        """Rows in raw units as a client means them: with the dataset's `means` added, in float64 which holds both."""
+        return rows if self.means is None else rows + self.means
 
     def to_inputs(self, raw: Shaped[Tensor, "*networks n d"]) -> Float[Tensor, "*networks n d"]:
         """Raw rows, uint8 or floating point, as the network sees them: bytes divided by 255, then scaled.
@@ -100,8 +119,19 @@ class Preprocessing:
         return scaled * self.span + self.minimum
 
     def document(self) -> dict[str, Any]:
-        """What is said of it in a file's metadata; minimum and span are tensors of that file."""
-        return {"image_size": self.image_size, "scaling": self.scaling}
+        """What is said of it in a file's metadata; what it computes with are tensors of that file."""
+        said = {"image_size": self.image_size, "scaling": self.scaling}
+        return said if self.means is None else {**said, "centered": True}  # files of before it say nothing of it
+
+    def _check_dtype(self, dtype: np.dtype[Any]) -> None:
+        if dtype == np.uint8 and self.image_shape is None:
+            raise errors.UnsupportedDtype(
+                "The model learned from vectors, and uint8 stands for pixels, which are divided by 255: send float32 "
+                "or float64, in the units of the dataset that it learned from."
+            )
+        if dtype != np.uint8 and dtype.kind != "f":
+            wanted = "floating-point numbers" if self.image_shape is None else "floating-point numbers or uint8"
+            raise errors.UnsupportedDtype(f"Inputs of this model are {wanted}; {dtype} came.")
 
     def _check_width(self, width: int) -> None:
         if width != self.n_inputs:
@@ -122,13 +152,13 @@ def fit(choice: DatasetChoice, dataset: Dataset) -> Preprocessing:
     if shape is not None and choice.image_size is not None:
         shape = (shape[0], choice.image_size, choice.image_size)
     width = dataset.n_inputs if shape is None else math.prod(shape)
-    unscaled = Preprocessing(width, shape, choice.image_size if shape is not None else None)
+    unscaled = Preprocessing(width, shape, choice.image_size if shape is not None else None, means=dataset.means)
     if choice.scaling == "none":
         return unscaled
     train, learned = dataset.split("train").rows, sampling.learned(choice, dataset)
     pieces = np.array_split(learned, range(CHUNK_ROWS, len(learned), CHUNK_ROWS))
     minimum, span = range_of(unscaled, (train[piece] for piece in pieces))
-    return Preprocessing(width, shape, unscaled.image_size, minimum, span)
+    return replace(unscaled, minimum=minimum, span=span)
 
 
 def range_of(unscaled: Preprocessing, pieces: Iterable[np.ndarray]) -> tuple[Tensor, Tensor]:

@@ -51,6 +51,12 @@ _DAMAGED_ZIP: Final = (
     ArithmeticError,
     struct.error,
 )
+_TEXT_DTYPE: Final = re.compile("[<>=|]?[US][1-9][0-9]{0,3}")
+"""Text of at most 9,999 characters a value, of one length for all: as numpy writes the names of classes."""
+
+BFLOAT16: Final = np.dtype([("bfloat16", "<u2")])
+"""The upper halves of float32 values. numpy has no such type: `as_float32` gives the values."""
+
 _TENSOR_DTYPES: Final = {
     "F64": "<f8",
     "F32": "<f4",
@@ -66,13 +72,33 @@ _TENSOR_DTYPES: Final = {
 }
 
 
-def read_safetensors(source: Source) -> dict[str, np.ndarray]:
+_BOOLEANS: Final = "booleans came: send them as uint8, which is array.astype('uint8')"
+_OTHER_ARRAYS: Final = {
+    "O": "objects came, which are pickles, and those are never read",
+    "b": _BOOLEANS,
+    "?": _BOOLEANS,
+    "U": "texts came, which only labels may be",
+    "S": "texts came, which only labels may be",
+    "c": "complex numbers came",
+    "M": "times came: send them as numbers, which is array.astype('float64')",
+    "m": "durations came: send them as numbers, which is array.astype('float64')",
+}
+
+
+def read_safetensors(source: Source, *, bfloat16: bool = False) -> dict[str, np.ndarray]:
     """The tensors of a safetensors file by name, as read-only views. Raises as `open_safetensors`."""
-    return open_safetensors(source)[0]
+    return open_safetensors(source, bfloat16=bfloat16)[0]
 
 
-def open_safetensors(source: Source) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """The tensors of a safetensors file, as read-only views, and its metadata.
+def as_float32(array: np.ndarray) -> np.ndarray:
+    """An array of `BFLOAT16` as float32, which has the same values; any other array as it is."""
+    if array.dtype != BFLOAT16:
+        return array
+    return (array["bfloat16"].astype(np.uint32) << 16).view(np.float32)
+
+
+def open_safetensors(source: Source, *, bfloat16: bool = False) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """The tensors of a safetensors file, as read-only views, and its metadata; with `bfloat16` also of `BFLOAT16`.
 
     Raises `UnreadableFile` where header and data disagree in any byte, `UnsupportedDtype` and `EmptyInput`.
     """
@@ -86,17 +112,17 @@ def open_safetensors(source: Source) -> tuple[dict[str, np.ndarray], dict[str, s
         raise errors.UnreadableFile(f"A safetensors header may have {MAX_TENSORS_HEADER} bytes; this one is longer.")
     header = _json_object(bytes(view[8 : 8 + length]))
     metadata = _metadata(header.pop("__metadata__", {}))
-    return _tensors(header, view[8 + length :]), metadata
+    return _tensors(header, view[8 + length :], {"BF16": BFLOAT16} if bfloat16 else {}), metadata
 
 
-def read_npy(source: Source, *, max_elements: int) -> np.ndarray:
-    """The array of an npy file (version 1 or 2) as a view, in this machine's byte order.
+def read_npy(source: Source, *, max_elements: int, text: bool = False) -> np.ndarray:
+    """The array of an npy file (version 1 or 2) as a view, in this machine's byte order; with `text` also of texts.
 
     The header is matched, not evaluated. Raises `UnreadableFile`, `UnsupportedDtype` (objects above all: they are
     pickles), `EmptyInput`, and `TooLarge` for more than `max_elements` values.
     """
     view = _view(source)
-    dtype, fortran_order, shape, start = _npy_header(view)
+    dtype, fortran_order, shape, start = _npy_header(view, text=text)
     elements = _elements(shape)
     _expect("An npy header", elements * dtype.itemsize, len(view) - start)
     if elements > max_elements:
@@ -194,8 +220,8 @@ def _metadata(value: object) -> dict[str, str]:
     return value
 
 
-def _tensors(header: Mapping[str, Any], data: memoryview) -> dict[str, np.ndarray]:
-    entries = sorted((_entry(name, value) for name, value in header.items()), key=lambda entry: entry[1])
+def _tensors(header: Mapping[str, Any], data: memoryview, more: Mapping[str, np.dtype[Any]]) -> dict[str, np.ndarray]:
+    entries = sorted((_entry(name, value, more) for name, value in header.items()), key=lambda entry: entry[1])
     position = 0
     for _, begin, end, dtype, shape in entries:
         if begin != position or end - begin != _elements(shape) * dtype.itemsize:
@@ -208,15 +234,18 @@ def _tensors(header: Mapping[str, Any], data: memoryview) -> dict[str, np.ndarra
     return {name: _array(data[begin:end], dtype, shape) for name, begin, end, dtype, shape in entries}
 
 
-def _entry(name: str, value: object) -> tuple[str, int, int, np.dtype[Any], tuple[int, ...]]:
+def _entry(
+    name: str, value: object, more: Mapping[str, np.dtype[Any]]
+) -> tuple[str, int, int, np.dtype[Any], tuple[int, ...]]:
     if not isinstance(value, dict) or value.keys() != {"dtype", "shape", "data_offsets"}:
         raise errors.UnreadableFile("A tensor is described by its dtype, shape and data_offsets, and nothing else.")
     shape, offsets = _integers(value["shape"]), _integers(value["data_offsets"])
     if len(offsets) != 2:
         raise errors.UnreadableFile("The data_offsets of a tensor are two numbers, its begin and its end.")
-    known = _TENSOR_DTYPES.get(value["dtype"]) if isinstance(value["dtype"], str) else None
+    known = {**_TENSOR_DTYPES, **more}.get(value["dtype"]) if isinstance(value["dtype"], str) else None
     if known is None:
-        raise errors.UnsupportedDtype(f"A tensor must be one of {', '.join(_TENSOR_DTYPES)}; another type came.")
+        came = _BOOLEANS if value["dtype"] == "BOOL" else "another type came"
+        raise errors.UnsupportedDtype(f"A tensor must be one of {', '.join([*_TENSOR_DTYPES, *more])}; {came}.")
     return name, offsets[0], offsets[1], np.dtype(known), shape
 
 
@@ -253,7 +282,7 @@ def _expect(what: str, promised: int, present: int) -> None:
         raise errors.UnreadableFile(f"{what} promises {_count(promised, 'byte')} of data; {present} are there.")
 
 
-def _npy_header(view: memoryview) -> tuple[np.dtype[Any], bool, tuple[int, ...], int]:
+def _npy_header(view: memoryview, *, text: bool) -> tuple[np.dtype[Any], bool, tuple[int, ...], int]:
     """The dtype, whether the first index runs fastest, the shape, and where the data start."""
     magic, version = bytes(view[:6]), bytes(view[6:8])
     if magic != b"\x93NUMPY":
@@ -266,24 +295,23 @@ def _npy_header(view: memoryview) -> tuple[np.dtype[Any], bool, tuple[int, ...],
         raise errors.UnreadableFile(
             f"An npy header has at most {MAX_NPY_HEADER} bytes, all within the file; this one claims {length}."
         )
-    text = bytes(view[start : start + length]).decode("latin-1").strip().replace('"', "'")
-    found = _NPY_ITEM.findall(text[1:-1])
-    around = f"{text[:1]}{_NPY_ITEM.sub('', text[1:-1])}{text[-1:]}"
+    header = bytes(view[start : start + length]).decode("latin-1").strip().replace('"', "'")
+    found = _NPY_ITEM.findall(header[1:-1])
+    around = f"{header[:1]}{_NPY_ITEM.sub('', header[1:-1])}{header[-1:]}"
     if around != "{}" or sorted(key for key, _ in found) != ["descr", "fortran_order", "shape"]:
         raise errors.UnreadableFile("An npy header must hold descr, fortran_order and shape, and nothing else.")
     items = dict(found)
     if items["fortran_order"] not in ("True", "False") or not items["shape"].startswith("("):
         raise errors.UnreadableFile("In an npy header fortran_order must be True or False, and shape a tuple.")
     shape = tuple(int(number) for number in re.findall("-?[0-9]+", items["shape"]))
-    return _npy_dtype(items["descr"].strip("'")), items["fortran_order"] == "True", shape, start + length
+    return _npy_dtype(items["descr"].strip("'"), text=text), items["fortran_order"] == "True", shape, start + length
 
 
-def _npy_dtype(descr: str) -> np.dtype[Any]:
-    if not _NPY_DTYPE.fullmatch(descr):
-        raise errors.UnsupportedDtype(
-            "An array must hold integers or floats of 1 to 8 bytes; objects, which are pickles, are never read."
-        )
-    return np.dtype(descr)
+def _npy_dtype(descr: str, *, text: bool) -> np.dtype[Any]:
+    if _NPY_DTYPE.fullmatch(descr) or (text and _TEXT_DTYPE.fullmatch(descr)):
+        return np.dtype(descr)
+    came = _OTHER_ARRAYS.get(descr.lstrip("<>=|")[:1], "values of another type came")
+    raise errors.UnsupportedDtype(f"An array must hold integers or floats of 1 to 8 bytes; {came}.")
 
 
 def _unpacked_limit(packed_bytes: int, max_bytes: int) -> int:

@@ -7,19 +7,22 @@ what they hold, are distinguished by MNIST's file names. It does not know who se
 import math
 import re
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Float64, Int64
 
 from sparse_coding import errors
-from sparse_coding.data import datasets, untrusted
+from sparse_coding.data import datasets, untrusted, variation
 
 PARTS: Final = ("train_images", "train_vectors", "train_labels", "test_images", "test_vectors", "test_labels")
 """What the arrays of an .npz or safetensors file may be called."""
+
+MEANS: Final = "means"
+"""What the columns of vectors were centred by, in a dataset file that this service wrote."""
 
 MIN_SIDE: Final = 2
 MAX_SIDE: Final = 512
@@ -27,6 +30,12 @@ MAX_SIDE: Final = 512
 MAX_WIDTH: Final = 65_536
 """Values of a vector; as wide as a layer may be."""
 MAX_CLASSES: Final = 1000
+MAX_CLASS_NAME: Final = 200
+"""Characters of a class's name."""
+SUMMED: Final = 256
+"""Roundings that a sum of many terms may differ by: a column of such sums that ought to be equal does not vary."""
+MAX_NAMED: Final = 10
+"""Columns that a message names."""
 
 _IDX_NAME: Final = re.compile(r"(train|t10k|test)-(images|labels)[.-]idx[13]-ubyte(\.gz)?", re.IGNORECASE)
 _FORMATS: Final = "IDX files under MNIST's names (plain or gzip), .npz, .npy and safetensors"
@@ -48,6 +57,8 @@ class _Rows:
     source: np.ndarray
     dtype: np.dtype[Any]
     indices: Int64[np.ndarray, " n"] | None = None
+    means: Float64[np.ndarray, " d"] | None = None
+    """Subtracted in float64, before the cast."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -55,9 +66,18 @@ class _Rows:
         return (rows, *self.source.shape[1:])
 
     def __getitem__(self, rows: slice, /) -> np.ndarray:
-        piece = self.source[rows if self.indices is None else self.indices[rows]]
+        piece = self.exact(rows)
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows is infinite, and refused when written
-            return piece.astype(self.dtype, copy=False)
+            return (piece if self.means is None else piece - self.means).astype(self.dtype, copy=False)
+
+    def exact(self, rows: slice) -> np.ndarray:
+        """The values of the file, in its own precision."""
+        return untrusted.as_float32(self.source[rows if self.indices is None else self.indices[rows]])
+
+    def pieces(self) -> Iterator[slice]:
+        """All rows, in slices of a few MiB."""
+        step = max(1, datasets.CHUNK_BYTES // (8 * math.prod(self.shape[1:])))
+        return (slice(start, start + step) for start in range(0, self.shape[0], step))
 
 
 def import_files(
@@ -66,6 +86,7 @@ def import_files(
     *,
     test_fraction: float = 0.2,
     seed: int = 42,
+    center: bool = False,
     max_bytes: int,
 ) -> datasets.Dataset:
     """Write the dataset that `files` make up to `target`, whole or not at all, and open it.
@@ -73,15 +94,22 @@ def import_files(
     Taken are IDX files under MNIST's names, or one .npz, safetensors or .npy file. Without a test split, a share
     `test_fraction` (between 0 and 1, at least one row on either side) of the rows, drawn with `seed`, becomes one;
     rows keep their order. Labels become class indices; the classes are their distinct values in ascending order.
-    `max_bytes` bounds the files, what they unpack to, and the rows that are written.
+    With `center`, the mean of each column of vectors over the training rows is subtracted in float64 before rows become
+    float32, and becomes part of the dataset. `max_bytes` bounds the files, what they unpack to, and the rows that are
+    written.
 
-    Raises the errors below `InvalidFile`, and `UnsupportedDtype`, `NotFinite`, `EmptyInput`.
+    Raises the errors below `InvalidFile`, among them `PrecisionLost` for a column that varies in the file and not as
+    float32; and `UnsupportedDtype`, `NotFinite`, `EmptyInput`.
     """
     with tempfile.TemporaryDirectory(dir=target.parent, prefix="import-") as folder:
-        rows, labels = _splits(_read(files, Path(folder), max_bytes))
+        arrays = _read(files, Path(folder), max_bytes)
+        means = arrays.pop(MEANS, None)
+        rows, labels = _splits(arrays)
         if "test" not in rows:
             rows, labels = _divided(rows["train"], labels.get("train"), test_fraction, seed)
         _check_size(rows, max_bytes)
+        rows = _centred(rows) if center and means is None else rows
+        _check_precision(rows)
         classes, indices = _classes(labels)
         datasets.write(
             target,
@@ -90,6 +118,7 @@ def import_files(
             train_labels=indices.get("train"),
             test_labels=indices.get("test"),
             classes=classes,
+            means=rows["train"].means if means is None else _checked_means(means, rows["train"]),
         )
     return datasets.open(target)
 
@@ -145,14 +174,22 @@ def _format_of(path: Path) -> Literal["npy", "npz", "idx", "safetensors"]:
 def _read_one(form: str, path: Path, folder: Path, max_bytes: int) -> dict[str, np.ndarray]:
     if form == "npz":
         members = untrusted.unpack_npz(path, folder, names=PARTS, max_bytes=max_bytes)
-        return {name: untrusted.read_npy(member, max_elements=max_bytes) for name, member in members.items()}
+        return {name: _named(name, member, max_bytes) for name, member in members.items()}
     if form == "npy":
         array = untrusted.read_npy(path, max_elements=max_bytes)
         return {"train_vectors" if array.ndim == 2 else "train_images": array}
-    arrays = untrusted.read_safetensors(path)
-    if not arrays.keys() <= set(PARTS):
+    arrays = untrusted.read_safetensors(path, bfloat16=True)
+    if not arrays.keys() <= {*PARTS, MEANS}:
         raise errors.UnsupportedFormat(f"The tensors of the file must be among {', '.join(PARTS)}.")
     return arrays
+
+
+def _named(name: str, member: Path, max_elements: int) -> np.ndarray:
+    """The array of an .npz file; an error names it."""
+    try:
+        return untrusted.read_npy(member, max_elements=max_elements, text=name.endswith("labels"))
+    except errors.UnsupportedDtype as error:
+        raise errors.UnsupportedDtype(f"{name}: {error}") from error
 
 
 def _read_idx(files: Sequence[UploadedFile]) -> dict[str, np.ndarray]:
@@ -193,9 +230,7 @@ def _splits(arrays: Mapping[str, np.ndarray]) -> tuple[dict[str, _Rows], dict[st
         raise errors.InconsistentDataset(
             "Both splits must be images or both vectors, and labels need the rows of their split."
         )
-    for split, values in labels.items():
-        _check_labels(split, values, rows[split].shape[0])
-    return rows, labels
+    return rows, {split: _labels(split, values, rows[split].shape[0]) for split, values in labels.items()}
 
 
 def _images(array: np.ndarray) -> _Rows:
@@ -215,9 +250,10 @@ def _images(array: np.ndarray) -> _Rows:
 
 
 def _vectors(array: np.ndarray) -> _Rows:
-    if array.dtype.kind != "f":
+    if array.dtype.kind != "f" and array.dtype != untrusted.BFLOAT16:
         raise errors.UnsupportedDtype(
-            f"The values of vectors must be floats; got {array.dtype}. Images have the shape [rows, height, width]."
+            f"The values of vectors must be floats; got {array.dtype}. Send them as float64, which is "
+            "array.astype('float64'). Images have the shape [rows, height, width]."
         )
     if array.ndim != 2 or array.shape[1] > MAX_WIDTH:
         raise errors.UnsupportedFormat(
@@ -226,13 +262,63 @@ def _vectors(array: np.ndarray) -> _Rows:
     return _Rows(array, np.dtype(np.float32))
 
 
-def _check_labels(split: str, labels: np.ndarray, rows: int) -> None:
-    if labels.dtype.kind not in "iu":
-        raise errors.UnsupportedDtype(f"Labels must be integers; got {labels.dtype}.")
-    if labels.shape != (rows,):
+def _labels(split: str, labels: np.ndarray, rows: int) -> np.ndarray:
+    """Labels of shape [rows], integers or texts; a column of them is one too."""
+    if labels.dtype.kind not in "iuUS":
+        raise errors.UnsupportedDtype(
+            f"{split}_labels must be integers or texts; got {labels.dtype}. Send class indices, as integers, or names."
+        )
+    if labels.shape not in ((rows,), (rows, 1)):
         raise errors.InconsistentDataset(
             f"There must be one label for each of the {rows} rows of {split}; got labels of shape {list(labels.shape)}."
         )
+    return labels.reshape(rows)
+
+
+def _centred(rows: Mapping[str, _Rows]) -> dict[str, _Rows]:
+    """Rows that are less the mean of each column over the training rows."""
+    train = rows["train"]
+    if len(train.shape) != 2:
+        raise errors.InconsistentDataset("Only vectors are centred; images stay in [0, 255]. Send them without center.")
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused when it is written
+        sums = [train.exact(piece).sum(axis=0, dtype=np.float64) for piece in train.pieces()]
+        means = np.sum(sums, axis=0) / train.shape[0]
+    return {split: replace(part, means=means) for split, part in rows.items()}
+
+
+def _checked_means(means: np.ndarray, rows: _Rows) -> np.ndarray:
+    """The means in a dataset file of ours, whose rows are centred by them already."""
+    if means.dtype != np.float64 or means.shape != rows.shape[1:] or not np.isfinite(means).all():
+        raise errors.InconsistentDataset(f"`{MEANS}` must be a finite float64 for each column of the vectors.")
+    return means
+
+
+def _check_precision(rows: Mapping[str, _Rows]) -> None:
+    """Raises `PrecisionLost` where a column varies over all rows of the file, and would not as float32."""
+    if rows["train"].source.dtype.itemsize <= 4:
+        return
+    lost = _varying(rows, exact=True) & ~_varying(rows, exact=False)
+    if lost.any():
+        columns = np.flatnonzero(lost)
+        named = ", ".join(map(str, columns[:MAX_NAMED].tolist())) + (", ..." if len(columns) > MAX_NAMED else "")
+        raise errors.PrecisionLost(
+            f"{len(columns)} of {len(lost)} columns vary in the file, but not as float32, in which rows are stored: "
+            f"{named} (counted from 0). Their offset is too large for their spread: upload with center=true, which "
+            "subtracts the mean of each column first, or subtract one before."
+        )
+
+
+def _varying(rows: Mapping[str, _Rows], *, exact: bool) -> np.ndarray:
+    """Which columns vary by more than rounding, in the precision of the file or in that of storage."""
+    low, high, epsilon = np.full(rows["train"].shape[1], np.inf), np.full(rows["train"].shape[1], -np.inf), 0.0
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused when it is written
+        for part in rows.values():
+            for piece in part.pieces():
+                values = part.exact(piece) if exact else part[piece]
+                low, high = np.minimum(low, values.min(axis=0)), np.maximum(high, values.max(axis=0))
+                epsilon = float(np.finfo(values.dtype).eps) * (SUMMED if exact else 1)
+        found: np.ndarray = variation.varies(low, high, epsilon)
+    return found
 
 
 def _divided(
@@ -258,12 +344,32 @@ def _check_size(rows: Mapping[str, _Rows], max_bytes: int) -> None:
         raise errors.TooLarge(f"The rows of a dataset may take {max_bytes} bytes; these take {stored} as stored here.")
 
 
+def _texts(labels: np.ndarray) -> np.ndarray:
+    """Labels with texts as Python's own, which sort by character. Raises `InconsistentDataset` for unusable ones."""
+    if labels.dtype.kind not in "US":
+        return labels
+    try:
+        decoded = labels if labels.dtype.kind == "U" else np.char.decode(labels, "utf-8")
+        names = np.array(decoded.tolist(), dtype=object)
+        usable = all(name.isprintable() and 0 < len(name) <= MAX_CLASS_NAME for name in set(names.tolist()))
+    except ValueError:  # bytes that are no UTF-8, or numbers that are no characters
+        usable = False
+    if not usable:
+        raise errors.InconsistentDataset(
+            f"The names of classes are texts of 1 to {MAX_CLASS_NAME} printable characters, bytes being UTF-8."
+        )
+    return names
+
+
 def _classes(labels: Mapping[str, np.ndarray]) -> tuple[list[str] | None, dict[str, np.ndarray]]:
     """Names of the distinct values in ascending order, and the labels as int64 indices into them."""
     if not labels:
         return None, {}
-    found = {split: np.unique(values, return_inverse=True) for split, values in labels.items()}
-    names = sorted({value for values, _ in found.values() for value in values[: MAX_CLASSES + 1].tolist()})
+    found = {split: np.unique(_texts(values), return_inverse=True) for split, values in labels.items()}
+    distinct = {value for values, _ in found.values() for value in values[: MAX_CLASSES + 1].tolist()}
+    if len({type(name) for name in distinct}) > 1:
+        raise errors.InconsistentDataset("The labels of one split are texts and those of the other integers.")
+    names = sorted(distinct)
     if len(names) > MAX_CLASSES:
         raise errors.InconsistentDataset(f"Labels may have at most {MAX_CLASSES} distinct values; there are more.")
     index = {name: number for number, name in enumerate(names)}

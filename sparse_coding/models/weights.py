@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Shaped
+from jaxtyping import Float32, Float64, Shaped
 from torch import Tensor
 
 from sparse_coding import errors
@@ -50,16 +50,27 @@ class TrainedModel:
         return next(self.autoencoder.parameters()).device
 
     def prepare(self, stored: Shaped[np.ndarray, "B ..."]) -> Float32[np.ndarray, "B d"]:
-        """Dataset rows, resized and flattened, in raw units. Raises `WrongWidth`."""
-        rows = self.preprocessing.rows(stored)
-        return np.divide(rows, np.float32(255)) if rows.dtype == np.uint8 else np.array(rows)
+        """Rows of its own dataset, resized and flattened, in raw units. Raises `WrongWidth`."""
+        return self.prepare_from(stored, self.preprocessing.means)
+
+    def prepare_from(
+        self, stored: Shaped[np.ndarray, "B ..."], means: Float64[np.ndarray, " d"] | None
+    ) -> Float32[np.ndarray, "B d"]:
+        """The same of rows of any dataset, which were stored less its `means`. Raises `WrongWidth`."""
+        return self.preprocessing.from_dataset(self.preprocessing.rows(stored), means)
 
     def check_range(self, rows: Float32[np.ndarray, "B d"]) -> None:
-        """Raises `InputsOutOfRange` for rows in raw units that a sigmoid output could not reach."""
+        """Raises `InputsOutOfRange` for rows in raw units outside [0, 1], where the model takes no others.
+
+        A model of images does not, whatever its output: there [0, 1] is the unit, and 255 comes from forgetting it.
+        """
+        images = self.preprocessing.image_shape is not None
         bounded = self.spec.model.output == "sigmoid" and self.preprocessing.scaling == "none"
-        if bounded and (rows.min() < 0 or rows.max() > 1):
+        if (images or bounded) and (rows.min() < 0 or rows.max() > 1):
+            why = "learned from images and takes pixels" if images else "has a sigmoid output and takes inputs"
+            remedy = ": divide bytes by 255, or send them as uint8" if images else ""
             raise errors.InputsOutOfRange(
-                f"The model takes inputs in [0, 1]; these span [{rows.min():g}, {rows.max():g}]."
+                f"The model {why} in [0, 1]; these span [{rows.min():g}, {rows.max():g}]{remedy}."
             )
 
     def encode(self, rows: Float32[np.ndarray, "B d"]) -> Float32[np.ndarray, "B n"]:
@@ -113,7 +124,7 @@ def _check_width(rows: np.ndarray, width: int, what: str) -> None:
 def write(path: Path, autoencoder: Autoencoder, asked: TrainSpec, preprocessing: Preprocessing) -> None:
     """Write the model at `path`; the same model gives the same bytes in every process."""
     document = {"format": FORMAT, **describe(asked, preprocessing)}
-    tensor_files.write(path, {**autoencoder.state_dict(), **scaling_tensors(preprocessing)}, document)
+    tensor_files.write(path, {**autoencoder.state_dict(), **preprocessing_tensors(preprocessing)}, document)
 
 
 def read(path: Path, device: str | torch.device = "cpu") -> TrainedModel:
@@ -136,9 +147,11 @@ def describe(asked: TrainSpec, preprocessing: Preprocessing) -> dict[str, Any]:
     }
 
 
-def scaling_tensors(preprocessing: Preprocessing) -> dict[str, Tensor]:
-    """The tensors `scaling.minimum` and `scaling.span`, if the preprocessing scales."""
+def preprocessing_tensors(preprocessing: Preprocessing) -> dict[str, Tensor]:
+    """The tensors `scaling.minimum` and `scaling.span`, if it scales, and `centering.means`, if rows are centred."""
     named = {"scaling.minimum": preprocessing.minimum, "scaling.span": preprocessing.span}
+    if preprocessing.means is not None:
+        named["centering.means"] = torch.from_numpy(preprocessing.means.copy())
     return {name: tensor for name, tensor in named.items() if tensor is not None}
 
 
@@ -163,13 +176,20 @@ def assemble(
     n_inputs, image_shape = _shape(document, asked)
     network = networks.skeleton(asked.model, asked.sparsity, n_inputs)
     scaling = torch.empty(n_inputs, device="meta") if asked.dataset.scaling == "minmax" else None
-    like = Preprocessing(n_inputs, image_shape, asked.dataset.image_size, scaling, scaling)
-    tensor_files.expect(tensors, {**network.state_dict(), **scaling_tensors(like)})
+    means = np.empty(n_inputs) if _is_centred(document) else None
+    like = Preprocessing(n_inputs, image_shape, asked.dataset.image_size, scaling, scaling, means)
+    tensor_files.expect(tensors, {**network.state_dict(), **preprocessing_tensors(like)})
     network.load_state_dict({name: tensors[name] for name in network.state_dict()}, assign=True)
     scales = tensors.get("scaling.minimum"), tensors.get("scaling.span")
+    means = tensors["centering.means"].numpy() if means is not None else None
     if document.get("preprocessing") != like.document() or (scales[1] is not None and not bool((scales[1] > 0).all())):
         raise errors.UnreadableFile("The preprocessing in the file is not the one that its spec describes.")
-    return network.to(device), Preprocessing(n_inputs, image_shape, like.image_size, *scales).to(device)
+    return network.to(device), Preprocessing(n_inputs, image_shape, like.image_size, *scales, means).to(device)
+
+
+def _is_centred(document: Mapping[str, Any]) -> bool:
+    preparation = document.get("preprocessing")
+    return isinstance(preparation, dict) and preparation.get("centered") is True
 
 
 def _shape(document: Mapping[str, Any], asked: TrainSpec) -> tuple[int, tuple[int, int, int] | None]:

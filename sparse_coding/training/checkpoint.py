@@ -40,7 +40,7 @@ def write(path: Path, state: TrainingState, asked: TrainSpec, preprocessing: Pre
     }
     network = state.autoencoder.state_dict()
     tensor_files.write(
-        path, {**network, **weights.scaling_tensors(preprocessing), **moments_of(state.optimizer)}, document
+        path, {**network, **weights.preprocessing_tensors(preprocessing), **moments_of(state.optimizer)}, document
     )
 
 

@@ -267,7 +267,10 @@ NAN, INFINITY = np.full((4, 2), np.nan, np.float32), np.full((4, 2), -np.inf, np
         "test of another shape": (bad(train_images=GREY, test_images=GREY[:, 1:]), errors.InconsistentDataset),
         "test of another width": (bad(train_vectors=VECTORS, test_vectors=VECTORS[:, 1:]), errors.InconsistentDataset),
         "too few labels": (bad(train_images=GREY, train_labels=LABELS[1:]), errors.InconsistentDataset),
-        "labels in two dimensions": (bad(train_images=GREY, train_labels=LABELS[:, None]), errors.InconsistentDataset),
+        "labels in two columns": (
+            bad(train_images=GREY, train_labels=LABELS.reshape(10, 2)),
+            errors.InconsistentDataset,
+        ),
         "labels that are floats": (bad(train_images=GREY, train_labels=LABELS * 1.0), errors.UnsupportedDtype),
         "images that are floats": (bad(train_images=GREY / 255), errors.UnsupportedDtype),
         "vectors that are bytes": ({"x": npy(GREY[0])}, errors.UnsupportedDtype),

@@ -1,5 +1,7 @@
 """What counts as variation, and that nothing is divided by a spread that is only rounding."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -44,9 +46,8 @@ def test_columns_of_rounding_are_not_standardised() -> None:
     alone = probe.accuracy(train[:, 1:], labels, test[:, 1:], labels)
     assert probe.columns_used(train) == 1
     assert probe.accuracy(train, labels, test, labels) == alone
-    assert (
-        probe.k_sparse(train, labels, test, labels)[1] == probe.k_sparse(train[:, 1:], labels, test[:, 1:], labels)[1]
-    )
+    single = probe.k_sparse(train[:, 1:], labels, test[:, 1:], labels)[1]
+    assert probe.k_sparse(train, labels, test, labels)[1] == single
 
 
 def test_rows_without_a_column_that_varies_are_of_the_most_frequent_class() -> None:
@@ -82,7 +83,7 @@ def test_a_difference_of_rounding_is_no_direction() -> None:
 
 def test_a_front_whose_errors_differ_by_rounding_has_no_knee() -> None:
     """The logarithms of neighbouring floats can be equal: scaling them divided by 0."""
-    errors = [0.1, np.nextafter(0.1, 1), np.nextafter(np.nextafter(0.1, 1), 1)]
+    errors = [0.1, math.nextafter(0.1, 1), math.nextafter(math.nextafter(0.1, 1), 1)]
     found = tradeoff.suggest(list(zip(errors, (9.0, 5.0, 1.0), strict=True)))
     assert found.index is None
     assert "rounding" in str(found.reason)

@@ -217,7 +217,7 @@ def test_the_limit_and_the_validation_slice_are_cut_from_the_training_rows(
 
 
 def test_a_batch_larger_than_the_training_rows_is_refused(digits: Dataset, ask: Ask, prepare: Prepare) -> None:
-    with pytest.raises(errors.SpecDoesNotFit, match="batch of 64 rows.*there are 63"):
+    with pytest.raises(errors.SpecDoesNotFit, match="64 rows needs as many training rows; there are 63"):
         prepare(ask(dataset={"train_limit": 63}), digits)
 
 
