@@ -100,6 +100,8 @@ STATUSES: Final = table(
         (core_errors.UnreadableFile, 422),
         (core_errors.UnsupportedFormat, 415),
         (core_errors.InconsistentDataset, 422),
+        (core_errors.PrecisionLost, 422),
+        (core_errors.ValuesTooLarge, 422),
         (core_errors.TooLarge, 413),
         (core_errors.IndexOutOfRange, 422),
         (core_errors.UnknownSplit, 422),

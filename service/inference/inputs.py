@@ -41,6 +41,8 @@ MAX_NUMBERS: Final = 2**24
 MAX_LISTS: Final = 2**20
 """Lists and objects in one JSON body. An empty list is two bytes on the wire and fifty in memory."""
 
+_NPY_VALUES: Final = "float64, float32 or float16; for a model of images also uint8, which is divided by 255."
+
 _NOT_FINITE: Final = re.compile(rb"\bNaN\b|\bInfinity\b")
 """What other writers of JSON, Python's among them, make of numbers that JSON has no word for."""
 
@@ -57,7 +59,10 @@ class DatasetRows(BaseModel):
 
 
 class NumberRows(BaseModel):
-    """Rows of the model's width in raw units ([0, 1] for images), flat or nested as images. Only described by this."""
+    """Rows of the model's width in raw units, flat or nested as images. Only described by this.
+
+    A model of images takes values in [0, 1], whatever its output; one of vectors the units of its dataset.
+    """
 
     model_config = ConfigDict(extra="forbid")
     inputs: list[Annotated[list[Any], Field(max_length=MAX_NUMBERS)]] = Field(
@@ -123,7 +128,7 @@ def described(*schemas: type[BaseModel], tensor_name: str, examples: Mapping[str
     one_of = [{name: value for name, value in document.items() if name != "$defs"} for document in documents]
     content = {
         JSON.media_type: {"schema": {"oneOf": one_of}, "examples": examples},
-        NPY.media_type: {"schema": {**binary, "description": "float32, float16, or uint8, which is divided by 255."}},
+        NPY.media_type: {"schema": {**binary, "description": _NPY_VALUES}},
         SAFETENSORS.media_type: {"schema": {**binary, "description": f"One tensor named `{tensor_name}`."}},
     }
     return {"requestBody": {"required": True, "content": content}}
@@ -171,11 +176,13 @@ def dataset_rows(parsed: Mapping[str, Any]) -> DatasetRows:
         raise problems.unreadable(error) from error
 
 
-def numbers(nested: object) -> np.ndarray:
-    """Nested JSON lists as a float64 array of their shape, of at most `MAX_DIMENSIONS` dimensions.
+def numbers(nested: object, name: str) -> np.ndarray:
+    """Nested JSON lists, sent under `name`, as a float64 array of their shape, of 1 to `MAX_DIMENSIONS` dimensions.
 
     Raises `RaggedRows`, `EmptyInput` and `NotNumbers`: a text, a boolean or null is no number.
     """
+    if not isinstance(nested, list):
+        raise errors.NotNumbers(f"{name} must be a list of rows; {_kind({type(nested)})} came")
     shape: list[int] = []
     level: list[Any] = [nested]
     while (kinds := set(map(type, level))) == {list}:
@@ -196,7 +203,7 @@ def numbers(nested: object) -> np.ndarray:
 
 
 def _kind(kinds: set[type]) -> str:
-    names = {str: "text", dict: "an object", type(None): "null", bool: "a boolean"}
+    names = {str: "text", dict: "an object", type(None): "null", bool: "a boolean", int: "a number", float: "a number"}
     return " and ".join(sorted(names.get(kind, "something else") for kind in kinds))
 
 
@@ -204,26 +211,30 @@ def tensor(body: Body, name: str) -> np.ndarray:
     """The array in a binary body: the .npy file, or the safetensors file's only tensor, which must be called `name`."""
     if body.media_type == NPY.media_type:
         return untrusted.read_npy(body.content, max_elements=MAX_NUMBERS)
-    tensors = untrusted.read_safetensors(body.content)
+    tensors = untrusted.read_safetensors(body.content, bfloat16=True)
     if tensors.keys() != {name}:
         raise InvalidRequest(f"the safetensors file must hold one tensor named `{name}`; it holds {len(tensors)}")
-    return tensors[name]
+    return untrusted.as_float32(tensors[name])
 
 
 def rows(app_state: Storage, model: TrainedModel, body: Body) -> np.ndarray:
     """The rows that a body means for a model, float32 [B, n_inputs] in raw units and finite.
 
-    Rows of a dataset go through the model's resizing; rows in the body are of its width already.
-    Raises `InvalidInput`, `InvalidFile`, `IndexOutOfRange` and `InputsOutOfRange`, and `InvalidRequest`.
+    Rows of a dataset go through the model's resizing; rows in the body are of its width already. Of a model whose
+    dataset was centred, both are centred as its rows were. Raises `InvalidInput`, `InvalidFile`, `IndexOutOfRange` and
+    `InputsOutOfRange`, and `InvalidRequest`.
     """
     if body.media_type != JSON.media_type:
         return _fitting(app_state, model, tensor(body, "inputs"))
     parsed = document(body, (frozenset({"inputs"}), frozenset(DatasetRows.model_fields)))
     if "inputs" in parsed:
-        return _fitting(app_state, model, numbers(parsed["inputs"]))
+        return _fitting(app_state, model, numbers(parsed["inputs"], "inputs"))
     wanted = dataset_rows(parsed)
     check_count(app_state, model, len(wanted.indices))
-    return model.prepare(present_dataset(app_state, wanted.dataset).take(wanted.split, wanted.indices).rows)
+    source = present_dataset(app_state, wanted.dataset)
+    values = model.prepare_from(source.take(wanted.split, wanted.indices).rows, source.means)
+    model.check_range(values)
+    return values
 
 
 def _fitting(app_state: Storage, model: TrainedModel, sent: np.ndarray) -> np.ndarray:
@@ -272,7 +283,7 @@ def codes(app_state: Storage, model: TrainedModel, body: Body) -> np.ndarray:
             sent = _some_list(parsed["rows"])
             check_count(app_state, model, len(sent))
             return _single(_scattered(sent, width))
-        dense = numbers(parsed["codes"])
+        dense = numbers(parsed["codes"], "codes")
     check_count(app_state, model, len(dense))
     if dense.ndim != 2 or dense.shape[1] != width:
         came = f"{dense.shape[1]} numbers" if dense.ndim == 2 else f"{dense.ndim} dimensions"

@@ -89,7 +89,11 @@ class Preprocessing:
         return values / np.float32(255) if sent.dtype == np.uint8 else values
 
     def from_dataset(self, rows: Raw, means: Float64[np.ndarray, " d"] | None) -> Float32[np.ndarray, "n d"]:
-        """Resized rows of any dataset, stored less its `means`, as float32 in raw units."""
+        """Resized rows of any dataset, stored less its `means`, as float32 in raw units.
+
+        Raises `UnsupportedDtype` for images and a model of vectors.
+        """
+        self._check_dtype(rows.dtype)
         if rows.dtype == np.uint8:
             return np.divide(rows, np.float32(255))
         own, others = (np.zeros(self.n_inputs) if known is None else known for known in (self.means, means))

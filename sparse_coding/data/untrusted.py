@@ -242,11 +242,12 @@ def _entry(
     shape, offsets = _integers(value["shape"]), _integers(value["data_offsets"])
     if len(offsets) != 2:
         raise errors.UnreadableFile("The data_offsets of a tensor are two numbers, its begin and its end.")
-    known = {**_TENSOR_DTYPES, **more}.get(value["dtype"]) if isinstance(value["dtype"], str) else None
+    dtypes = {name: np.dtype(descr) for name, descr in _TENSOR_DTYPES.items()} | dict(more)
+    known = dtypes.get(value["dtype"]) if isinstance(value["dtype"], str) else None
     if known is None:
         came = _BOOLEANS if value["dtype"] == "BOOL" else "another type came"
-        raise errors.UnsupportedDtype(f"A tensor must be one of {', '.join([*_TENSOR_DTYPES, *more])}; {came}.")
-    return name, offsets[0], offsets[1], np.dtype(known), shape
+        raise errors.UnsupportedDtype(f"A tensor must be one of {', '.join(dtypes)}; {came}.")
+    return name, offsets[0], offsets[1], known, shape
 
 
 def _integers(value: object) -> tuple[int, ...]:

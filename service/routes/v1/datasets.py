@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from registry import datasets as registered
 from registry.database import tables
-from registry.errors import DatasetExists, DatasetNotFound
+from registry.errors import ArtifactMissing, DatasetExists, DatasetNotFound
 from service import space
 from service.errors import Fault, InvalidRequest, NameReserved
 from service.http import deletions, paths, problems, reception, representations
@@ -86,6 +86,15 @@ class DatasetAnswer(BaseModel):
     splits: SplitRows
     bytes: Rows | None = Field(description="Size of its file; null while it is not present.")
     created_at: datetime | None
+    centered: bool = Field(description="Whether the mean of each column was subtracted before rows became float32.")
+
+
+class DatasetDetail(DatasetAnswer):
+    """A dataset, with what its rows were centred by."""
+
+    column_means: list[float] | None = Field(
+        max_length=65_536, description="What was subtracted from each column, in float64; null where nothing was."
+    )
 
 
 class DatasetPage(BaseModel):
@@ -125,7 +134,7 @@ def list_datasets(
         if cursor is not None and cursor.startswith(_ABSENT):
             return _absent(session, kind, size, cursor.removeprefix(_ABSENT))
         page = registered.page(session, kind=kind, limit=size, cursor=cursor)
-        items = [_answer(row) for row in page.items]
+        items = [_answer(row, _means(app_state, row) is not None) for row in page.items]
         if page.next_cursor is not None:
             return DatasetPage(items=items, next_cursor=page.next_cursor)
         absent = _absent(session, kind, size - len(items), "")
@@ -133,13 +142,13 @@ def list_datasets(
 
 
 @router.get("/datasets/{name}", summary="Get a dataset", responses=problems.responses(404))
-def get_dataset(app_state: AppStateDep, name: Name) -> DatasetAnswer:
+def get_dataset(app_state: AppStateDep, name: Name) -> DatasetDetail:
     with app_state.database.read() as session:
         try:
-            return _answer(registered.get(session, name))
+            return _detail(app_state, registered.get(session, name))
         except DatasetNotFound:
             if name in CATALOGUE:
-                return _not_imported(CATALOGUE[name])
+                return DatasetDetail(**vars(_not_imported(CATALOGUE[name])), column_means=None)
             raise
 
 
@@ -161,7 +170,7 @@ def delete_dataset(app_state: AppStateDep, name: Name, response: Response) -> No
     summary="Upload a dataset",
     response_description="The dataset was created.",
     responses={
-        200: {"model": DatasetAnswer, "description": "The same dataset already existed."},
+        200: {"model": DatasetDetail, "description": "The same dataset already existed."},
         **problems.responses(409, 413, 415, 503, 507),
     },
     openapi_extra={"requestBody": _BODY},
@@ -176,7 +185,14 @@ async def upload_dataset(
         float, Query(gt=0, lt=1, description="Share of the rows in the test split, if the upload has none.")
     ] = 0.2,
     seed: Annotated[int, Query(ge=0, le=2**53 - 1, description="Seed of the random choice of these rows.")] = 42,
-) -> DatasetAnswer:
+    center: Annotated[
+        bool,
+        Query(
+            description="Subtract the mean of each column of vectors over the training rows, in float64, before rows "
+            "are stored as float32: for columns whose offset is so large that float32 would lose their differences."
+        ),
+    ] = False,
+) -> DatasetDetail:
     """Upload a dataset: parts named `files` of a multipart body, or one file as the body itself.
 
     Supported are IDX files under MNIST's own names (two or four, plain or gzip), `.npz` and safetensors with
@@ -188,11 +204,11 @@ async def upload_dataset(
     await run_in_threadpool(_require_space, app_state)
     with reception.folder(app_state.uploads) as folder:
         files = await reception.receive(request, folder)
-        upload = _Upload(name, tuple(files), folder, test_fraction, seed)
+        upload = _Upload(name, tuple(files), folder, test_fraction, seed, center)
         created = await app_state.interactive.run(request, _import, app_state, upload)
     response.status_code = 201 if created.created else 200
     response.headers["Location"] = f"{paths.V1}/datasets/{name}"
-    return _answer(created.dataset)
+    return _detail(app_state, created.dataset)
 
 
 @router.get(
@@ -239,6 +255,7 @@ class _Upload:
     folder: FilePath
     test_fraction: float
     seed: int
+    center: bool
 
 
 def _import(app_state: AppState, upload: _Upload) -> registered.Entered:
@@ -246,7 +263,12 @@ def _import(app_state: AppState, upload: _Upload) -> registered.Entered:
     limit = app_state.settings.max_upload_bytes
     target = upload.folder / "dataset.safetensors"
     read = uploads.import_files(
-        upload.files, target, test_fraction=upload.test_fraction, seed=upload.seed, max_bytes=limit
+        upload.files,
+        target,
+        test_fraction=upload.test_fraction,
+        seed=upload.seed,
+        center=upload.center,
+        max_bytes=limit,
     )
     facts = _facts(read)
     earlier = _earlier(app_state, upload.name, target)
@@ -351,10 +373,27 @@ def _not_imported(built_in: BuiltIn) -> DatasetAnswer:
         splits=SplitRows(train=facts.train_rows, test=facts.test_rows),
         bytes=None,
         created_at=None,
+        centered=False,
     )
 
 
-def _answer(row: tables.Dataset) -> DatasetAnswer:
+def _means(app_state: AppState, row: tables.Dataset) -> np.ndarray | None:
+    """What the rows of a dataset were centred by, which its file holds."""
+    if row.kind == "images":
+        return None
+    try:
+        return datasets.open(app_state.artifacts.path(row.digest)).means
+    except (ArtifactMissing, FileNotFoundError):  # said of it where its rows are read
+        return None
+
+
+def _detail(app_state: AppState, row: tables.Dataset) -> DatasetDetail:
+    means = _means(app_state, row)
+    answer = _answer(row, means is not None)
+    return DatasetDetail(**vars(answer), column_means=None if means is None else means.tolist())
+
+
+def _answer(row: tables.Dataset, centered: bool) -> DatasetAnswer:
     return DatasetAnswer(
         name=row.name,
         digest=row.digest,
@@ -366,4 +405,5 @@ def _answer(row: tables.Dataset) -> DatasetAnswer:
         splits=SplitRows(train=row.train_rows, test=row.test_rows),
         bytes=row.bytes,
         created_at=row.created_at,
+        centered=centered,
     )
