@@ -82,11 +82,19 @@ class SharedApi(Api):
         stored = self.app_state.artifacts.put(weights_file)
         document = run_specs.document(spec)
         with self.app_state.database.write() as session:
-            runs.enqueue(session, kind="train", spec=document, spec_version=1, dataset_name=spec.dataset.name)
+            runs.enqueue(
+                session,
+                kind="train",
+                spec=document,
+                spec_version=run_specs.SPEC_VERSION,
+                dataset_name=spec.dataset.name,
+            )
             run = runs.claim(session, owner="the tests", lease_seconds=60, devices=["auto"])
             assert run is not None
             runs.record(session, run.id, run.fence, metrics=curves)
-            publication = models.Publication(str(spec.name), document, 1, result, stored, spec.dataset.name, digest)
+            publication = models.Publication(
+                str(spec.name), document, run_specs.SPEC_VERSION, result, stored, spec.dataset.name, digest
+            )
             done = runs.succeed(session, run.id, run.fence, result=result, publish=[publication])
             return models.resolve(session, f"{done.model_name}@{done.model_version}")
 

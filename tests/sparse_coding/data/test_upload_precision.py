@@ -23,7 +23,7 @@ def take(tmp_path: Path) -> Take:
     """Uploads these arrays as an .npz file."""
 
     def send(options: dict[str, Any] | None = None, **arrays: np.ndarray) -> datasets.Dataset:
-        np.savez(tmp_path / "sent.npz", **arrays)  # type: ignore[arg-type]
+        np.savez(tmp_path / "sent.npz", **arrays)
         return file(tmp_path / "sent.npz", tmp_path / "dataset", **(options or {}))
 
     return send

@@ -23,6 +23,8 @@ from testing.waiting import eventually
 DATASETS = "/api/v1/datasets"
 NPY = "application/x-npy"
 FIELDS = ["name", "digest", "present", "kind", "image_shape", "n_inputs", "classes", "splits", "bytes", "created_at"]
+FIELDS += ["centered", "column_means"]
+"""Of one dataset; a list has all but the last."""
 RANDOM = np.random.default_rng(0)
 IMAGES = RANDOM.integers(0, 256, (50, 6, 5), np.uint8)
 LABELS = (np.arange(50) % 3).astype(np.uint8)
@@ -73,7 +75,7 @@ def enter_digits(api: Api, folder: Path) -> None:
 def test_built_in_datasets_are_listed_before_they_are_present(api: Api, tmp_path: Path) -> None:
     items = api.http.get(DATASETS).json()["items"]
     assert [item["name"] for item in items] == ["digits", "fashion-mnist", "mnist"]
-    assert list(items[2]) == FIELDS
+    assert list(items[2]) == FIELDS[:-1]
     assert items[2]["splits"] == {"train": 60_000, "test": 10_000}
     assert (items[2]["present"], items[2]["digest"], items[2]["image_shape"]) == (False, None, [1, 28, 28])
     enter_digits(api, tmp_path)
@@ -83,8 +85,8 @@ def test_built_in_datasets_are_listed_before_they_are_present(api: Api, tmp_path
         ("fashion-mnist", False),
         ("mnist", False),
     ]
-    assert api.http.get(f"{DATASETS}/digits").json() == items[0]
-    assert api.http.get(f"{DATASETS}/mnist").json() == items[2]
+    assert api.http.get(f"{DATASETS}/digits").json() == {**items[0], "column_means": None}
+    assert api.http.get(f"{DATASETS}/mnist").json() == {**items[2], "column_means": None}
     assert send(api, "signals", npy(VECTORS)).status_code == 201
     assert [item["name"] for item in api.http.get(f"{DATASETS}?kind=vectors").json()["items"]] == ["signals"]
     assert api.http.get(f"{DATASETS}?kind=images").json()["items"] == items
@@ -394,3 +396,21 @@ def test_a_large_upload_streams_to_the_disk_and_is_never_held_in_memory(serve: S
     answer = api.http.post(f"{DATASETS}/large", content=body(), headers={"Content-Type": NPY})
     assert answer.status_code == 201, answer.text
     assert max(sizes) > 16 * 2**20, "the file grows while the body comes"
+
+
+def test_a_column_that_float32_would_destroy_needs_center(api: Api) -> None:
+    rows = np.stack([1.7e9 + np.arange(0, 60, 3.0), np.linspace(0, 1, 20)], axis=1)
+    answer = send(api, "times", npy(rows))
+    assert code(answer) == (422, "PRECISION_LOST")
+    assert "center=true" in answer.json()["detail"]
+    centred = send(api, "times", npy(rows), query="?center=true")
+    assert centred.status_code == 201, centred.text
+    assert centred.json()["centered"] is True
+    assert abs(centred.json()["column_means"][0] - 1.7e9) < 60
+    assert api.http.get(f"{DATASETS}/times").json() == centred.json()
+    assert send(api, "times", npy(rows), query="?center=true").status_code == 200
+
+
+def test_values_whose_squares_leave_float32_are_refused(api: Api) -> None:
+    answer = send(api, "huge", npy(np.array([[3e38, 0], [1, 2], [3, 4]])))
+    assert code(answer) == (422, "VALUES_TOO_LARGE")

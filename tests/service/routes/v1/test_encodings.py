@@ -376,7 +376,7 @@ HOSTILE: dict[str, tuple[str, bytes, int, str]] = {
         "UNREADABLE_FILE",
     ),
     "a header of 2^63 bytes": (SAFETENSORS, struct.pack("<Q", 2**63) + b"{}", 422, "UNREADABLE_FILE"),
-    "bfloat16": (SAFETENSORS, tensors({"inputs": {**TENSOR, "dtype": "BF16"}}, bytes(256)), 422, "UNSUPPORTED_DTYPE"),
+    "float8": (SAFETENSORS, tensors({"inputs": {**TENSOR, "dtype": "F8_E4M3"}}, bytes(64)), 422, "UNSUPPORTED_DTYPE"),
     "a pickle": ("application/octet-stream", b"\x80\x04.", 415, "UNSUPPORTED_MEDIA_TYPE"),
     "a form": ("application/x-www-form-urlencoded", b"inputs=1", 415, "UNSUPPORTED_MEDIA_TYPE"),
 }  # fmt: skip
