@@ -114,8 +114,14 @@ class BaselinesEntry(BaseModel):
     mutual_coherence: float | None = Field(None, description="Largest |cosine| between two of its atoms.")
     atoms: int | None = Field(None, description="Number of atoms, including those left out.")
     left_out: int | None = Field(None, description="Dead latents of the model, or atoms that no test row uses.")
+    filled_atoms: int | None = Field(
+        None, description="Atoms that began as random directions: there were fewer distinct rows than atoms."
+    )
     matched_cosine: float | None = Field(None, description="Mean |cosine| to the model's atoms, matched one to one.")
     probe_accuracy: float | None = Field(None, description="Accuracy of a linear probe on the codes.")
+    probe_columns: int | None = Field(
+        None, description="Numbers of the code that vary by more than rounding, and that the probe therefore uses."
+    )
     seconds: float | None = None
 
 
@@ -127,6 +133,7 @@ class BaselinesResult(_Environment):
     entries: list[BaselinesEntry] | None = None
     dictionary: Literal["decoder", "difference"] | None = Field(None, description="What the model's atoms are.")
     fit_rows: Count | None = Field(None, description="Training rows of the dictionaries.")
+    rows_chosen: str | None = Field(None, description="How: `all` that the model learned from, or drawn.")
     probe_rows: Count | None = Field(None, description="Training rows of the probes.")
     num_samples: Count | None = Field(None, description="Rows of the test split.")
     threshold: float | None = Field(None, description="A latent is active when its activation is above this.")

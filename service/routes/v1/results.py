@@ -94,6 +94,11 @@ class BaselinesResults(BaseModel):
     )
     num_samples: int = Field(description="Rows of the test split that the figures were measured on.")
     fit_rows: int = Field(description="Training rows of the dictionaries.")
+    rows_chosen: Literal["all", "first", "random", "stratified"] = Field(
+        "first",
+        description="How those rows were chosen: `all` that the model learned from; drawn at `random`, or in the "
+        "classes' proportions (`stratified`); `first` in runs of releases that took the first rows.",
+    )
     probe_rows: int | None = Field(description="Training rows of the probe; null without labels.")
     error_units: ErrorUnits
     formulas: Formulas = Field(description="Id of the formula behind each figure.")
