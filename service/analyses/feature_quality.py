@@ -1,5 +1,6 @@
 """How good the features of one model are, on its own test split: measured once, cached."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -11,12 +12,13 @@ from service.analyses.subjects import Subject
 from sparse_coding.analysis import feature_quality, matching, selectivity, sparsity
 from sparse_coding.analysis.evaluation import THRESHOLD
 from sparse_coding.analysis.matching import Dictionary
-from sparse_coding.data.datasets import Dataset
+from sparse_coding.data import sampling
+from sparse_coding.data.sampling import Rule
 from sparse_coding.models.weights import TrainedModel
 
 SPLIT: Final = "test"
 NOISY_ROWS: Final = 1000
-"""First rows of the split to which noise is added."""
+"""Rows drawn from the split to which noise is added."""
 
 FORMULAS: Final = {
     **feature_quality.FORMULAS,
@@ -48,7 +50,8 @@ class FeatureQuality(BaseModel):
         description="Of a logistic regression on the codes, as in `probe`; null without labels that it can tell apart."
     )
     noise: list[Noise] = Field(description="Of sigma 0.1, 0.2 and 0.3, the same for all models of one width.")
-    noise_samples: int = Field(description="Rows that noise was added to: the first 1,000, or fewer of wide ones.")
+    noise_samples: int = Field(description="Rows that noise was added to: 1,000, or fewer of wide ones.")
+    noise_rows_chosen: Rule = Field(description="How they were: `all`, or drawn (`random`, `stratified` by class).")
 
 
 class Measured(BaseModel):
@@ -61,6 +64,7 @@ class Measured(BaseModel):
     selectivity: float | None
     noise: list[Noise]
     noise_samples: int
+    noise_rows_chosen: Rule
 
     def live(self, n_latents: int) -> np.ndarray:
         """The latents that are not dead, ascending."""
@@ -90,25 +94,28 @@ def atoms(subject: Subject) -> Dictionary:
 
 def _measured(subject: Subject) -> Measured:
     model, split = subject.model, subject.dataset.split(SPLIT)
-    count = subject.fitting(len(split.rows))
-    codes = sparsity.encode_all(model, split.rows[:count])
+    chosen = sampling.of_split(split, subject.fitting(len(split.rows)))
+    codes = sparsity.encode_all(model, chosen.of(split.rows))
     dead = codes.max(0) <= THRESHOLD
-    noisy = max(1, min(NOISY_ROWS, count, subjects.MAX_ACTIVATIONS // model.n_inputs))
+    noisy = sampling.of_split(split, max(1, min(NOISY_ROWS, len(codes), subjects.MAX_ACTIVATIONS // model.n_inputs)))
+    labels = None if split.labels is None else chosen.of(split.labels)
     return Measured(
-        num_samples=count,
+        num_samples=len(codes),
         dead=np.flatnonzero(dead).tolist(),
         hoyer=_hoyer(subject, ~dead),
-        selectivity=_selectivity(subject.dataset, codes, ~dead),
-        noise=_noise(model, split.rows[:noisy]),
-        noise_samples=noisy,
+        selectivity=_selectivity(codes, labels, subject.dataset.classes, ~dead),
+        noise=_noise(model, noisy.of(split.rows)),
+        noise_samples=len(noisy.indices),
+        noise_rows_chosen=noisy.rule,
     )
 
 
-def _selectivity(source: Dataset, codes: np.ndarray, alive: np.ndarray) -> float | None:
-    labels = source.split(SPLIT).labels
-    if labels is None or source.classes is None or not alive.any():
+def _selectivity(
+    codes: np.ndarray, labels: np.ndarray | None, classes: Sequence[str] | None, alive: np.ndarray
+) -> float | None:
+    if labels is None or classes is None or not alive.any():
         return None
-    return float(selectivity.analyse(codes, labels[: len(codes)], len(source.classes)).index[alive].mean())
+    return float(selectivity.analyse(codes, labels, len(classes)).index[alive].mean())
 
 
 def _noise(model: TrainedModel, stored: np.ndarray) -> list[Noise]:

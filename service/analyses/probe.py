@@ -15,9 +15,10 @@ from service.analyses.analysis import Analysis, JsonForm
 from service.analyses.subjects import Subject
 from service.answers.split import OfModel, SplitName
 from sparse_coding.analysis import probe, sparsity
+from sparse_coding.data import sampling
 from sparse_coding.data.datasets import Dataset
+from sparse_coding.data.sampling import Rule, Sample
 from sparse_coding.errors import NoLabels
-from sparse_coding.specs import feasibility
 
 MAX_VALUES: Final = 2**24
 """Numbers of one representation that are fitted on, and as many that are scored: 128 MiB each in float64."""
@@ -41,7 +42,10 @@ class Probed(BaseModel):
     representation: RepresentationName = Field(
         description="`codes` of the model, its `inputs` as they are, or their first principal components (`pca`)."
     )
-    columns: int = Field(description="Numbers a row; `pca` has as many as the code, if there are so many.")
+    columns: int = Field(
+        description="Numbers a row; `pca` has as many as the code, if the rows fitted on vary along so many."
+    )
+    columns_used: int = Field(description="Those that vary over the rows fitted on by more than rounding.")
     accuracy: float = Field(description="Share of the rows scored whose class a logistic regression names.")
     k_sparse: list[KSparse] = Field(description="k = 1, 2 and 5.")
 
@@ -50,8 +54,13 @@ class ProbeAnswer(OfModel):
     """Codes beside two baselines, on the same rows."""
 
     split: SplitName = Field(description="What the rows scored are of; all are fitted on rows of `train`.")
-    fit_rows: int = Field(description="The first so many training rows: 10,000, or fewer of very wide ones.")
-    scored_rows: int = Field(description="The first so many of `split`: all but of very wide ones.")
+    fit_rows: int = Field(
+        description="Of the training rows that the model learned from: 10,000, or fewer of wide ones."
+    )
+    fit_rows_chosen: Rule = Field(description="How: `all`, or drawn by a fixed seed in the classes' proportions.")
+    scored_rows: int = Field(description="Of the rows of `split`: all but of very wide ones.")
+    scored_rows_chosen: Rule = Field(description="As `fit_rows_chosen`.")
+    remarks: list[str] = Field(description="What to mind: classes of which there are no rows on one of the sides.")
     classes: int = Field(description="Among the rows fitted on.")
     majority: float = Field(description="Accuracy of always naming the most frequent class of the rows fitted on.")
     chance: float = Field(description="Balanced accuracy of a guess.")
@@ -61,10 +70,17 @@ class ProbeAnswer(OfModel):
 
 @dataclass(frozen=True, eq=False)
 class _Labelled:
-    """Rows as they are stored, and the class of each."""
+    """Some rows of a split and the class of each."""
 
-    rows: np.ndarray
+    sample: Sample
     labels: np.ndarray
+    source: np.ndarray
+    """All rows of the split, as they are stored."""
+
+    @property
+    def rows(self) -> np.ndarray:
+        """The rows of the sample, read from the file."""
+        return self.sample.of(self.source)
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,10 +90,17 @@ class Task:
     train: _Labelled
     scored: _Labelled
     split: SplitName
+    remarks: list[str]
 
     @property
-    def counts(self) -> dict[str, int]:
-        return {"fit_rows": len(self.train.rows), "scored_rows": len(self.scored.rows)}
+    def counts(self) -> dict[str, Any]:
+        """How many rows there are, and how they were chosen."""
+        return {
+            "fit_rows": len(self.train.labels),
+            "fit_rows_chosen": self.train.sample.rule,
+            "scored_rows": len(self.scored.labels),
+            "scored_rows_chosen": self.scored.sample.rule,
+        }
 
 
 Represent = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
@@ -91,11 +114,15 @@ def task(subject: Subject, split: SplitName) -> Task:
     train, scored = source.split("train"), source.split(split)
     if train.labels is None or scored.labels is None:
         raise NoLabels(_unlabelled(source))
-    learned = feasibility.training_rows(subject.spec.dataset, source.facts)  # as the tables of runs have it
-    fitted = slice(min(most, probe.MAX_ROWS, learned))
-    probe.require_classes(train.labels[fitted])
+    fitted = sampling.of_learned(subject.spec.dataset, source, min(most, probe.MAX_ROWS))  # as in tables of runs
+    judged = sampling.of_split(scored, most)
+    labels = fitted.of(train.labels), judged.of(scored.labels)
+    probe.require_classes(labels[0])
     return Task(
-        _Labelled(train.rows[fitted], train.labels[fitted]), _Labelled(scored.rows[:most], scored.labels[:most]), split
+        _Labelled(fitted, labels[0], train.rows),
+        _Labelled(judged, labels[1], scored.rows),
+        split,
+        probe.remarks(*labels, source.classes or ()),
     )
 
 
@@ -133,7 +160,7 @@ def _of_inputs(subject: Subject, posed: Task) -> Analysis[Probed]:
 
 def _of_components(subject: Subject, posed: Task) -> Analysis[Probed]:
     """What is read from the inputs' principal components, as many as the code has columns if there are so many."""
-    most = min(subject.n_latents, subject.n_inputs, len(posed.train.rows))
+    most = min(subject.n_latents, subject.n_inputs, len(posed.train.labels))
 
     def represent(train: np.ndarray, scored: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return probe.principal_components(subject.model.prepare(train), subject.model.prepare(scored), most)
@@ -143,7 +170,14 @@ def _of_components(subject: Subject, posed: Task) -> Analysis[Probed]:
 
 def _seen(subject: Subject) -> dict[str, Any]:
     """What a model's inputs depend on."""
-    return {"dataset": subject.version.dataset_digest, "image_size": subject.spec.dataset.image_size}
+    choice = subject.spec.dataset
+    kept = {"fraction": choice.validation_fraction, "seed": choice.validation_seed}
+    return {
+        "dataset": subject.version.dataset_digest,
+        "image_size": choice.image_size,
+        "train_limit": choice.train_limit,
+        "validation": kept if choice.validation_fraction else None,
+    }
 
 
 def _analysis(name: RepresentationName, posed: Task, inputs: dict[str, Any], represent: Represent) -> Analysis[Probed]:
@@ -162,6 +196,7 @@ def _scored(name: RepresentationName, posed: Task, train: np.ndarray, scored: np
     return Probed(
         representation=name,
         columns=train.shape[1],
+        columns_used=probe.columns_used(train),
         accuracy=probe.accuracy(*given),
         k_sparse=[
             KSparse(k=k, balanced_accuracy=None if math.isnan(score) else score)
@@ -177,6 +212,7 @@ def answer(subject: Subject, posed: Task, found: list[Probed]) -> ProbeAnswer:
         model=subject.reference,
         split=posed.split,
         **posed.counts,
+        remarks=posed.remarks,
         classes=len(classes),
         majority=float(np.mean(posed.scored.labels == classes[counts.argmax()])),
         chance=0.5,

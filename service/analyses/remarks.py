@@ -46,6 +46,14 @@ def _labels(subjects: Sequence[Subject]) -> Iterator[str]:
             found.setdefault(missing, []).append(subject.reference)
     for (figures, reason), references in found.items():
         yield f"There is {figures} of {', '.join(references)}: {reason}"
+    for subject in subjects:
+        for remark in _unlike_classes(subject):
+            yield f"Probe of {subject.reference}: {remark}"
+
+
+def _unlike_classes(subject: Subject) -> list[str]:
+    """What to mind of a model's probe accuracy; nothing where it has none."""
+    return [] if _unlabelled(subject) is not None else probe.task(subject, "test").remarks
 
 
 def _unlabelled(subject: Subject) -> tuple[str, str] | None:

@@ -12,6 +12,7 @@ from service.answers.arrays import ArrayAnswer, NullableMatrix, Numbers
 from service.answers.split import Latents, OfSplit, SplitName
 from sparse_coding.analysis import selectivity, sparsity
 from sparse_coding.analysis.selectivity import Selectivity
+from sparse_coding.data import sampling
 from sparse_coding.errors import NoLabels, TooManyRows
 
 LISTED: Final = 16
@@ -114,8 +115,9 @@ def analysis(subject: Subject, split: SplitName) -> Analysis[Selectivity]:
     rows = subject.fitting(len(labels))
 
     def measure() -> Selectivity:
-        codes = sparsity.encode_all(subject.model, subject.dataset.split(split).rows[:rows])
-        return selectivity.analyse(codes, labels[:rows], len(classes))
+        chosen = sampling.draw(len(labels), rows, labels)
+        codes = sparsity.encode_all(subject.model, chosen.of(subject.dataset.split(split).rows))
+        return selectivity.analyse(codes, chosen.of(labels), len(classes))
 
     inputs = {**subject.identity, "split": split, "rows": rows}
     return Analysis("selectivity", inputs, selectivity.VERSIONS, ArrayForm(Selectivity), measure)

@@ -1,6 +1,6 @@
 """How sparse a model's codes are on one split: the statistics of `sparse_coding.analysis.sparsity`, cached."""
 
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, Field
 
@@ -8,6 +8,10 @@ from service.analyses.analysis import Analysis, JsonForm
 from service.analyses.subjects import Subject
 from service.answers.split import Latents, OfSplit, SplitName
 from sparse_coding.analysis import sparsity
+from sparse_coding.data import sampling
+from sparse_coding.data.sampling import Rule
+
+SampleName = Literal["first", "random"]
 
 
 class Histogram(BaseModel):
@@ -43,6 +47,7 @@ class SparsityStatistics(BaseModel):
     """How many latents are active, and how often each one is."""
 
     num_samples: int = Field(description="Rows really used: fewer where the split is shorter or the code very wide.")
+    rows_chosen: Rule = Field(description="How they were: `all`, `first`, or drawn (`random`, `stratified` by class).")
     threshold: float = Field(description="A latent is active on a row when its activation is strictly above this.")
     population_sparsity: PopulationSparsity
     lifetime_sparsity: LifetimeSparsity
@@ -62,14 +67,17 @@ class SparsityAnswer(SparsityStatistics, OfSplit):
         return cls(**named, **dict(statistics))
 
 
-def analysis(subject: Subject, split: SplitName, num_samples: int, threshold: float) -> Analysis[SparsityStatistics]:
-    """The statistics of the first `num_samples` rows of a split, or of as many as fit."""
+def analysis(
+    subject: Subject, split: SplitName, num_samples: int, sample: SampleName, threshold: float
+) -> Analysis[SparsityStatistics]:
+    """The statistics of `num_samples` rows of a split, or of as many as fit: the first ones, or drawn."""
     rows = subject.fitting(num_samples)
 
     def measure() -> SparsityStatistics:
-        stored = subject.dataset.split(split).rows
-        report = sparsity.analyse(subject.model, stored, threshold=threshold, num_samples=rows)
-        return SparsityStatistics.model_validate(report.document())
+        of = subject.dataset.split(split)
+        chosen = sampling.first(len(of.rows), rows) if sample == "first" else sampling.of_split(of, rows)
+        report = sparsity.analyse(subject.model, of.rows, threshold=threshold, chosen=chosen)
+        return SparsityStatistics(**report.document(), rows_chosen=chosen.rule)
 
-    inputs = {**subject.identity, "split": split, "num_samples": rows, "threshold": threshold}
+    inputs = {**subject.identity, "split": split, "num_samples": rows, "sample": sample, "threshold": threshold}
     return Analysis("sparsity", inputs, sparsity.VERSIONS, JsonForm(SparsityStatistics), measure)

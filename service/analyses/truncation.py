@@ -11,6 +11,8 @@ from service.analyses.subjects import Subject
 from service.answers.split import OfModel, SplitName
 from service.inference import checks
 from sparse_coding.analysis import truncation
+from sparse_coding.data import sampling
+from sparse_coding.data.sampling import Rule
 from sparse_coding.models.weights import TrainedModel
 
 STRIP_FORMULAS: Final = {name: truncation.FORMULAS[name] for name in ("mse", "sufficient_latents")}
@@ -63,8 +65,14 @@ class RowsTruncation(TruncationFigures, OfModel):
         return cls(**named, **dict(figures))
 
 
-class SplitTruncation(RowsTruncation):
-    """The same, for the first rows of a split."""
+class SampleFigures(TruncationFigures):
+    """How much of the codes of some rows of a split is needed."""
+
+    rows_chosen: Rule = Field(description="How they were: `all`, or drawn (`random`, `stratified` by class).")
+
+
+class SplitTruncation(RowsTruncation, SampleFigures):
+    """The same, for rows of a split."""
 
     split: SplitName
 
@@ -90,19 +98,21 @@ class Strip(OfModel):
     formulas: dict[str, str]
 
 
-def analysis(subject: Subject, split: SplitName, rows: int) -> Analysis[TruncationFigures]:
-    """The figures of the first `rows` rows of a split, or of as many as fit.
+def analysis(subject: Subject, split: SplitName, rows: int) -> Analysis[SampleFigures]:
+    """The figures of `rows` rows drawn from a split, or of as many as fit.
 
     Raises `TooManyRows` where not even one fits.
     """
-    stored = subject.dataset.split(split).rows
-    count = fitting(subject, min(rows, len(stored)))
+    of = subject.dataset.split(split)
+    count = fitting(subject, min(rows, len(of.rows)))
 
-    def measure() -> TruncationFigures:
-        return measured(subject.model, subject.model.prepare(stored[:count]))
+    def measure() -> SampleFigures:
+        chosen = sampling.of_split(of, count)
+        figures = measured(subject.model, subject.model.prepare(chosen.of(of.rows)))
+        return SampleFigures(**dict(figures), rows_chosen=chosen.rule)
 
     inputs = {**subject.identity, "split": split, "rows": count}
-    return Analysis("truncation", inputs, truncation.VERSIONS, JsonForm(TruncationFigures), measure)
+    return Analysis("truncation", inputs, truncation.VERSIONS, JsonForm(SampleFigures), measure)
 
 
 def fitting(subject: Subject, rows: int) -> int:

@@ -24,12 +24,13 @@ def _encode(model: TrainedModel, rows: np.ndarray) -> Arrays:
 
 
 def _decode(model: TrainedModel, codes: np.ndarray) -> Arrays:
-    return {"outputs": checks.finite(model.decode(codes), "outputs")}
+    return {"outputs": model.preprocessing.to_body(checks.finite(model.decode(codes), "outputs"))}
 
 
 def _reconstruct(model: TrainedModel, rows: np.ndarray) -> Arrays:
     outputs, errors = model.reconstruct(rows)
-    return {"reconstructions": outputs, "mse": checks.finite(errors, "reconstructions")}
+    found = model.preprocessing.to_body(outputs)
+    return {"reconstructions": found, "mse": checks.finite(errors, "reconstructions")}
 
 
 _OPERATIONS: Final[Mapping[Operation, Callable[[TrainedModel, np.ndarray], Arrays]]] = {

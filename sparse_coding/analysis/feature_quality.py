@@ -18,7 +18,7 @@ NOISE_SEED: Final = 0
 """Rows of one width always get the same noise, whatever the model."""
 
 FORMULAS: Final = {"hoyer": "hoyer", "noise_cosine": "noise.cosine", "noise_mse": "noise.mse"}
-VERSIONS: Final[Mapping[str, int]] = {"hoyer": 1, "noise.cosine": 1, "noise.mse": 1}
+VERSIONS: Final[Mapping[str, int]] = {"hoyer": 2, "noise.cosine": 2, "noise.mse": 2}
 """Formula id -> version, which grows with every change of its numbers: cached results of an older one are not read."""
 
 

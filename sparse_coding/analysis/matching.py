@@ -18,7 +18,7 @@ from sparse_coding.data.batches import CHUNK_ROWS
 from sparse_coding.models.weights import TrainedModel
 
 PW_MCC: Final = "pw_mcc"
-VERSIONS: Final[Mapping[str, int]] = {PW_MCC: 1}
+VERSIONS: Final[Mapping[str, int]] = {PW_MCC: 2}
 """Formula id -> version, which grows with every change of its numbers: cached results of an older one are not read."""
 
 

@@ -4,7 +4,7 @@ Knows arrays and labels; not where they come from. Loads scikit-learn, which is 
 """
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -22,7 +22,9 @@ from sparse_coding import errors
 from sparse_coding.data import variation
 
 MAX_ROWS: Final = 10_000
-"""First rows of the training split that a probe is fitted on."""
+"""Training rows that a probe is fitted on at most."""
+MAX_NAMED: Final = 10
+"""Classes that a remark names."""
 MAX_CLASSES: Final = 100
 """A probe's time grows with the classes."""
 KS: Final = (1, 2, 5)
@@ -35,7 +37,7 @@ _BLAS: Final = ThreadpoolController()
 them than idle cores a fit was seen to take seconds instead of 20 milliseconds."""
 
 FORMULAS: Final[Mapping[str, str]] = {"accuracy": "probe.logistic", "k_sparse": "probe.k_sparse"}
-VERSIONS: Final[Mapping[str, int]] = {"probe.logistic": 1, "probe.k_sparse": 1}
+VERSIONS: Final[Mapping[str, int]] = {"probe.logistic": 2, "probe.k_sparse": 2}
 """Formula id -> version, which grows with every change of its numbers: cached results of an older one are not read."""
 
 
@@ -140,6 +142,28 @@ def _varying(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarra
         return np.zeros((len(train), 1)), np.zeros((len(test), 1))
     varying = variation.varying_columns(train)
     return (train, test) if varying.all() else (np.where(varying, train, 0), np.where(varying, test, 0))
+
+
+def remarks(
+    train_labels: Int[np.ndarray, " m"], test_labels: Int[np.ndarray, " n"], classes: Sequence[str]
+) -> list[str]:
+    """What to mind where the rows fitted on and those scored are not of the same classes."""
+    unknown, unscored = np.setdiff1d(test_labels, train_labels), np.setdiff1d(train_labels, test_labels)
+    found = []
+    if len(unknown):
+        rows = int(np.isin(test_labels, unknown).sum())
+        found.append(
+            f"{rows} of the {len(test_labels)} rows scored are of classes that no row fitted on is of, so that none of "
+            f"them can be named right: {_named(unknown, classes)}."
+        )
+    if len(unscored):
+        found.append(f"No row scored is of these classes that the probe was fitted on: {_named(unscored, classes)}.")
+    return found
+
+
+def _named(numbers: np.ndarray, classes: Sequence[str]) -> str:
+    names = ", ".join(classes[number] for number in numbers[:MAX_NAMED])
+    return names if len(numbers) <= MAX_NAMED else f"{names} and {len(numbers) - MAX_NAMED} more"
 
 
 def require_classes(labels: Int[np.ndarray, " m"]) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64, Integer
 
 FORMULAS: Final = {"class_means": "class_mean", "selectivity": "class_selectivity"}  # number -> formula id
-VERSIONS: Final[Mapping[str, int]] = {"class_mean": 1, "class_selectivity": 1}
+VERSIONS: Final[Mapping[str, int]] = {"class_mean": 2, "class_selectivity": 2}
 """Formula id -> version, which grows with every change of its numbers: cached results of an older one are not read."""
 
 

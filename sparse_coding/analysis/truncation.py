@@ -39,7 +39,7 @@ FORMULAS: Final = {  # number -> formula id
     "sufficient_latents": "sufficient_latents",
     "importance": "latent_importance",
 }
-VERSIONS: Final[Mapping[str, int]] = {"truncated_mse": 1, "sufficient_latents": 1, "latent_importance": 1}
+VERSIONS: Final[Mapping[str, int]] = {"truncated_mse": 2, "sufficient_latents": 2, "latent_importance": 2}
 """Formula id -> version, which grows with every change of its numbers: cached results of an older one are not read."""
 
 

@@ -29,6 +29,10 @@ class Sample:
     """Ascending."""
     rule: Rule
 
+    def of(self, rows: np.ndarray) -> np.ndarray:
+        """These of the rows, or labels, of the split; a mapped file is not read for all of them."""
+        return rows if len(self.indices) == len(rows) else rows[self.indices]
+
 
 def draw(count: int, most: int, labels: Integer[np.ndarray, " n"] | None = None, seed: int = SEED) -> Sample:
     """At most `most` of `count` rows, drawn under `seed`; a smaller sample is a part of every larger one.

@@ -77,7 +77,7 @@ class Codes(BaseModel):
 
 
 class Outputs(BaseModel):
-    """Decoded codes, in raw units: [0, 1] for images."""
+    """Decoded codes, in raw units: [0, 1] for images; with the means of a centred dataset, in float64."""
 
     model: str
     outputs: list[list[float]] = Field(description="[rows][n_inputs]")

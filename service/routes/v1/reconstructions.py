@@ -25,7 +25,7 @@ class Reconstructions(BaseModel):
     """Reconstructions of the rows, in the order in which they were sent."""
 
     model: str = Field(description="The model version that computed them.")
-    reconstructions: list[list[float]] = Field(description="[rows][n_inputs], in raw units: [0, 1] for images.")
+    reconstructions: list[list[float]] = Field(description="[rows][n_inputs], in raw units, as `outputs` of decode.")
     mse: list[float] = Field(description="Mean squared error of each row.")
     error_units: Literal["raw", "scaled"] = Field(description="Units of `mse`: `scaled` for a model with `minmax`.")
 

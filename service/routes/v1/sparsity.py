@@ -5,7 +5,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query, Request, Response
 
 from service.analyses import cache, sparsity, subjects
-from service.analyses.sparsity import SparsityAnswer
+from service.analyses.sparsity import SampleName, SparsityAnswer
 from service.answers.split import SplitQuery
 from service.charts import drawing
 from service.http import paths, representations
@@ -29,7 +29,11 @@ async def get_sparsity(
     chosen: ChosenDep,
     app_state: AppStateDep,
     split: SplitQuery = "test",
-    num_samples: Annotated[int, Query(ge=1, le=MAX_SAMPLES, description="The first so many rows.")] = 1000,
+    num_samples: Annotated[int, Query(ge=1, le=MAX_SAMPLES, description="Rows to look at.")] = 1000,
+    sample: Annotated[
+        SampleName,
+        Query(description="Which rows: the `first` ones, or `random`: drawn by a fixed seed, from all classes."),
+    ] = "first",
     threshold: Annotated[float, Query(ge=0, le=1e6, allow_inf_nan=False, description="Active is above this.")] = 0.1,
     form: ChartForm = None,
 ) -> Response:
@@ -40,7 +44,7 @@ async def get_sparsity(
     """
     wanted = representations.choose(request, (JSON, *CHARTS), form)
     of = subjects.of(app_state, chosen.version)
-    statistics = await cache.result(request, app_state, sparsity.analysis, of, split, num_samples, threshold)
+    statistics = await cache.result(request, app_state, sparsity.analysis, of, split, num_samples, sample, threshold)
     answer = SparsityAnswer.of(statistics, model=of.reference, split=split)
     content = await app_state.interactive.run(request, drawing.written, answer, drawing.sparsity, wanted)
     return representations.fixed(request, content, wanted, pinned=chosen.pinned)

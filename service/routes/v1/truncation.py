@@ -55,7 +55,7 @@ async def get_truncation(
     chosen: ChosenDep,
     app_state: AppStateDep,
     split: SplitQuery = "test",
-    rows: Annotated[int, Query(ge=1, le=MAX_ROWS, description="The first so many rows.")] = NUM_ROWS,
+    rows: Annotated[int, Query(ge=1, le=MAX_ROWS, description="Rows, drawn by a fixed seed.")] = NUM_ROWS,
     form: ChartForm = None,
 ) -> Response:
     """Errors of a split's rows from their m largest latents alone, for every m, and what each latent is worth.

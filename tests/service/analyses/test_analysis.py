@@ -143,7 +143,7 @@ def test_every_analysis_has_a_version_of_each_formula(shared_api: SharedApi) -> 
     of = subject(shared_api)
     task = probe.task(of, "test")
     for planned, formulas in (
-        (sparsity.analysis(of, "test", 10, 0.1), core_sparsity.FORMULAS),
+        (sparsity.analysis(of, "test", 10, "first", 0.1), core_sparsity.FORMULAS),
         (selectivity.analysis(of, "test"), core_selectivity.FORMULAS),
         (truncation.analysis(of, "test", 10), core_truncation.FORMULAS),
         (probe.of_codes(of, task), core_probe.FORMULAS),

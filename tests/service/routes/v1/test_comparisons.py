@@ -338,6 +338,7 @@ def document(count: int, epochs: int, **quality: Any) -> dict[str, Any]:
             "probe_accuracy": 0.9,
             "noise": noise,
             "noise_samples": 100,
+            "noise_rows_chosen": "all",
             **quality,
         },
     }

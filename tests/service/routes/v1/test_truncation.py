@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from sklearn.datasets import load_digits
 
 from service.pictures import lettering, png
+from sparse_coding.data import sampling
 from testing.published_models import SharedApi
 
 IMMUTABLE = "private, max-age=31536000, immutable"
@@ -61,14 +63,21 @@ def errors(shared_api: SharedApi, model: str, codes: Any, rows: Any) -> Any:
     return ((outputs - rows) ** 2).mean(axis=1)
 
 
-def rows_of(shared_api: SharedApi, model: str, count: int) -> Any:
+def drawn(count: int) -> list[int]:
+    """The rows of the digits' test split that stand for it."""
+    indices = sampling.draw(360, count, load_digits().target[1437:]).indices
+    assert indices.tolist() != list(range(count))
+    return [int(index) for index in indices]
+
+
+def rows_of(shared_api: SharedApi, model: str, indices: list[int]) -> Any:
     """Rows of the digits' test split as the model sees them."""
-    named = ",".join(map(str, range(count)))
+    named = ",".join(map(str, indices))
     items = shared_api.http.get(f"/api/v1/datasets/digits/images?split=test&indices={named}").json()["items"]
     images = [np.rint(np.array(item["pixels"]) * 255).astype(np.uint8) for item in items]
     side = {"kl": 8, "dead": 8, "l1": 10}[model]
     resized = [Image.fromarray(image).resize((side, side), Image.Resampling.BICUBIC) for image in images]
-    return np.stack([np.asarray(image) for image in resized]).reshape(count, -1) / 255
+    return np.stack([np.asarray(image) for image in resized]).reshape(len(indices), -1) / 255
 
 
 @pytest.mark.parametrize("model", ["kl", "l1", "dead"])
@@ -78,8 +87,8 @@ def test_every_number_equals_decoding_by_hand(shared_api: SharedApi, model: str)
     report = answer.json()
     assert (report["model"], report["split"], report["num_samples"]) == (f"{model}@1", "test", ROWS)
     assert report["latents_kept"] == list(range(21))
-    rows = rows_of(shared_api, model, ROWS)
-    codes = np.array(posted(shared_api, "encode", digits(*range(ROWS)), model)["codes"])
+    rows = rows_of(shared_api, model, drawn(ROWS))
+    codes = np.array(posted(shared_api, "encode", digits(*drawn(ROWS)), model)["codes"])
     curves = np.stack([errors(shared_api, model, truncated(codes, kept), rows) for kept in range(21)], axis=1)
     np.testing.assert_allclose(report["mse"]["mean"], curves.mean(axis=0), rtol=1e-4)
     np.testing.assert_allclose(report["mse"]["median"], np.median(curves, axis=0), rtol=1e-4)
@@ -101,20 +110,22 @@ def test_every_number_equals_decoding_by_hand(shared_api: SharedApi, model: str)
 def test_the_full_code_has_the_error_of_the_reconstruction(shared_api: SharedApi) -> None:
     report = sent(shared_api, digits(7)).json()
     assert np.float32(report["full_mse"]) == np.float32(posted(shared_api, "reconstruct", digits(7))["mse"][0])
-    of_zero = errors(shared_api, "kl", np.zeros((1, 20)), rows_of(shared_api, "kl", 8)[7:])
+    of_zero = errors(shared_api, "kl", np.zeros((1, 20)), rows_of(shared_api, "kl", [7]))
     assert report["mse"]["mean"][0] == pytest.approx(of_zero[0], rel=1e-4)
 
 
 def test_rows_that_are_sent_give_the_same_as_those_of_the_split(shared_api: SharedApi) -> None:
     of_split = truncation(shared_api, rows=ROWS).json()
-    assert of_split.pop("split") == "test"
-    assert sent(shared_api, digits(*range(ROWS))).json() == of_split
-    by_value = sent(shared_api, {"inputs": rows_of(shared_api, "kl", ROWS).tolist()}).json()
+    assert (of_split.pop("split"), of_split.pop("rows_chosen")) == ("test", "stratified")
+    assert sent(shared_api, digits(*drawn(ROWS))).json() == of_split
+    by_value = sent(shared_api, {"inputs": rows_of(shared_api, "kl", drawn(ROWS)).tolist()}).json()
     np.testing.assert_allclose(by_value["mse"]["mean"], of_split["mse"]["mean"], rtol=1e-4)
 
 
 def test_rows_are_as_many_as_there_are(shared_api: SharedApi) -> None:
     assert truncation(shared_api).json()["num_samples"] == 100
+    assert truncation(shared_api).json()["rows_chosen"] == "stratified"
+    assert truncation(shared_api, rows=1000).json()["rows_chosen"] == "all"
     assert truncation(shared_api, rows=1000).json()["num_samples"] == 360
     assert truncation(shared_api, rows=1000, split="train").json()["num_samples"] == 1000
 
@@ -171,7 +182,7 @@ def test_a_strip_shows_the_original_and_what_comes_back_from_more_and_more_laten
     assert json.loads(image.text["sufficient_latents"]) == [enough]
     assert image.text["model"] == "kl@1"
     assert image.size == (8 * 84 + 4, TOP + 80 + 4)
-    np.testing.assert_allclose(tile(image, 0, 0), 255 * rows_of(shared_api, "kl", 4)[3].reshape(8, 8), atol=1)
+    np.testing.assert_allclose(tile(image, 0, 0), 255 * rows_of(shared_api, "kl", [3])[0].reshape(8, 8), atol=1)
     code = np.array(posted(shared_api, "encode", digits(3))["codes"])
     for column, count in enumerate(kept, start=1):
         outputs = posted(shared_api, "decode", {"codes": truncated(code, count).tolist()})["outputs"]
