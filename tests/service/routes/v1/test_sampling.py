@@ -39,7 +39,7 @@ def api(shared_api: SharedApi, tmp_path_factory: pytest.TempPathFactory) -> Shar
         labels = {"train_labels": rows[1], "test_labels": scored[1], "classes": list("abcdefghij")}
         datasets.write(file, train=rows[0], test=scored[0], **labels)
         shared_api.add_dataset(name, file)
-        model = {"n_latents": 64 if name == "forty" else 8, "hidden": [], "output": "identity"}
+        model: dict[str, Any] = {"n_latents": 64 if name == "forty" else 8, "hidden": [], "output": "identity"}
         training = {**ONCE, "batch_size": 8} if name == "forty" else ONCE
         shared_api.publish(folder, {"name": name, "dataset": {"name": name}, "model": model, "training": training})
     return shared_api
