@@ -1,15 +1,15 @@
 """A model beside dictionary learning as a chart: error, accuracy of a probe and sparsity of every method."""
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 import altair as alt
 
+from service.answers.run_results import BaselinesEntry
+from service.answers.tables import BaselinesResults
 from service.charts import style
 from service.charts.style import BLUE, FAINT, GREEN, INK, PURPLE, RULES
-
-Entry = Mapping[str, Any]
 
 NAMES: Final = {
     "model": "model, full code",
@@ -29,20 +29,20 @@ STEP: Final = 30
 """Height in pixels of a method's line."""
 
 
-def chart(results: Mapping[str, Any]) -> style.Chart:
+def chart(results: BaselinesResults) -> style.Chart:
     """A column of dots for each figure, with a line for each method in the order of the table."""
-    entries = results["entries"]
-    order = [_label(entry["method"], results["k"]) for entry in entries]
+    entries = results.entries
+    order = [_label(entry.method, results.k) for entry in entries]
     columns = (
-        ("mse", f"Held-out mse, {results['error_units']} units", BLUE),
+        ("mse", f"Held-out mse, {results.error_units} units", BLUE),
         ("probe_accuracy", "Accuracy of a linear probe", GREEN),
         ("l0", "Coefficients per row (L0)", PURPLE),
     )
-    there = [column for column in columns if any(entry.get(column[0]) is not None for entry in entries)]
+    there = [column for column in columns if any(getattr(entry, column[0]) is not None for entry in entries)]
     panels = [_column(entries, order, column, named=number == 0) for number, column in enumerate(there)]
     title = alt.Title(
-        f"{results['model']} beside dictionary learning",
-        subtitle=f"the dictionaries code each row with {_atoms(results['k'])}; dark: the model",
+        f"{results.model} beside dictionary learning",
+        subtitle=f"the dictionaries code each row with {_atoms(results.k)}; dark: the model",
         offset=16,
     )
     return style.styled(alt.hconcat(*panels, spacing=28, title=title))
@@ -57,26 +57,26 @@ def _atoms(k: int) -> str:
 
 
 def _column(
-    entries: Sequence[Entry], order: Sequence[str], column: tuple[str, str, str], *, named: bool
+    entries: Sequence[BaselinesEntry], order: Sequence[str], column: tuple[str, str, str], *, named: bool
 ) -> alt.LayerChart:
     """One figure of all methods that have it: a dot and the number beside it.
 
     On a linear axis the dot ends a line from 0; from the edge of a log axis, a line's length would mean nothing.
     """
     field, title, colour = column
-    values = [entry[field] for entry in entries if entry.get(field) is not None]
+    values = [getattr(entry, field) for entry in entries if getattr(entry, field) is not None]
     is_log = _spans_much(values)
     x = _powers(values, title) if is_log else _from_zero(values, title)
     points = [
         {
             "method": name,
-            "value": entry[field],
+            "value": getattr(entry, field),
             "from": 0,
-            "text": f"{entry[field]:.3g}",
-            "colour": INK if entry["method"].startswith("model") else colour,
+            "text": f"{getattr(entry, field):.3g}",
+            "colour": INK if entry.method.startswith("model") else colour,
         }
         for name, entry in zip(order, entries, strict=True)
-        if entry.get(field) is not None
+        if getattr(entry, field) is not None
     ]
     axis = alt.Axis(ticks=False, domain=False, labels=named, labelLimit=260, labelPadding=10)
     lines = style.points(points).encode(

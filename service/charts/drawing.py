@@ -14,6 +14,7 @@ from service.analyses.probe import ProbeAnswer
 from service.analyses.selectivity import SelectivityAnswer
 from service.analyses.sparsity import SparsityAnswer
 from service.analyses.truncation import RowsTruncation
+from service.answers.tables import BaselinesResults, SweepResults
 from service.http import representations
 from service.http.representations import JSON, Representation
 
@@ -76,15 +77,9 @@ def member_curves(
     return style.render(member_curves.chart(records, labels, title), form)
 
 
-def sweep(results: Mapping[str, Any], form: Representation) -> bytes:
-    """Error against sparsity of the members of a sweep, or both over the width of the code."""
-    from service.charts import style, sweep
+def results(table: SweepResults | BaselinesResults, form: Representation) -> bytes:
+    """The trade-off of a sweep, or a model beside dictionary learning."""
+    from service.charts import baselines, style, sweep
 
-    return style.render(sweep.chart(results), form)
-
-
-def baselines(results: Mapping[str, Any], form: Representation) -> bytes:
-    """A model beside dictionary learning."""
-    from service.charts import baselines, style
-
-    return style.render(baselines.chart(results), form)
+    drawn = sweep.chart(table) if isinstance(table, SweepResults) else baselines.chart(table)
+    return style.render(drawn, form)

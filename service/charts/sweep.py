@@ -9,11 +9,11 @@ from typing import Any, Final
 
 import altair as alt
 
+from service.answers.tables import SweepMember, SweepResults
 from service.charts import point_labels, style
 from service.charts import width as width_chart
 from service.charts.style import BLUE, FAINT, GREEN, INK, PURPLE, VERMILION
-
-Member = Mapping[str, Any]
+from service.charts.width import Member
 
 WIDTH: Final = "model.n_latents"
 KIND: Final = "sparsity.kind"
@@ -36,13 +36,13 @@ REACH: Final = 1e4
 """Members whose error is so many times the smallest are drawn at the edge, so that the others can be distinguished."""
 
 
-def chart(results: Mapping[str, Any]) -> style.Chart:
+def chart(results: SweepResults) -> style.Chart:
     """The trade-off of a sweep, on the axes on which its knee is looked for; both numbers over the width of the code
     where nothing else was varied."""
     members = _drawn(results)
-    if _fields(results["members"]) == [WIDTH]:
+    if _fields(results.members) == [WIDTH]:
         title = alt.Title(
-            f"Width of the code in the sweep {results['name']} on {results['dataset']}",
+            f"Width of the code in the sweep {results.name} on {results.dataset}",
             subtitle=_remarks(results, "overcomplete: the code is wider than the input", "filled"),
             offset=20,
         )
@@ -50,30 +50,30 @@ def chart(results: Mapping[str, Any]) -> style.Chart:
     return style.styled(_trade_off(results))
 
 
-def _fields(members: Sequence[Member]) -> list[str]:
+def _fields(members: Sequence[SweepMember]) -> list[str]:
     """What was varied, as far as members differ in it; that the reference differs as well does not count."""
-    paths = list(dict.fromkeys(path for member in members if not member["reference"] for path in member["varied"]))
+    paths = list(dict.fromkeys(path for member in members if not member.reference for path in member.varied))
     return [path for path in paths if len(_values(members, path)) > 1] or paths
 
 
-def _drawn(results: Mapping[str, Any]) -> list[Member]:
-    """Members that have figures: whose numbers stopped being finite has none."""
-    return [member for member in results["members"] if member["mse"] is not None]
+def _drawn(results: SweepResults) -> list[Member]:
+    """Members that have figures; a diverged one has none."""
+    return [Member.model_validate(dict(member)) for member in results.members if member.mse is not None]
 
 
 def _limit(members: Sequence[Member]) -> float:
     """The largest error that is drawn where it is."""
-    return REACH * min((member["mse"] for member in members if member["mse"] > 0), default=1.0)
+    return REACH * min((member.mse for member in members if member.mse > 0), default=1.0)
 
 
 def _edge(members: Sequence[Member]) -> float:
     """Where larger errors are drawn: a little above all others."""
     limit = _limit(members)
-    return 2 * max((member["mse"] for member in members if 0 < member["mse"] <= limit), default=limit)
+    return 2 * max((member.mse for member in members if 0 < member.mse <= limit), default=limit)
 
 
 def _error(members: Sequence[Member]) -> str:
-    return f"Held-out mse, {' and '.join(sorted({member['error_units'] for member in members}))} units"
+    return f"Held-out mse, {' and '.join(sorted({str(member.error_units) for member in members}))} units"
 
 
 # --- error against sparsity ------------------------------------------------------------------------------------------
@@ -116,11 +116,11 @@ class _Axis:
         return self.pixels * (value - low) / (high - low)
 
 
-def _trade_off(results: Mapping[str, Any]) -> alt.LayerChart:
+def _trade_off(results: SweepResults) -> alt.LayerChart:
     members = _drawn(results)
     edge = _edge(members)
-    errors = [min(member["mse"], edge) for member in members]
-    x = _Axis("Active latents per row (L0)", [member["l0"] for member in members], SIZE[0])
+    errors = [min(member.mse, edge) for member in members]
+    x = _Axis("Active latents per row (L0)", [member.l0 for member in members], SIZE[0])
     y = _Axis(f"{_error(members)}, log scale", errors, SIZE[1], is_log=True)
     if min(errors) <= 0:
         y = _Axis(_error(members), errors, SIZE[1])
@@ -143,17 +143,17 @@ def _on_plane(layer: alt.Chart, x: _Axis, y: _Axis) -> alt.Chart:
 
 def _coloured(members: Sequence[Member], fields: Sequence[str]) -> str | None:
     """Of several varied fields, the one that colours show: the kind of penalty, else that of the fewest values."""
-    swept = [member for member in members if not member["reference"]]
-    whole = [field for field in fields if all(member["varied"].get(field) is not None for member in swept)]
+    swept = [member for member in members if not member.reference]
+    whole = [field for field in fields if all(member.varied.get(field) is not None for member in swept)]
     few = [field for field in whole if 1 < len(_values(members, field)) <= len(COLOURS)]
     if len(fields) < 2 or not few:
         return None
     return KIND if KIND in few else min(few, key=lambda field: len(_values(members, field)))
 
 
-def _values(members: Sequence[Member], field: str) -> list[str]:
+def _values(members: Sequence[SweepMember], field: str) -> list[str]:
     """Texts of the values that a varied field takes, each once."""
-    return list(dict.fromkeys(_text(m["varied"].get(field)) for m in members if not m["reference"]))
+    return list(dict.fromkeys(_text(m.varied.get(field)) for m in members if not m.reference))
 
 
 def _text(value: Any) -> str:
@@ -162,39 +162,39 @@ def _text(value: Any) -> str:
 
 def _point(member: Member, coloured: str | None, fields: Sequence[str], edge: float) -> dict[str, Any]:
     """What is drawn of a member."""
-    notes = [note for note in ("suggested", "collapsed") if member[note]]
-    if member["mse"] > edge:
-        notes.append(f"mse {member['mse']:.2g}")
+    notes = [note for note in ("suggested", "collapsed") if getattr(member, note)]
+    if member.mse > edge:
+        notes.append(f"mse {member.mse:.2g}")
     return {
-        "l0": member["l0"],
-        "mse": min(member["mse"], edge),
+        "l0": member.l0,
+        "mse": min(member.mse, edge),
         "name": _name(member, [field for field in fields if field != coloured]),
         "notes": f" ({', '.join(notes)})" if notes else "",
         "series": _series(member, coloured),
-        "suggested": member["suggested"],
-        "collapsed": member["collapsed"],
-        "on_front": member["pareto"],
-        "pareto": member["pareto"] and not member["reference"],
-        "behind": not member["pareto"] and not member["reference"],
-        "reference": member["reference"],
+        "suggested": member.suggested,
+        "collapsed": member.collapsed,
+        "on_front": member.pareto,
+        "pareto": member.pareto and not member.reference,
+        "behind": not member.pareto and not member.reference,
+        "reference": member.reference,
     }
 
 
 def _name(member: Member, fields: Sequence[str]) -> str:
     """The values of these fields; with their names where there are several and that is short."""
-    if member["reference"]:
+    if member.reference:
         return DENSE
-    values = {path: _text(value) for path in fields if (value := member["varied"].get(path)) is not None}
+    values = {path: _text(value) for path in fields if (value := member.varied.get(path)) is not None}
     if not values:
-        return str(member["member"])
+        return str(member.member)
     named = ", ".join(f"{path.rpartition('.')[2]} {value}" for path, value in values.items())
     return named if len(fields) > 1 and len(named) <= MAX_LETTERS else ", ".join(values.values())
 
 
 def _series(member: Member, coloured: str | None) -> str:
-    if member["reference"]:
+    if member.reference:
         return DENSE
-    return "members" if coloured is None else _text(member["varied"].get(coloured))
+    return "members" if coloured is None else _text(member.varied.get(coloured))
 
 
 def _front(points: Sequence[Mapping[str, Any]]) -> alt.Chart:
@@ -256,31 +256,31 @@ def _joint(points: Sequence[Mapping[str, Any]]) -> str:
     return label
 
 
-def _title(results: Mapping[str, Any]) -> alt.Title:
+def _title(results: SweepResults) -> alt.Title:
     members = _drawn(results)
     fields = _fields(members)
     written = ", ".join(field for field in fields if field != _coloured(members, fields)) or "its number"
     beside = f"written beside each: {written}" if len(members) <= MAX_LABELS else "the table names them"
     words = _remarks(results, f"{_models(len(members))}; {beside}", "line")
-    return alt.Title(f"Trade-off of the sweep {results['name']} on {results['dataset']}", subtitle=words, offset=14)
+    return alt.Title(f"Trade-off of the sweep {results.name} on {results.dataset}", subtitle=words, offset=14)
 
 
-def _remarks(results: Mapping[str, Any], first: str, front: str) -> list[str]:
+def _remarks(results: SweepResults, first: str, front: str) -> list[str]:
     """Lines below the title; `front` is what marks the front."""
     members = _drawn(results)
     words = [
         first,
         f"{front}: Pareto front over mse and L0; ring: suggested, judged on the validation slice"
-        if results["suggested"] is not None
-        else f"{front}: Pareto front over mse and L0; none is suggested: {results['reason']}",
+        if results.suggested is not None
+        else f"{front}: Pareto front over mse and L0; none is suggested: {results.reason}",
     ]
     edge = _edge(members)
-    beyond = [member["mse"] for member in members if member["mse"] > edge]
+    beyond = [member.mse for member in members if member.mse > edge]
     if beyond:
         reached = f"mse above {edge:.2g}, up to {max(beyond):.2g}"
         words.append(f"{_models(len(beyond))} drawn at the top, not to scale: {reached}")
-    if len(members) < len(results["members"]):
-        words.append(f"{_models(len(results['members']) - len(members))} diverged and cannot be drawn")
+    if len(members) < len(results.members):
+        words.append(f"{_models(len(results.members) - len(members))} diverged and cannot be drawn")
     return words
 
 

@@ -5,11 +5,21 @@ from typing import Any, Final
 
 import altair as alt
 
+from service.answers.tables import SweepMember
 from service.charts import style
 from service.charts.style import BLUE, GREEN, INK, PURPLE
 
-Member = Mapping[str, Any]
 Point = Mapping[str, Any]
+
+
+class Member(SweepMember):
+    """A member of a sweep that has figures."""
+
+    mse: float
+    l0: float
+    population_sparsity: float
+    inactive_latents: int
+
 
 SERIES: Final = {"mse": BLUE, "active on a row": GREEN, "active on under 1 % of the rows": PURPLE}
 NARROW: Final = "no wider than the input"
@@ -21,13 +31,11 @@ SHAPES: Final = {NARROW: "circle", WIDE: "square", DENSE: "diamond", COLLAPSED: 
 
 def panels(members: Sequence[Member], edge: float, error_title: str, title: alt.Title) -> alt.HConcatChart:
     """Two panels over the number of latents; a larger mse than `edge` is drawn there."""
-    members = sorted(members, key=lambda member: int(member["n_latents"]))
-    errors = [_up_to(edge, point) for point in _points(members, "mse", lambda member: member["mse"])]
+    members = sorted(members, key=lambda member: member.n_latents)
+    errors = [_up_to(edge, point) for point in _points(members, "mse", lambda member: member.mse)]
     shares = [
-        *_points(members, "active on a row", lambda member: member["population_sparsity"]),
-        *_points(
-            members, "active on under 1 % of the rows", lambda member: member["inactive_latents"] / member["n_latents"]
-        ),
+        *_points(members, "active on a row", lambda member: member.population_sparsity),
+        *_points(members, "active on under 1 % of the rows", lambda member: member.inactive_latents / member.n_latents),
     ]
     quality = _lines(errors, _quality(errors, error_title), "Quality", legend=False)
     share = alt.Y("value:Q", title="Share of the latents", scale=alt.Scale(zero=True), axis=_axis())
@@ -40,13 +48,13 @@ def panels(members: Sequence[Member], edge: float, error_title: str, title: alt.
 def _points(members: Sequence[Member], series: str, number: Callable[[Member], float]) -> list[dict[str, Any]]:
     return [
         {
-            "n_latents": member["n_latents"],
+            "n_latents": member.n_latents,
             "value": number(member),
             "series": series,
             "code": _code(member),
-            "filled": member["pareto"] or member["reference"] or member["collapsed"],
-            "suggested": member["suggested"],
-            "reference": member["reference"],
+            "filled": member.pareto or member.reference or member.collapsed,
+            "suggested": member.suggested,
+            "reference": member.reference,
             "note": "",
         }
         for member in members
@@ -61,9 +69,9 @@ def _up_to(edge: float, point: Point) -> dict[str, Any]:
 
 
 def _code(member: Member) -> str:
-    if member["collapsed"]:
+    if member.collapsed:
         return COLLAPSED
-    return DENSE if member["reference"] else WIDE if member["overcomplete"] else NARROW
+    return DENSE if member.reference else WIDE if member.overcomplete else NARROW
 
 
 def _axis() -> alt.Axis:

@@ -1,7 +1,6 @@
 """Which atoms of one dictionary stand for the same as which of another: one-to-one matching on |cosine|.
 
-Knows models and arrays of atoms; not whose they are, nor which latents are dead. Loads scipy's optimisers, which
-are slow to load.
+Knows models and arrays of atoms; not whose they are, nor which latents are dead.
 """
 
 from collections.abc import Mapping
@@ -11,8 +10,8 @@ from typing import Final, Literal, NamedTuple
 import numpy as np
 import torch
 from jaxtyping import Float, Float32, Float64
-from scipy.optimize import linear_sum_assignment
 
+from sparse_coding.analysis import assignment
 from sparse_coding.data import variation
 from sparse_coding.data.batches import CHUNK_ROWS
 from sparse_coding.models.weights import TrainedModel
@@ -96,7 +95,7 @@ def match(first: Float[np.ndarray, "m d"], second: Float[np.ndarray, "n d"]) -> 
         mirrored = match(second, first).pairs
         return _sorted([Pair(pair.second, pair.first, pair.cosine, pair.sign) for pair in mirrored])
     cosines = _unit(first) @ _unit(second).T
-    rows, columns = linear_sum_assignment(np.abs(cosines), maximize=True)
+    rows, columns = assignment.best(np.abs(cosines))
     found = zip(rows.tolist(), columns.tolist(), cosines[rows, columns].tolist(), strict=True)
     return _sorted([Pair(i, j, min(abs(cosine), 1.0), -1 if cosine < 0 else 1) for i, j, cosine in found])
 

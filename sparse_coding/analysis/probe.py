@@ -1,24 +1,18 @@
 """What a linear classifier can read from codes: accuracy of a logistic regression on all latents, or on k of them.
 
-Knows arrays and labels; not where they come from. Loads scikit-learn, which is slow to load.
+Knows arrays and labels; not where they come from.
 """
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int, Int64
-from sklearn.decomposition import PCA
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import balanced_accuracy_score
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
-from threadpoolctl import ThreadpoolController
 
 from sparse_coding import errors
+from sparse_coding.analysis import linear_models
+from sparse_coding.analysis.linear_models import Classifier
 from sparse_coding.data import variation
 
 MAX_ROWS: Final = 10_000
@@ -31,10 +25,6 @@ KS: Final = (1, 2, 5)
 """Latents that a k-sparse probe may look at."""
 MAX_ITERATIONS: Final = 1000
 """Steps of lbfgs; standardised columns need a few tens to hundreds."""
-
-_BLAS: Final = ThreadpoolController()
-"""The matrix libraries of this process. Products here are so small that threads only wait for each other: with more of
-them than idle cores a fit was seen to take seconds instead of 20 milliseconds."""
 
 FORMULAS: Final[Mapping[str, str]] = {"accuracy": "probe.logistic", "k_sparse": "probe.k_sparse"}
 VERSIONS: Final[Mapping[str, int]] = {"probe.logistic": 2, "probe.k_sparse": 2}
@@ -81,7 +71,7 @@ def k_sparse(
         for k, found in scores.items():
             columns = ranked[:k]
             fitted = _fit(train[:, columns], inside, "balanced")
-            found.append(float(balanced_accuracy_score(wanted, fitted.predict(test[:, columns]))))
+            found.append(linear_models.balanced_accuracy(wanted, fitted.predict(test[:, columns])))
     return {k: float(np.mean(found)) if found else np.nan for k, found in scores.items()}
 
 
@@ -112,7 +102,7 @@ class Components:
 
     def coordinates(self, rows: Float[np.ndarray, "n f"]) -> Float64[np.ndarray, "n c"]:
         """The rows along the axes."""
-        with _BLAS.limit(limits=1, user_api="blas"):
+        with linear_models.one_thread():
             found: np.ndarray = (rows.astype(np.float64) - self.mean) @ self.axes.T
         return found
 
@@ -123,12 +113,10 @@ def fit_components(rows: Float[np.ndarray, "m f"], most: int) -> Components:
     solver: Literal["covariance_eigh", "full"] = "covariance_eigh" if width <= count else "full"
     mean = rows.mean(axis=0, dtype=np.float64)
     # centring takes one dimension away: the last of `count` components would be rounding, scaled up to variance 1
-    fitted = PCA(max(1, min(most, width, count - 1)), svd_solver=solver)
-    with _BLAS.limit(limits=1, user_api="blas"), np.errstate(invalid="ignore", divide="ignore"):
-        fitted.fit(rows.astype(np.float64) - mean)  # centred before, as the covariance of far rows cancels
-    values = fitted.singular_values_
+    centred = rows.astype(np.float64) - mean  # before it is fitted, as the covariance of far rows cancels
+    axes, values = linear_models.pca(centred, max(1, min(most, width, count - 1)), solver)
     kept = int(np.count_nonzero(values > variation.least_singular_value(rows, values)))
-    return Components(mean, fitted.components_[:kept])
+    return Components(mean, axes[:kept])
 
 
 def columns_used(train: Float[np.ndarray, "m f"]) -> int:
@@ -182,8 +170,6 @@ def _separable(train_labels: np.ndarray, test_labels: np.ndarray) -> np.ndarray:
     return np.intersect1d(train_labels, tested) if len(tested) > 1 else tested[:0]
 
 
-def _fit(rows: np.ndarray, labels: np.ndarray, weighting: Literal["balanced"] | None = None) -> Pipeline:
-    regression = LogisticRegression(C=1, max_iter=MAX_ITERATIONS, class_weight=weighting)
-    with warnings.catch_warnings(), _BLAS.limit(limits=1, user_api="blas"):
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return make_pipeline(StandardScaler(), regression).fit(rows.astype(np.float64), labels)
+def _fit(rows: np.ndarray, labels: np.ndarray, weighting: Literal["balanced"] | None = None) -> Classifier:
+    doubles = rows.astype(np.float64)
+    return linear_models.logistic(doubles, labels, max_iterations=MAX_ITERATIONS, weighting=weighting)

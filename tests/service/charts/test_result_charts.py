@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from service.answers.tables import BaselinesResults, SweepResults
 from service.charts import baselines as baselines_chart
 from service.charts import member_curves as member_curves_chart
 from service.charts import point_labels, style
@@ -17,12 +18,16 @@ from service.http.representations import SVG
 def member(number: int, mse: float, l0: float, /, **facts: Any) -> dict[str, Any]:
     known = {"varied": {"sparsity.weight": number / 10}, "reference": False, "collapsed": False, "suggested": False}
     sizes = {"n_latents": 16, "overcomplete": False, "population_sparsity": l0 / 16, "inactive_latents": 1}
-    return {"member": number, "mse": mse, "l0": l0, "error_units": "raw", "pareto": True, **known, **sizes, **facts}
+    others = {"sse_row": mse, "explained_variance": None, "dead_latents": 0, "seconds": 1.0, "name": f"swept-{number}"}
+    figures = {"member": number, "mse": mse, "l0": l0, "error_units": "raw", "pareto": True}
+    return {**figures, **known, **sizes, **others, **facts}
 
 
-def sweep(*members: Mapping[str, Any], suggested: int | None = None) -> dict[str, Any]:
+def sweep(*members: Mapping[str, Any], suggested: int | None = None) -> SweepResults:
     reason = "it has no knee" if suggested is None else None
-    return {"name": "swept", "dataset": "digits", "members": members, "suggested": suggested, "reason": reason}
+    document = {"name": "swept", "dataset": "digits", "members": members, "suggested": suggested, "reason": reason}
+    others = {"run": "1", "rule": "", "num_samples": 10, "threshold": 0.1, "train_seconds": 1.0, "formulas": {}}
+    return SweepResults.model_validate({**document, **others})
 
 
 def words(chart: style.Chart) -> list[str]:
@@ -136,7 +141,9 @@ def test_over_the_width_front_suggestion_and_collapse_are_marked() -> None:
 def contest(*l0: float, k: int = 1) -> style.Chart:
     names = ("model", "ksvd", "pca")
     entries = [{"method": name, "mse": 0.1, "l0": count} for name, count in zip(names, l0, strict=True)]
-    return baselines_chart.chart({"entries": entries, "k": k, "error_units": "raw", "model": "m@1"})
+    document = {"entries": entries, "k": k, "error_units": "raw", "model": "m@1", "dictionary": "decoder", "run": "1"}
+    others: dict[str, Any] = {"num_samples": 10, "fit_rows": 10, "probe_rows": None, "formulas": {}}
+    return baselines_chart.chart(BaselinesResults.model_validate({**document, **others}))
 
 
 def test_only_a_linear_axis_has_stems() -> None:

@@ -17,7 +17,7 @@ from PIL import Image
 from safetensors.numpy import load_file
 
 from registry import models, run_blobs, runs
-from service.routes.v1 import results
+from service.answers import tables
 from testing.published_models import SharedApi
 
 PATIENCE = 240.0
@@ -333,5 +333,5 @@ def test_a_run_that_is_not_there_has_no_results(shared_api: SharedApi) -> None:
 def test_a_field_that_a_worker_tells_and_nobody_promised_is_not_in_the_answer(
     shared_api: SharedApi, finished: dict[str, str]
 ) -> None:
-    assert set(table(shared_api, finished["weights"])) == set(results.SweepResults.model_fields)
-    assert set(table(shared_api, finished["contest"])) == set(results.BaselinesResults.model_fields)
+    assert set(table(shared_api, finished["weights"])) == set(tables.SweepResults.model_fields)
+    assert set(table(shared_api, finished["contest"])) == set(tables.BaselinesResults.model_fields)
