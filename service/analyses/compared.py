@@ -57,4 +57,4 @@ class ComparisonAnswer(BaseModel):
         "remark says which."
     )
     remarks: list[str] = Field(description="Differences between the models, and reasons for missing figures.")
-    formulas: dict[str, Any] = Field(description="What each number is, by name.")
+    formulas: dict[str, Any] = Field(description="Id of the formula behind each figure.")

@@ -40,18 +40,24 @@ class Noise(BaseModel):
 class FeatureQuality(BaseModel):
     """Of one model, on the test split of its own dataset."""
 
-    num_samples: int = Field(description="Rows that dead latents and selectivity were found on: all that fit.")
-    dead_latents: int = Field(description="At or below 0.1 on all of these rows; the next two leave them out.")
+    num_samples: int = Field(description="Rows for dead latents and selectivity: as many as fit.")
+    dead_latents: int = Field(
+        description="Latents at or below 0.1 on all of these rows; they are left out of `hoyer` and `selectivity`."
+    )
     hoyer: float | None = Field(
-        description="Mean Hoyer sparsity of the latents' difference images; null where all are dead, or too many."
+        description="Mean Hoyer sparsity of the latents' difference images; null if all are dead or there are too many."
     )
-    selectivity: float | None = Field(description="Mean class selectivity; null without labels, or where all are dead.")
+    selectivity: float | None = Field(description="Mean class selectivity; null without labels or if all are dead.")
     probe_accuracy: float | None = Field(
-        description="Of a logistic regression on the codes, as in `probe`; null without labels that it can tell apart."
+        description="Accuracy of a logistic regression on the codes, as in `probe`; null without suitable labels."
     )
-    noise: list[Noise] = Field(description="Of sigma 0.1, 0.2 and 0.3, the same for all models of one width.")
-    noise_samples: int = Field(description="Rows that noise was added to: 1,000, or fewer of wide ones.")
-    noise_rows_chosen: Rule = Field(description="How they were: `all`, or drawn (`random`, `stratified` by class).")
+    noise: list[Noise] = Field(
+        description="For sigma 0.1, 0.2 and 0.3; the noise is the same for all models of one width."
+    )
+    noise_samples: int = Field(description="Rows that noise was added to: at most 1,000, fewer wide ones.")
+    noise_rows_chosen: Rule = Field(
+        description="How they were chosen: `all`, or drawn (`random`, `stratified` by class)."
+    )
 
 
 class Measured(BaseModel):

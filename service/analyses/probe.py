@@ -31,8 +31,8 @@ class KSparse(BaseModel):
 
     k: int
     balanced_accuracy: float | None = Field(
-        description="Mean over the classes; 0.5 is chance. Null where there is no class to tell from the rest, because "
-        "the rows scored are of one class, or of none that was fitted on."
+        description="Mean over the classes; 0.5 is chance. Null if no class can be distinguished: "
+        "the scored rows are of one class, or of none of the training rows."
     )
 
 
@@ -43,29 +43,31 @@ class Probed(BaseModel):
         description="`codes` of the model, its `inputs` as they are, or their first principal components (`pca`)."
     )
     columns: int = Field(
-        description="Numbers a row; `pca` has as many as the code, if the rows fitted on vary along so many."
+        description="Numbers per row; `pca` has as many as the code if the training rows vary along as many."
     )
-    columns_used: int = Field(description="Those that vary over the rows fitted on by more than rounding.")
-    accuracy: float = Field(description="Share of the rows scored whose class a logistic regression names.")
-    k_sparse: list[KSparse] = Field(description="k = 1, 2 and 5.")
+    columns_used: int = Field(description="Columns that vary over the training rows by more than rounding.")
+    accuracy: float = Field(description="Share of the scored rows whose class a logistic regression predicts.")
+    k_sparse: list[KSparse] = Field(description="For k = 1, 2 and 5.")
 
 
 class ProbeAnswer(OfModel):
     """Codes beside two baselines, on the same rows."""
 
-    split: SplitName = Field(description="What the rows scored are of; all are fitted on rows of `train`.")
+    split: SplitName = Field(description="Split of the scored rows; the probe is fitted on rows of `train`.")
     fit_rows: int = Field(
-        description="Of the training rows that the model learned from: 10,000, or fewer of wide ones."
+        description="Number of training rows, of those that the model learned from: at most 10,000, fewer wide ones."
     )
-    fit_rows_chosen: Rule = Field(description="How: `all`, or drawn by a fixed seed in the classes' proportions.")
-    scored_rows: int = Field(description="Of the rows of `split`: all but of very wide ones.")
-    scored_rows_chosen: Rule = Field(description="As `fit_rows_chosen`.")
-    remarks: list[str] = Field(description="What to mind: classes of which there are no rows on one of the sides.")
-    classes: int = Field(description="Among the rows fitted on.")
-    majority: float = Field(description="Accuracy of always naming the most frequent class of the rows fitted on.")
+    fit_rows_chosen: Rule = Field(
+        description="How they were chosen: `all`, or drawn by a fixed seed in proportion to the classes."
+    )
+    scored_rows: int = Field(description="Number of scored rows: all of `split`, fewer where they are very wide.")
+    scored_rows_chosen: Rule = Field(description="How they were chosen, as in `fit_rows_chosen`.")
+    remarks: list[str] = Field(description="Classes that only the training rows or only the scored rows have.")
+    classes: int = Field(description="Number of classes among the training rows.")
+    majority: float = Field(description="Accuracy of always predicting the most frequent class of the training rows.")
     chance: float = Field(description="Balanced accuracy of a guess.")
     representations: list[Probed]
-    formulas: dict[str, str] = Field(description="What each number is, by name.")
+    formulas: dict[str, str] = Field(description="Id of the formula behind each figure.")
 
 
 @dataclass(frozen=True, eq=False)

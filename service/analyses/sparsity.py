@@ -46,16 +46,20 @@ class L0(BaseModel):
 class SparsityStatistics(BaseModel):
     """How many latents are active, and how often each one is."""
 
-    num_samples: int = Field(description="Rows really used: fewer where the split is shorter or the code very wide.")
-    rows_chosen: Rule = Field(description="How they were: `all`, `first`, or drawn (`random`, `stratified` by class).")
+    num_samples: int = Field(
+        description="Number of rows used: fewer than requested if the split is shorter or the code very wide."
+    )
+    rows_chosen: Rule = Field(
+        description="How they were chosen: `all`, `first`, or drawn (`random`, `stratified` by class)."
+    )
     threshold: float = Field(description="A latent is active on a row when its activation is strictly above this.")
     population_sparsity: PopulationSparsity
     lifetime_sparsity: LifetimeSparsity
-    inactive_latents: Latents = Field(description="Active on fewer than 1 % of the rows.")
-    dead_latents: Latents = Field(description="At or below the threshold on every row of the whole split.")
-    activation_histogram: Histogram = Field(description="All activations, 100 bins from the least to the greatest.")
+    inactive_latents: Latents = Field(description="Latents that are active on fewer than 1 % of the rows.")
+    dead_latents: Latents = Field(description="Latents at or below the threshold on every row of the whole split.")
+    activation_histogram: Histogram = Field(description="All activations, 100 bins from the smallest to the largest.")
     l0: L0
-    formulas: dict[str, str | list[str]] = Field(description="What each number is, by name.")
+    formulas: dict[str, str | list[str]] = Field(description="Id of the formula behind each figure.")
 
 
 class SparsityAnswer(SparsityStatistics, OfSplit):

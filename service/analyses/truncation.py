@@ -37,19 +37,21 @@ class ErrorCurve(BaseModel):
 
 
 class TruncationFigures(BaseModel):
-    """How much of a code is needed, and what each latent is worth."""
+    """Errors by number of latents, and the importance of each latent."""
 
-    num_samples: int = Field(description="Rows really used: fewer where the split is shorter or the model very wide.")
+    num_samples: int = Field(
+        description="Number of rows used: fewer than requested if the split is shorter or the model very wide."
+    )
     latents_kept: list[int] = Field(description="0 ... n_latents.")
     mse: ErrorCurve
-    full_mse: float = Field(description="Of the whole code: the last of the means.")
+    full_mse: float = Field(description="Error of the whole code: the last of the means.")
     sufficient_latents: int = Field(
         description="The smallest number from which on the mean is never more than `tolerance` above `full_mse`."
     )
     sufficient_latents_of_rows: Quartiles = Field(description="The same number of each row by itself.")
     tolerance: float
     importance: list[float] = Field(
-        description="Per latent, by how much the mean error rises when it alone is silenced; below 0 where it falls."
+        description="Per latent, by how much the mean error rises when it alone is set to 0; negative where it falls."
     )
     most_important: list[int] = Field(description="At most 16 latents, by falling importance.")
     error_units: Literal["raw", "scaled"] = Field(description="`scaled` for a model with `minmax`.")
@@ -57,7 +59,7 @@ class TruncationFigures(BaseModel):
 
 
 class RowsTruncation(TruncationFigures, OfModel):
-    """How much of a code is needed, and what each latent is worth."""
+    """Errors by number of latents, and the importance of each latent."""
 
     @classmethod
     def of(cls, figures: TruncationFigures, **named: Any) -> Self:
@@ -68,7 +70,7 @@ class RowsTruncation(TruncationFigures, OfModel):
 class SampleFigures(TruncationFigures):
     """How much of the codes of some rows of a split is needed."""
 
-    rows_chosen: Rule = Field(description="How they were: `all`, or drawn (`random`, `stratified` by class).")
+    rows_chosen: Rule = Field(description="How they were chosen: `all`, or drawn (`random`, `stratified` by class).")
 
 
 class SplitTruncation(RowsTruncation, SampleFigures):
@@ -78,10 +80,10 @@ class SplitTruncation(RowsTruncation, SampleFigures):
 
 
 class StripLine(BaseModel):
-    """One row, and what comes back from some of its latents."""
+    """One row, reconstructed from some of its latents."""
 
     latents_kept: list[int] = Field(
-        description="Of each picture behind the original, rising: those asked for, the sufficient number, and all."
+        description="Per picture after the original, ascending: the requested numbers, the sufficient one, and all."
     )
     mse: list[float]
     sufficient_latents: int = Field(

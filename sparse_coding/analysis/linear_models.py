@@ -7,12 +7,13 @@ functions here when the first model is fitted.
 import functools
 import warnings
 from contextlib import AbstractContextManager
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float64, Shaped
 
 
+@runtime_checkable
 class Classifier(Protocol):
     """A fitted classifier."""
 

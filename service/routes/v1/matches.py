@@ -45,7 +45,7 @@ class MatchesAnswer(BaseModel):
     )
     matched: int = Field(description=f"Number of all pairs, at most {MAX_ATOMS:,}.")
     pairs: list[Match] = Field(description="The first `limit` of them.")
-    formulas: dict[str, str] = Field(description="What each number is, by name.")
+    formulas: dict[str, str] = Field(description="Id of the formula behind each figure.")
 
 
 def two(

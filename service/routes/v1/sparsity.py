@@ -29,12 +29,14 @@ async def get_sparsity(
     chosen: ChosenDep,
     app_state: AppStateDep,
     split: SplitQuery = "test",
-    num_samples: Annotated[int, Query(ge=1, le=MAX_SAMPLES, description="Rows to look at.")] = 1000,
+    num_samples: Annotated[int, Query(ge=1, le=MAX_SAMPLES, description="Number of rows.")] = 1000,
     sample: Annotated[
         SampleName,
         Query(description="Which rows: the `first` ones, or `random`: drawn by a fixed seed, from all classes."),
     ] = "first",
-    threshold: Annotated[float, Query(ge=0, le=1e6, allow_inf_nan=False, description="Active is above this.")] = 0.1,
+    threshold: Annotated[
+        float, Query(ge=0, le=1e6, allow_inf_nan=False, description="Latents above this are active.")
+    ] = 0.1,
     form: ChartForm = None,
 ) -> Response:
     """Population and lifetime sparsity, dead and inactive latents; as a chart, the three histograms.

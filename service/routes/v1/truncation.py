@@ -36,7 +36,7 @@ StepsQuery = Annotated[
     Query(
         max_length=200,
         pattern=r"^[0-9]{1,6}(,[0-9]{1,6})*$",
-        description=f"Numbers of latents kept, separated by commas, at most {MAX_STEPS}; else 1, 2, 4, 8 and so on.",
+        description=f"Numbers of latents kept, separated by commas, at most {MAX_STEPS}; default: 1, 2, 4, 8 ...",
         examples=["1,2,4,8"],
     ),
 ]
@@ -58,7 +58,7 @@ async def get_truncation(
     rows: Annotated[int, Query(ge=1, le=MAX_ROWS, description="Rows, drawn by a fixed seed.")] = NUM_ROWS,
     form: ChartForm = None,
 ) -> Response:
-    """Errors of a split's rows from their m largest latents alone, for every m, and what each latent is worth.
+    """Errors of rows reconstructed from their m largest latents, for every m, and the importance of each latent.
 
     `sufficient_latents` is the smallest m from which on the error stays within 10 % of the full code's. The chart shows
     the mean and the quartiles of the rows against m.
@@ -101,7 +101,7 @@ async def get_strip(
     steps: StepsQuery = None,
     form: PictureForm = None,
 ) -> Response:
-    """One row, and what comes back from its 1, 2, 4, 8 ... largest latents, from its sufficient number, and from all.
+    """One row reconstructed from its 1, 2, 4, 8 ... largest latents, from its sufficient number, and from all.
 
     Above each picture stands its number of latents, rising; that of the sufficient number has a coloured frame. The
     text chunk `latents_kept` names the numbers too.
@@ -179,7 +179,7 @@ def _counts(n_latents: int, steps: str | None) -> list[int]:
 
 
 def _picture(model: TrainedModel, rows: np.ndarray, answer: Strip) -> bytes:
-    """Each line: the original, then what comes back of so many of its latents."""
+    """Each line: the original, then its reconstruction from each number of latents."""
     kept = [line.latents_kept for line in answer.lines]
     sufficient = [line.sufficient_latents for line in answer.lines]
     images = [truncation.images(model, row, line) for row, line in zip(rows, answer.lines, strict=True)]
