@@ -17,7 +17,7 @@ from service.http.representations import SVG
 
 def member(number: int, mse: float, l0: float, /, **facts: Any) -> dict[str, Any]:
     known = {"varied": {"sparsity.weight": number / 10}, "reference": False, "collapsed": False, "suggested": False}
-    sizes = {"n_latents": 16, "overcomplete": False, "population_sparsity": l0 / 16, "inactive_latents": 1}
+    sizes = {"n_latents": 16, "overcomplete": False, "population_sparsity": min(1.0, l0 / 16), "inactive_latents": 1}
     others = {"sse_row": mse, "explained_variance": None, "dead_latents": 0, "seconds": 1.0, "name": f"swept-{number}"}
     figures = {"member": number, "mse": mse, "l0": l0, "error_units": "raw", "pareto": True}
     return {**figures, **known, **sizes, **others, **facts}
