@@ -37,7 +37,7 @@ class Sample:
 def draw(count: int, most: int, labels: Integer[np.ndarray, " n"] | None = None, seed: int = SEED) -> Sample:
     """At most `most` of `count` rows, drawn under `seed`; a smaller sample is a part of every larger one.
 
-    With labels, each class has its share, rounded up for as long as there is room: every class is there once the sample
+    With labels, each class has its share, rounded up as long as rows are left: every class is there once the sample
     is as large as there are classes.
     """
     if most >= count:

@@ -62,7 +62,7 @@ class TrainedModel:
     def check_range(self, rows: Float32[np.ndarray, "B d"]) -> None:
         """Raises `InputsOutOfRange` for rows in raw units outside [0, 1], where the model takes no others.
 
-        A model of images does not, whatever its output: there [0, 1] is the unit, and 255 comes from forgetting it.
+        A model of images does not, whatever its output: there [0, 1] is the unit, and 255 comes from omitting it.
         """
         images = self.preprocessing.image_shape is not None
         bounded = self.spec.model.output == "sigmoid" and self.preprocessing.scaling == "none"
