@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from service import app
 from service.settings import ServiceSettings
 from service.state import AppState
+from testing import openapi_contract
 
 
 class Server(uvicorn.Server):
@@ -35,8 +36,9 @@ class Server(uvicorn.Server):
 
 
 @contextmanager
-def serving(application: FastAPI) -> Iterator[httpx.Client]:
-    """Serve the application for the time of the block; yield a client that speaks to it through a real socket."""
+def serving(application: app.Application) -> Iterator[httpx.Client]:
+    """Serve the application for the time of the block; yield a client that speaks to it through a real socket
+    and checks every JSON answer against the application's OpenAPI document."""
     server = Server(application)
     thread = threading.Thread(target=server.listen)
     thread.start()
@@ -44,7 +46,9 @@ def serving(application: FastAPI) -> Iterator[httpx.Client]:
         assert server.settled.wait(60)
         assert server.started, "the application did not start"
         port = server.servers[0].sockets[0].getsockname()[1]
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False) as http:
+        hooks = {"response": [openapi_contract.response_check(application)]}
+        address = f"http://127.0.0.1:{port}"
+        with httpx.Client(base_url=address, timeout=60, trust_env=False, event_hooks=hooks) as http:
             yield http
     finally:
         server.should_exit = True

@@ -155,6 +155,7 @@ def get_dataset(app_state: AppStateDep, name: Name) -> DatasetDetail:
 @router.delete(
     "/datasets/{name}",
     status_code=204,
+    response_class=Response,
     summary="Delete a dataset",
     responses={**deletions.DOCUMENTED, **problems.responses(404, 409)},
 )

@@ -87,6 +87,7 @@ def get_model(chosen: ChosenDep) -> ModelAnswer:
     "/models/{model}",
     summary="Delete a model version",
     status_code=204,
+    response_class=Response,
     responses={**deletions.DOCUMENTED, **problems.responses(404, 409)},
 )
 def delete_model(
@@ -119,6 +120,7 @@ def set_alias(name: NamePath, alias: AliasPath, target: AliasTarget, app_state: 
     "/models/{name}/aliases/{alias}",
     summary="Delete an alias",
     status_code=204,
+    response_class=Response,
     responses=problems.responses(404),
 )
 def delete_alias(name: NamePath, alias: AliasPath, app_state: AppStateDep) -> None:

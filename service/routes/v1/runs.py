@@ -170,6 +170,7 @@ def get_run(app_state: AppStateDep, run_id: RunId) -> RunAnswer:
 @router.delete(
     "/runs/{run_id}",
     status_code=204,
+    response_class=Response,
     summary="Delete a run",
     responses={**deletions.DOCUMENTED, **problems.responses(404, 409)},
 )

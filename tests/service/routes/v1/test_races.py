@@ -97,3 +97,18 @@ def test_a_model_whose_deletion_a_request_had_to_wait_for_is_not_found(api: Api,
     with api.app_state.database.read() as session:
         assert session.scalar(select(ModelVersion.id)) is None
         assert artifacts.freed(session, [weights]) == len("weights")
+
+
+def test_a_dataset_whose_deletion_a_request_had_to_wait_for_is_unknown(api: Api) -> None:
+    folder = api.app_state.uploads
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "rows").write_text("rows")
+    act(api, datasets.enter, name="mine", stored=api.app_state.artifacts.put(folder / "rows"), facts=FACTS)
+    with ThreadPoolExecutor(1) as others:
+        with api.app_state.database.write() as session:
+            datasets.delete(session, "mine")
+            asking = others.submit(api.http.post, RUNS, json={"dataset": {"name": "mine"}})
+            eventually("the request waits for the deletion", lambda: asking.done() or waiting(api) == 1)
+        answer = asking.result(PATIENCE)
+    assert (answer.status_code, answer.json()["code"]) == (422, "UNKNOWN_DATASET")
+    assert api.http.get(RUNS).json()["items"] == []

@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from sqlalchemy import func, select
 
 from registry import artifacts, checkpoints, datasets, models, runs
+from registry.database.tables import RunEvent
 from registry.errors import Fenced
 from registry.metrics import MetricRecord
 from registry.stores.protocol import Stored
@@ -155,6 +157,15 @@ def test_a_full_queue_is_a_503_that_says_when_to_come_back_and_still_knows_what_
     assert ask(api, **{"Idempotency-Key": "once"})["id"] == first["id"]
     claim(api)
     assert ask(api)["state"] == "queued"
+
+
+def test_a_spec_is_judged_before_it_is_enqueued(serve: StartApi) -> None:
+    api = serve(max_queued_runs=1)
+    ask(api, **{"Idempotency-Key": "once"})
+    unknown = {"dataset": {"name": "nowhere"}}
+    assert code(api.http.post(RUNS, json=unknown)) == (422, "UNKNOWN_DATASET"), "although the queue is full"
+    with api.app_state.database.read() as session:
+        assert session.scalar(select(func.count()).select_from(RunEvent)) == 1
 
 
 def test_no_run_is_taken_while_the_store_is_full_and_deleting_makes_room(serve: StartApi, tmp_path: Path) -> None:
