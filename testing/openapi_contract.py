@@ -16,7 +16,8 @@ MAX_ITEMS: Final = 16
 
 _DOCUMENT: Final = "urn:openapi"
 _PROBLEM: Final = f"{_DOCUMENT}#/components/schemas/Problem"
-_JSON: Final = frozenset({"application/json", "application/problem+json"})
+_PROBLEM_TYPE: Final = "application/problem+json"
+_JSON: Final = frozenset({"application/json", _PROBLEM_TYPE})
 
 
 class ContractBroken(AssertionError):
@@ -55,7 +56,7 @@ class Contract:
         self._operations = list(_operations(document))
 
     def check(self, response: httpx.Response, media_type: str) -> None:
-        """Raise `ContractBroken` where status, media type or body are not documented for the operation."""
+        """Raise `ContractBroken` where the media type or the body is not what the operation documents."""
         request = response.request
         schema = self._schema(request.method, request.url.path, response.status_code, media_type)
         response.read()
@@ -68,10 +69,16 @@ class Contract:
             )
 
     def _schema(self, method: str, path: str, status: int, media_type: str) -> str:
-        """The reference of the schema for this answer; a request without an operation is answered with a problem."""
+        """The reference of the schema for this answer.
+
+        A problem of a status that the operation does not document has the schema of all problems, as has the answer
+        to a request without an operation.
+        """
         for known_method, pattern, responses, pointer in self._operations:
             if known_method == method and pattern.fullmatch(path):
                 documented = responses.get(str(status), {}).get("content", {})
+                if media_type == _PROBLEM_TYPE and str(status) not in responses:
+                    break
                 if media_type not in documented:
                     raise ContractBroken(f"{method} {path}: {status} {media_type} is not documented")
                 return f"{_DOCUMENT}#{pointer}/{status}/content/{_escaped(media_type)}/schema"

@@ -89,7 +89,7 @@ class CancelOptions(Answer):
     status_code=202,
     summary="Create a run",
     response_description="The run is queued.",
-    responses=problems.responses(422, 503, 507),
+    responses=problems.responses(404, 422, 503, 507),
 )
 def create_run(
     app_state: AppStateDep,
