@@ -162,6 +162,7 @@ class WorkerHarness(Transactions):
             "threads": 1,
             "poll_seconds": 0.1,
             "idle_seconds": 0.05,
+            "write_seconds": 0.2,
             **settings,
         }
         variables = {f"SAE_{name.upper()}": str(value) for name, value in chosen.items() if value is not None}

@@ -11,6 +11,7 @@ from worker.settings import WorkerSettings
     [
         {"lease_seconds": 5},
         {"lease_seconds": 30, "renew_seconds": 15},
+        {"lease_seconds": 60, "renew_seconds": 15, "lease_margin_seconds": 31},
         {"renew_seconds": 0},
         {"poll_seconds": 0},
         {"threads": 0},

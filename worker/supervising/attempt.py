@@ -35,9 +35,6 @@ from worker.supervising.trainer_process import MalformedLine, TrainerEvent, Trai
 TICK_SECONDS: Final = 0.2
 """How long the supervisor waits for a message before it checks everything else."""
 
-EXIT_SECONDS: Final = 10.0
-"""How long a trainer may take to end after its last message."""
-
 CANCEL_SECONDS: Final = 1.0
 """How long a trainer may take to stop after a cancel, when its further messages are not needed."""
 
@@ -77,9 +74,12 @@ class Attempt:
             claimed_at=claimed_at,
             lease_seconds=context.settings.lease_seconds,
             renew_seconds=context.settings.renew_seconds,
+            margin_seconds=context.settings.lease_margin_seconds,
             on_lost=self.kill,
         )
-        self._ledger = Ledger(context.database, self._lease, run.id, run.fence)
+        self._ledger = Ledger(
+            context.database, self._lease, run.id, run.fence, write_seconds=context.settings.write_seconds
+        )
         self._inbox: queue.SimpleQueue[TrainerEvent] = queue.SimpleQueue()
         self._trainer: TrainerProcess | None = None
         self._returncode: int | None = None
@@ -223,7 +223,7 @@ class Attempt:
     def _end_with(self, ending: Ending) -> None:
         """The first ending counts; what comes after it only has to end soon."""
         self._ending = self._ending or ending
-        self._kill_at = min(self._kill_at, time.monotonic() + EXIT_SECONDS)
+        self._kill_at = min(self._kill_at, time.monotonic() + self._context.settings.exit_seconds)
 
     def _look_around(self) -> None:
         """Check everything that does not come from the trainer."""

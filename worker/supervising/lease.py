@@ -15,10 +15,6 @@ import structlog
 from registry import errors, runs
 from registry.database.sessions import Database
 
-MARGIN_SECONDS = 10.0
-"""How long before the lease's end in the database the worker gives the run up by itself."""
-
-
 RETRY_SECONDS = 1.0
 """Pause before a renewal that found no database is tried again: the database may be back just before the end."""
 
@@ -43,7 +39,7 @@ class Lease:
         lease_seconds: float,
         renew_seconds: float,
         on_lost: Callable[[], None],
-        margin_seconds: float = MARGIN_SECONDS,
+        margin_seconds: float,
     ) -> None:
         self._database, self._run_id, self._fence = database, run_id, fence
         self._lease_seconds, self._renew_seconds = lease_seconds, renew_seconds

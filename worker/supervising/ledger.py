@@ -1,4 +1,4 @@
-"""Every write of one attempt into the registry: fenced, batched to one transaction a second, patient in an outage.
+"""Every write of one attempt into the registry: fenced, in batches, patient in an outage.
 
 Knows the run's id and fence, not what its numbers mean. `registry.errors.Fenced` passes through: whoever sees it
 kills the trainer and writes nothing more.
@@ -16,9 +16,6 @@ from registry.database.sessions import Database
 from registry.metrics import MetricRecord
 from worker.supervising.lease import Lease
 
-WRITE_SECONDS: Final = 1.0
-"""Least time between two transactions with progress and metrics."""
-
 RETRY_SECONDS: Final = 1.0
 """Pause before a transaction that must happen is tried again."""
 
@@ -30,7 +27,7 @@ _log = structlog.get_logger()
 class Ledger:
     """What one attempt has to tell the registry, kept until the registry has it."""
 
-    def __init__(self, database: Database, lease: Lease, run_id: str, fence: int) -> None:
+    def __init__(self, database: Database, lease: Lease, run_id: str, fence: int, *, write_seconds: float) -> None:
         self._database, self._lease = database, lease
         self._run_id, self._fence = run_id, fence
         self._progress: dict[str, Any] | None = None
@@ -38,6 +35,7 @@ class Ledger:
         self._others: list[Callable[[Session], object]] = []
         self._afterwards: list[Callable[[], None]] = []
         self._has_metrics = False
+        self._write_seconds = write_seconds
         self._due = 0.0
 
     def note_progress(self, progress: dict[str, Any]) -> None:
@@ -63,7 +61,7 @@ class Ledger:
             self._write_notes()
         except errors.DatabaseUnavailable as away:
             self._warn(away)
-        self._due = time.monotonic() + WRITE_SECONDS
+        self._due = time.monotonic() + self._write_seconds
 
     def insist(self, write: Callable[[Session], _T]) -> _T:
         """What is noted, then `write` in one transaction, until it is done. Raises LeaseLost when it is too late.
