@@ -35,5 +35,7 @@ class WorkerSettings(RegistrySettings):
     @model_validator(mode="after")
     def _renew_in_time(self) -> Self:
         if self.renew_seconds > (self.lease_seconds - self.lease_margin_seconds) / 2:
-            raise ValueError("renew_seconds must allow two renewals until lease_margin_seconds before the lease expires")
+            raise ValueError(
+                "renew_seconds must allow two renewals until lease_margin_seconds before the lease expires"
+            )
         return self

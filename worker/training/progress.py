@@ -1,4 +1,4 @@
-"""The course of a run that learns: what it says of its progress, when it keeps a checkpoint, when it stops on request.
+"""The progress of a run that learns: what it reports, when it writes a checkpoint, when it stops on request.
 
 The same for one network and for many. It measures time, which the core library does not, and uses no tensors.
 """
@@ -12,19 +12,19 @@ from worker import messages
 from worker.training import materials
 from worker.training.pipe import Pipe
 
-SAY_SECONDS: Final = 0.5
+REPORT_SECONDS: Final = 0.5
 """Least time between two messages of progress."""
 
 
-class Course:
+class RunProgress:
     """From the first row of this attempt to the last. Epochs are counted when they are finished, rows in all epochs."""
 
     def __init__(self, start: messages.Start, pipe: Pipe, *, epochs: int, epoch: int, rows: int, all_rows: int) -> None:
         self._start, self._pipe = start, pipe
         self._epochs, self._first_rows, self._all_rows = epochs, rows, all_rows
-        self._began = self._lap_began = self._kept_at = time.monotonic()
-        self._kept_epoch = epoch
-        self._said_at = 0.0
+        self._began = self._lap_began = self._checkpoint_at = time.monotonic()
+        self._checkpoint_epoch = epoch
+        self._reported_at = 0.0
         self.seconds = start.seconds_before
         """What all finished epochs took, those of earlier attempts included."""
 
@@ -39,11 +39,11 @@ class Course:
         """The pace of this attempt, at a time when `rows` are learned from."""
         return (rows - self._first_rows) / max(time.monotonic() - self._began, 1e-9)
 
-    def tell(self, epoch: int, rows: int) -> None:
+    def report(self, epoch: int, rows: int) -> None:
         """Say how far the run is, if nothing was said of it for a while."""
-        if time.monotonic() - self._said_at < SAY_SECONDS:
+        if time.monotonic() - self._reported_at < REPORT_SECONDS:
             return
-        self._said_at = time.monotonic()
+        self._reported_at = time.monotonic()
         speed = self.rows_per_second(rows)
         eta = (self._all_rows - rows) / speed if speed else None
         self._pipe.say(
@@ -52,16 +52,16 @@ class Course:
             )
         )
 
-    def tell_end(self, rows: int) -> None:
+    def report_end(self, rows: int) -> None:
         """Say that all is learned, and only figures and files are left to do."""
         speed, epochs = self.rows_per_second(rows), self._epochs
         self._pipe.say(
             messages.Progress(phase="finishing", epoch=epochs, epochs=epochs, rows_per_second=speed, eta_seconds=0)
         )
 
-    def keep_if_due(self, epoch: int, write: Callable[[Path], None]) -> None:
+    def checkpoint_if_due(self, epoch: int, write: Callable[[Path], None]) -> None:
         """Between two epochs: have a checkpoint written if one is wanted, or the last one is old."""
-        due = time.monotonic() - self._kept_at >= self._start.checkpoint_seconds
+        due = time.monotonic() - self._checkpoint_at >= self._start.checkpoint_seconds
         if (self._pipe.checkpoint_wanted or due) and epoch < self._epochs:
             self._keep(epoch, write)
 
@@ -74,7 +74,7 @@ class Course:
         request = self._pipe.stop_request
         if request is None or epoch == self._epochs or (request != "cancel" and not between_epochs):
             return None
-        if request != "cancel" and epoch > self._kept_epoch:
+        if request != "cancel" and epoch > self._checkpoint_epoch:
             self._keep(epoch, write)
         return messages.Stopped(request=request)
 
@@ -83,4 +83,4 @@ class Course:
         write(path)
         self._pipe.say(messages.Checkpoint(epoch=epoch, **materials.file(path)))
         self._pipe.checkpoint_wanted = False
-        self._kept_at, self._kept_epoch = time.monotonic(), epoch
+        self._checkpoint_at, self._checkpoint_epoch = time.monotonic(), epoch

@@ -19,7 +19,7 @@ from sparse_coding.training.loop import TrainingData
 from worker import messages
 from worker.training import materials
 from worker.training.pipe import Pipe
-from worker.training.progress import Course
+from worker.training.progress import RunProgress
 
 Ending = messages.Result | messages.Stopped
 
@@ -39,7 +39,7 @@ class SweepRun:
             sweep_checkpoint.read(start.inputs.checkpoint, self._ensembles, asked)
         self._records: list[sweeps.MemberRecord] = []
         self._seconds: defaultdict[int, float] = defaultdict(lambda: start.seconds_before / len(self._members))
-        self._course = self._begun()
+        self._progress = self._begun()
 
     def carry_out(self) -> Ending:
         """Train all members to their ends, or until asked to stop."""
@@ -51,9 +51,9 @@ class SweepRun:
                 self._records.append(event)
             elif isinstance(event, sweeps.EpochEnd):
                 self._on_epoch(event.epoch)
-            self._course.tell(self._epoch, sweeps.rows_learned(self._ensembles))
+            self._progress.report(self._epoch, sweeps.rows_learned(self._ensembles))
             between = isinstance(event, sweeps.EpochEnd)
-            if (stopped := self._course.stopped(self._epoch, self._keep, between_epochs=between)) is not None:
+            if (stopped := self._progress.stopped(self._epoch, self._keep, between_epochs=between)) is not None:
                 events.close()  # its threads are done before the files are looked at
                 return stopped
         return self._result()
@@ -68,12 +68,12 @@ class SweepRun:
                 loaded[choice] = loop.load(self._dataset, fitted, member.spec, self._here.device)
         return loaded
 
-    def _begun(self) -> Course:
+    def _begun(self) -> RunProgress:
         learning = [
             (member.spec.training.epochs, len(self._data[member.spec.dataset].train)) for member in self._members
         ]
         self._epoch = max(ensemble.state.epoch for ensemble in self._ensembles)
-        return Course(
+        return RunProgress(
             self._start,
             self._pipe,
             epochs=max(epochs for epochs, _ in learning),
@@ -85,14 +85,14 @@ class SweepRun:
     def _on_epoch(self, epoch: int) -> None:
         """All members' records at once: a member's time is its share of what the epoch took."""
         self._epoch = epoch
-        seconds = self._course.lap() / max(1, len(self._records))
+        seconds = self._progress.lap() / max(1, len(self._records))
         for member in self._records:
             figures = dataclasses.asdict(member.record) | {"seconds": seconds}
             del figures["epoch"]
             self._seconds[member.member] += seconds
             self._pipe.say(messages.Metrics(member=member.member, epoch=member.record.epoch, record=figures))
         self._records.clear()
-        self._course.keep_if_due(epoch, self._keep)
+        self._progress.checkpoint_if_due(epoch, self._keep)
 
     def _keep(self, path: Path) -> None:
         sweep_checkpoint.write(path, self._ensembles, self._asked)
@@ -103,7 +103,7 @@ class SweepRun:
         outputs: list[messages.Output] = []
         for ensemble in self._ensembles:
             for member, network in zip(ensemble.members, ensemble.networks, strict=True):
-                self._course.tell_end(sweeps.rows_learned(self._ensembles))
+                self._progress.report_end(sweeps.rows_learned(self._ensembles))
                 if self._pipe.stop_request == "cancel":
                     return messages.Stopped(request="cancel")
                 if (detail := ensemble.diverged.get(member.number)) is not None:
@@ -124,8 +124,8 @@ class SweepRun:
 
     def _circumstances(self) -> dict[str, Any]:
         return {
-            "train_seconds": self._course.seconds,
-            "rows_per_second": self._course.rows_per_second(sweeps.rows_learned(self._ensembles)),
+            "train_seconds": self._progress.seconds,
+            "rows_per_second": self._progress.rows_per_second(sweeps.rows_learned(self._ensembles)),
             "device": self._here.device,
             "threads": self._start.threads,
             "torch": self._here.torch,

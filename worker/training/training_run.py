@@ -13,7 +13,7 @@ from sparse_coding.training import checkpoint, loop
 from worker import messages
 from worker.training import materials
 from worker.training.pipe import Pipe
-from worker.training.progress import Course
+from worker.training.progress import RunProgress
 
 Ending = messages.Result | messages.Stopped
 
@@ -28,7 +28,7 @@ class TrainingRun:
         self._preprocessing = preprocessing.fit(asked.dataset, dataset)
         self._data = loop.load(dataset, self._preprocessing, asked, here.device)
         self._state = self._first_state()
-        self._course = Course(
+        self._progress = RunProgress(
             start,
             pipe,
             epochs=asked.training.epochs,
@@ -44,9 +44,9 @@ class TrainingRun:
         for event in loop.epochs(self._state, self._data, self._asked):
             if isinstance(event, loop.EpochRecord):
                 self._on_epoch(event)
-            self._course.tell(self._state.epoch, self._rows)
+            self._progress.report(self._state.epoch, self._rows)
             between = not self._state.rows
-            if (stopped := self._course.stopped(self._state.epoch, self._keep, between_epochs=between)) is not None:
+            if (stopped := self._progress.stopped(self._state.epoch, self._keep, between_epochs=between)) is not None:
                 return stopped
         return self._result()
 
@@ -62,21 +62,21 @@ class TrainingRun:
         return loop.start(self._asked, self._preprocessing.n_inputs, self._here.device)
 
     def _on_epoch(self, record: loop.EpochRecord) -> None:
-        figures = dataclasses.asdict(record) | {"seconds": self._course.lap()}
+        figures = dataclasses.asdict(record) | {"seconds": self._progress.lap()}
         del figures["epoch"]
         self._pipe.say(messages.Metrics(epoch=record.epoch, record=figures))
-        self._course.keep_if_due(record.epoch, self._keep)
+        self._progress.checkpoint_if_due(record.epoch, self._keep)
 
     def _keep(self, path: Path) -> None:
         checkpoint.write(path, self._state, self._asked, self._preprocessing)
 
     def _result(self) -> messages.Result:
-        self._course.tell_end(self._rows)
+        self._progress.report_end(self._rows)
         path = self._start.folder / "weights.safetensors"
         weights.write(path, self._state.autoencoder, self._asked, self._preprocessing)
         summary = loop.summary(self._state.autoencoder, self._data, self._asked) | {
-            "train_seconds": self._course.seconds,
-            "rows_per_second": self._course.rows_per_second(self._rows),
+            "train_seconds": self._progress.seconds,
+            "rows_per_second": self._progress.rows_per_second(self._rows),
             "device": self._here.device,
             "threads": self._start.threads,
             "torch": self._here.torch,
