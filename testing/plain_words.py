@@ -16,7 +16,7 @@ RETIRED: Final[Mapping[str, str]] = {
     r"wish(es|ed)?": "stop request",
     r"(bring|brings|bringing|brought)( \w+)? in": "import",
     r"(set|sets|setting)( \w+){0,2} aside": "pause",
-    r"(forget|forgets|forgetting|forgot|forgotten)": "delete",
+    r"(forget|forgets|forgotten)": "delete",
     r"heard": "heartbeat, received",
     r"told": "sent, reported, streamed",
     r"strays?": "orphaned",
