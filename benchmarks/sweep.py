@@ -20,8 +20,7 @@ from sparse_coding.data import builtin_datasets, datasets, preprocessing
 from sparse_coding.specs import runs as run_specs
 from sparse_coding.specs.sweep import Member, SweepSpec
 from sparse_coding.training import loop, sweeps
-from sparse_coding.training.loop import EpochRecord, TrainingData
-from sparse_coding.training.sweeps import MemberRecord
+from sparse_coding.training.loop import EpochRecord, MemberRecord, TrainingData
 
 WEIGHTS = {"l1": (0.0001, 0.001, 0.01, 0.1, 1.0), "kl": (0.001, 0.01, 0.1, 1.0, 10.0)}
 LOSS_TOLERANCE = 0.01

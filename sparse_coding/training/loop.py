@@ -5,7 +5,7 @@ no clock, no files and no queue; stopping is leaving the loop.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -88,6 +88,23 @@ class EpochRecord:
     dead_latents: int
 
 
+@dataclass(frozen=True)
+class MemberRecord:
+    """One epoch's figures of one network."""
+
+    member: int
+    record: EpochRecord
+
+
+@dataclass(frozen=True)
+class MemberDiverged:
+    """A network whose numbers are no longer finite: it has no figures of this epoch."""
+
+    member: int
+    detail: str
+    """What happened, and what may help."""
+
+
 def load(dataset: Dataset, preprocessing: Preprocessing, asked: TrainSpec, device: torch.device | str) -> TrainingData:
     """Both splits, resized, in the memory of `device`; of the training rows those that the spec asks for.
 
@@ -143,28 +160,37 @@ def epochs(state: TrainingState, data: TrainingData, asked: TrainSpec) -> Iterat
     if state.rows:
         raise ValueError(f"the state was left inside epoch {state.epoch + 1}: start from a checkpoint")
     while state.epoch < asked.training.epochs:
-        for event in epoch(state, data, [asked]):
-            if isinstance(event, errors.TrainingDiverged):
-                raise event
-            yield event
+        for event in epoch(state, data, {0: asked}):
+            match event:
+                case Pulse():
+                    yield event
+                case MemberRecord():
+                    yield event.record
+                case MemberDiverged():
+                    raise errors.TrainingDiverged(event.detail)
 
 
 def epoch(
-    state: TrainingState, data: TrainingData, asked: Sequence[TrainSpec]
-) -> Iterator[Pulse | EpochRecord | errors.TrainingDiverged]:
-    """One epoch of one network, or of as many stacked ones as there are specs; last, each one's record, in their order.
+    state: TrainingState, data: TrainingData, asked: Mapping[int, TrainSpec]
+) -> Iterator[Pulse | MemberRecord | MemberDiverged]:
+    """Train one network, or several stacked ones, for one epoch; last come the figures of each network.
 
-    Stacked networks may differ in seed, weight and rho, and in nothing else. In the place of a record stands the error
-    of a network whose numbers stopped being finite: it does not touch the others.
+    `asked` has the spec of every network by its number, in the order in which they are stacked. Stacked networks may
+    differ in seed, weight and rho, and in nothing else. One that diverges does not touch the others.
     """
-    stacked = state.autoencoder.stacked
-    gradient = BatchGradient(state.autoencoder, _objective(state.autoencoder, asked))
-    sums = torch.zeros(2, *([len(asked)] if stacked else []), dtype=torch.float64, device=data.train.device)
-    yield from _one_pass(state, data, _shuffled(state, data, asked, stacked), gradient, sums)
-    steps = math.ceil(len(data.train) / asked[0].training.batch_size)
-    means = (sums / steps).view(2, len(asked)).T.tolist()
-    for network, one, (reconstruction, sparsity) in zip(members(state), asked, means, strict=True):
-        yield _record(network, state.epoch, data, one, reconstruction, sparsity)
+    specs, stacked = list(asked.values()), state.autoencoder.stacked
+    gradient = BatchGradient(state.autoencoder, _objective(state.autoencoder, specs))
+    sums = torch.zeros(2, *([len(specs)] if stacked else []), dtype=torch.float64, device=data.train.device)
+    yield from _one_pass(state, data, _shuffled(state, data, specs, stacked), gradient, sums)
+    steps = math.ceil(len(data.train) / specs[0].training.batch_size)
+    means = (sums / steps).view(2, len(specs)).T.tolist()
+    for (member, spec), network, (reconstruction, sparsity) in zip(asked.items(), members(state), means, strict=True):
+        record = _record(network, state.epoch, data, spec, reconstruction, sparsity)
+        if _is_finite(network, record):
+            yield MemberRecord(member, record)
+        else:
+            detail = f"The loss was no longer a finite number in epoch {state.epoch}: {_remedy(data, spec)}."
+            yield MemberDiverged(member, detail)
 
 
 def members(state: TrainingState) -> list[Autoencoder]:
@@ -205,17 +231,11 @@ def _one_pass(
 
 def _record(
     network: Autoencoder, epoch: int, data: TrainingData, asked: TrainSpec, reconstruction: float, sparsity: float
-) -> EpochRecord | errors.TrainingDiverged:
+) -> EpochRecord:
     held_out = evaluation.evaluate(network, data.preprocessing, data.test)
-    loss = reconstruction + objectives.weight_of(asked.sparsity) * sparsity
-    whole = bool(torch.stack([weight.isfinite().all() for weight in network.parameters()]).all())
-    if not whole or not math.isfinite(loss) or not math.isfinite(held_out.mse):
-        return errors.TrainingDiverged(
-            f"The loss was no longer a finite number in epoch {epoch}: {_remedy(data, asked)}."
-        )
     return EpochRecord(
         epoch=epoch,
-        loss=loss,
+        loss=reconstruction + objectives.weight_of(asked.sparsity) * sparsity,
         reconstruction=reconstruction,
         sparsity=sparsity,
         test_mse=held_out.mse,
@@ -223,6 +243,12 @@ def _record(
         l0=held_out.l0,
         dead_latents=held_out.dead_latents,
     )
+
+
+def _is_finite(network: Autoencoder, record: EpochRecord) -> bool:
+    """Whether the losses and all weights are finite numbers."""
+    weights = torch.stack([weight.isfinite().all() for weight in network.parameters()])
+    return math.isfinite(record.loss) and math.isfinite(record.test_mse) and bool(weights.all())
 
 
 def _remedy(data: TrainingData, asked: TrainSpec) -> str:

@@ -13,13 +13,12 @@ from typing import Any
 
 import torch
 
-from sparse_coding import errors
 from sparse_coding.models import autoencoder, objectives
 from sparse_coding.models.autoencoder import Autoencoder
 from sparse_coding.specs.sweep import Member
 from sparse_coding.specs.training import DatasetChoice, TrainSpec
 from sparse_coding.training import loop
-from sparse_coding.training.loop import EpochRecord, Pulse, TrainingData, TrainingState
+from sparse_coding.training.loop import MemberDiverged, MemberRecord, Pulse, TrainingData, TrainingState
 
 
 @dataclass(eq=False)
@@ -45,22 +44,6 @@ class Ensemble:
 
 
 @dataclass(frozen=True)
-class MemberRecord:
-    """One epoch's figures of one member."""
-
-    member: int
-    record: EpochRecord
-
-
-@dataclass(frozen=True)
-class Diverged:
-    """A member whose numbers stopped being finite: it has no figures from here on."""
-
-    member: int
-    detail: str
-
-
-@dataclass(frozen=True)
 class EpochEnd:
     """All members have done `epoch` epochs, or have fewer to do: a place where the state may be written down."""
 
@@ -74,7 +57,7 @@ class _LaneEnd:
     error: BaseException | None = None
 
 
-Event = Pulse | MemberRecord | Diverged | EpochEnd
+Event = Pulse | MemberRecord | MemberDiverged | EpochEnd
 
 
 def start(
@@ -172,14 +155,15 @@ def _lane(ensemble: Ensemble, said: "queue.SimpleQueue[Event | _LaneEnd]", unwan
 
 
 def _events(ensemble: Ensemble) -> Iterator[Event]:
-    records = iter(ensemble.members)
-    for event in loop.epoch(ensemble.state, ensemble.data, [member.spec for member in ensemble.members]):
-        if isinstance(event, Pulse):
-            yield event
-            continue
-        number = next(records).number
-        if isinstance(event, errors.TrainingDiverged):
-            ensemble.diverged.setdefault(number, str(event))
-            yield Diverged(number, ensemble.diverged[number])
-        elif number not in ensemble.diverged:
-            yield MemberRecord(number, event)
+    """One epoch of one ensemble; a member that diverged once has no figures from there on."""
+    asked = {member.number: member.spec for member in ensemble.members}
+    for event in loop.epoch(ensemble.state, ensemble.data, asked):
+        match event:
+            case Pulse():
+                yield event
+            case MemberDiverged():
+                detail = ensemble.diverged.setdefault(event.member, event.detail)
+                yield MemberDiverged(event.member, detail)
+            case MemberRecord():
+                if event.member not in ensemble.diverged:
+                    yield event

@@ -15,7 +15,7 @@ from sparse_coding.models.autoencoder import Autoencoder
 from sparse_coding.specs.sweep import Member, SweepSpec
 from sparse_coding.specs.training import DatasetChoice
 from sparse_coding.training import loop, sweep_checkpoint, sweep_table, sweeps
-from sparse_coding.training.loop import TrainingData
+from sparse_coding.training.loop import MemberRecord, TrainingData
 from worker import messages
 from worker.training import materials
 from worker.training.pipe import Pipe
@@ -37,7 +37,7 @@ class SweepRun:
         self._ensembles = sweeps.start(self._members, self._data, here.device)
         if start.inputs.checkpoint is not None:
             sweep_checkpoint.read(start.inputs.checkpoint, self._ensembles, asked)
-        self._records: list[sweeps.MemberRecord] = []
+        self._records: list[MemberRecord] = []
         self._seconds: defaultdict[int, float] = defaultdict(lambda: start.seconds_before / len(self._members))
         self._progress = self._begun()
 
@@ -47,7 +47,7 @@ class SweepRun:
             return messages.Stopped(request=self._pipe.stop_request)
         events = sweeps.epochs(self._ensembles)
         for event in events:
-            if isinstance(event, sweeps.MemberRecord):
+            if isinstance(event, MemberRecord):
                 self._records.append(event)
             elif isinstance(event, sweeps.EpochEnd):
                 self._on_epoch(event.epoch)

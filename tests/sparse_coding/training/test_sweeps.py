@@ -1,6 +1,7 @@
 """Networks trained side by side: each learns what it would alone, on cores of its own or stacked."""
 
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,8 @@ from sparse_coding.specs import runs as run_specs
 from sparse_coding.specs.sweep import Member, SweepSpec
 from sparse_coding.specs.training import TrainSpec
 from sparse_coding.training import loop, sweep_checkpoint, sweeps
-from sparse_coding.training.loop import EpochRecord, Pulse, TrainingData
-from sparse_coding.training.sweeps import Diverged, Ensemble, EpochEnd, MemberRecord
+from sparse_coding.training.loop import EpochRecord, MemberDiverged, MemberRecord, Pulse, TrainingData
+from sparse_coding.training.sweeps import Ensemble, EpochEnd
 
 ROWS, WIDTH = 300, 30
 SMALL = {"model": {"n_latents": 12, "hidden": [20]}, "training": {"epochs": 3, "batch_size": 32}}
@@ -59,6 +60,11 @@ def alone(member: Member, data: TrainingData) -> dict[str, torch.Tensor]:
         as_float64(state, member.spec)
     list(loop.epochs(state, data, member.spec))
     return state.autoencoder.state_dict()
+
+
+def records_alone(asked: TrainSpec, data: TrainingData) -> Iterator[EpochRecord]:
+    events = loop.epochs(loop.start(asked, WIDTH, "cpu"), data, asked)
+    return (event for event in events if isinstance(event, EpochRecord))
 
 
 def learned(ensembles: list[Ensemble]) -> dict[int, dict[str, torch.Tensor]]:
@@ -105,8 +111,7 @@ def test_in_float32_a_member_stays_with_itself_alone_for_twenty_steps_and_ends_a
     asked = sweep(base=longer, grid={"sparsity.weight": [0.001, 0.1]})
     last = [event for event in sweeps.epochs(begin(asked, data, stacked=stacked)) if isinstance(event, MemberRecord)]
     for member in asked.expanded():
-        records = list(loop.epochs(loop.start(member.spec, WIDTH, "cpu"), data, member.spec))
-        lonely = [record for record in records if isinstance(record, EpochRecord)][-1].loss
+        lonely = list(records_alone(member.spec, data))[-1].loss
         together = [event.record.loss for event in last if event.member == member.number][-1]
         assert together == pytest.approx(lonely, rel=0.01)
 
@@ -122,6 +127,16 @@ def test_members_of_the_same_shapes_are_stacked_and_no_others() -> None:
     ]
     ensembles = begin(sweep(members=members), rows_of(), stacked=True)
     assert [[member.number for member in ensemble.members] for ensemble in ensembles] == [[0, 2], [1], [3], [4], [5]]
+
+
+def test_the_figures_of_an_epoch_name_their_network() -> None:
+    data, asked = rows_of(), sweep(grid={"sparsity.weight": [0.001, 0.1]})
+    (ensemble,) = begin(asked, data, stacked=True)
+    by_number = dict(zip((7, 3), [member.spec for member in ensemble.members], strict=True))
+    ends = [event for event in loop.epoch(ensemble.state, data, by_number) if isinstance(event, MemberRecord)]
+    assert {end.member: end.record.loss for end in ends} == {
+        number: pytest.approx(next(records_alone(spec, data)).loss, rel=1e-4) for number, spec in by_number.items()
+    }
 
 
 @pytest.mark.parametrize("stacked", [True, False], ids=["stacked", "side by side"])
@@ -226,7 +241,7 @@ def test_a_member_that_diverges_does_not_touch_the_others(tmp_path: Path, stacke
     victim = ensembles[0].networks[0]
     victim.decoder.get_parameter("0.weight").data[0, 0] = torch.inf
     events = list(sweeps.epochs(ensembles))
-    assert {event.member for event in events if isinstance(event, Diverged)} == {0}
+    assert {event.member for event in events if isinstance(event, MemberDiverged)} == {0}
     assert [event.record.epoch for event in events if isinstance(event, MemberRecord)] == [1, 2, 3]
     for name, weight in alone(asked.expanded()[1], data).items():
         torch.testing.assert_close(learned(ensembles)[1][name], weight, rtol=0, atol=1e-5)
