@@ -146,6 +146,10 @@ def test_identifiers_are_uuids_that_sort_in_the_order_of_their_making() -> None:
     assert all(is_id(one) and one[14] == "7" and one[19] in "89ab" for one in made)
 
 
-@pytest.mark.parametrize("refuse", ["", "x", new_id().upper(), new_id() + "\n", f"{{{new_id()}}}"])
+@pytest.mark.parametrize(
+    "refuse",
+    ["", "x", new_id().upper(), new_id() + "\n", f"{{{new_id()}}}"],
+    ids=["empty", "letter", "upper case", "newline", "braces"],
+)
 def test_what_is_no_identifier_is_known_without_asking(refuse: str) -> None:
     assert not is_id(refuse)

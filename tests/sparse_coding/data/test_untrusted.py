@@ -327,7 +327,7 @@ class TestGzip:
             with pytest.raises(errors.UnreadableFile):
                 self.unpack(tmp_path, whole[:length])
 
-    @pytest.mark.parametrize("more", [b"\0", b"garbage", gzip.compress(b"second")])
+    @pytest.mark.parametrize("more", [b"\0", b"garbage", gzip.compress(b"second")], ids=["zero", "text", "member"])
     def test_anything_after_the_first_member_is_refused(self, tmp_path: Path, more: bytes) -> None:
         with pytest.raises(errors.UnreadableFile, match="first member"):
             self.unpack(tmp_path, gzip.compress(b"first") + more)
