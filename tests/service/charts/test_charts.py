@@ -26,6 +26,7 @@ def report(codes: np.ndarray) -> SparsityAnswer:
     document = {
         "model": "digits-kl@1",
         "split": "test",
+        "rows_chosen": "all",
         "num_samples": len(codes),
         "threshold": 0.1,
         "population_sparsity": {"mean": float(population.mean()), "histogram": histogram(population, 50, (0, 1))},
