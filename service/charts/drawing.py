@@ -4,8 +4,8 @@ altair and vl-convert take a second to load, and most requests draw nothing. So 
 by the functions here when the first chart is drawn, and nowhere else outside of this folder.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from pydantic import BaseModel
 
@@ -14,6 +14,7 @@ from service.analyses.probe import ProbeAnswer
 from service.analyses.selectivity import SelectivityAnswer
 from service.analyses.sparsity import SparsityAnswer
 from service.analyses.truncation import RowsTruncation
+from service.answers.metrics import EpochRecord
 from service.answers.tables import BaselinesResults, SweepResults
 from service.http import representations
 from service.http.representations import JSON, Representation
@@ -61,16 +62,14 @@ def comparison(answer: ComparisonAnswer, form: Representation) -> bytes:
     return style.render(comparison.panels(answer), form)
 
 
-def training_curves(records: Sequence[Mapping[str, Any]], title: str, form: Representation) -> bytes:
+def training_curves(records: Sequence[EpochRecord], title: str, form: Representation) -> bytes:
     """The losses of a run over its epochs."""
     from service.charts import style, training_curves
 
     return style.render(training_curves.chart(records, title), form)
 
 
-def member_curves(
-    records: Sequence[Mapping[str, Any]], labels: Sequence[str], title: str, form: Representation
-) -> bytes:
+def member_curves(records: Sequence[EpochRecord], labels: Sequence[str], title: str, form: Representation) -> bytes:
     """The held-out error of every member of a sweep over its epochs."""
     from service.charts import member_curves, style
 

@@ -1,10 +1,11 @@
 """The held-out error of every member of a sweep over its epochs, as one chart."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import altair as alt
 
+from service.answers.metrics import EpochRecord
 from service.charts import style
 
 SCHEME: Final = alt.SchemeParams("viridis", extent=[0, 0.92])
@@ -13,12 +14,13 @@ MAX_LEGEND: Final = 20
 """Members that are named one by one; colours of more cannot be distinguished, and only show the order."""
 
 
-def chart(records: Sequence[Mapping[str, Any]], labels: Sequence[str], title: str) -> alt.Chart:
-    """One line a member, over the records of `GET /runs/{id}/metrics`; `labels` by the member's number."""
-    points = [
-        {"epoch": record["epoch"], "number": member, "member": labels[member], "value": record["test_mse"]}
+def chart(records: Sequence[EpochRecord], labels: Sequence[str], title: str) -> alt.Chart:
+    """One line for each member, over ascending `records`; `labels` are in the order of the members' numbers."""
+    points: list[dict[str, Any]] = [
+        {"epoch": record.epoch, "number": member, "member": labels[member], "value": record.test_mse}
         for member in range(len(labels))
-        for record in style.thinned([one for one in records if one["member"] == member])
+        for record in style.thinned([one for one in records if one.member == member])
+        if record.test_mse is not None
     ]
     if not points:
         return style.styled(style.nothing("No epoch has ended yet").properties(title=title, **style.WIDE))

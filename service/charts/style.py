@@ -20,6 +20,7 @@ from service.http.representations import PNG, SVG, Representation
 from service.pictures import png
 
 Chart: TypeAlias = alt.Chart | alt.LayerChart | alt.HConcatChart | alt.VConcatChart
+R = TypeVar("R")
 C = TypeVar("C", alt.Chart, alt.LayerChart, alt.HConcatChart, alt.VConcatChart)
 
 BLUE: Final = "#0072B2"
@@ -130,7 +131,7 @@ def nothing(why: str) -> alt.Chart:
     return sheet
 
 
-def thinned(records: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+def thinned(records: Sequence[R]) -> Sequence[R]:
     """At most about `MAX_POINTS` records at even distances, the last one among them."""
     step = max(1, math.ceil(len(records) / MAX_POINTS))
     return records[::-step][::-1]

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import altair as alt
 
+from service.answers.metrics import EpochRecord
 from service.charts import style
 from service.charts.style import BLUE, GREEN, INK, VERMILION
 
@@ -20,17 +21,17 @@ _SERIES: Final = MappingProxyType(
 """Field of a metrics record -> its name, colour and dashes."""
 
 
-def chart(records: Sequence[Mapping[str, Any]], title: str) -> alt.Chart:
+def chart(records: Sequence[EpochRecord], title: str) -> alt.Chart:
     """The losses of a run over its epochs, on a log axis where they span more than a factor of `style.LOG_RATIO`.
 
-    `records` are those of `GET /runs/{id}/metrics`, ascending; without a penalty there is no curve of it.
+    `records` are ascending; without a penalty there is no curve of it.
     """
     points = [
-        {"epoch": record["epoch"], "series": name, "value": record[field]}
+        {"epoch": record.epoch, "series": name, "value": value}
         for field, (name, _, _) in _SERIES.items()
-        if field != "sparsity" or any(record.get(field) for record in records)
+        if field != "sparsity" or any(record.sparsity for record in records)
         for record in style.thinned(records)
-        if record.get(field) is not None
+        if (value := getattr(record, field)) is not None
     ]
     drawn = _lines(points) if points else style.nothing("No epoch has ended yet")
     return style.styled(drawn.properties(title=title, **style.WIDE))

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from registry import metrics, runs
 from registry.database import tables
-from service.answers.fields import Count
+from service.answers.metrics import EpochRecord
 from service.charts import drawing
 from service.http import pages, paths, problems, representations
 from service.http.pages import NextCursor
@@ -23,22 +23,6 @@ MAX_RECORDS: Final = 10_000
 """Epochs in one answer."""
 
 router = APIRouter(prefix=paths.V1, tags=["runs"])
-
-
-class EpochRecord(BaseModel):
-    """Figures of one epoch; null or absent where the run has none."""
-
-    model_config = ConfigDict(extra="forbid")
-    member: Count | None = Field(None, description="Number of the member; of sweeps only.")
-    epoch: Count
-    loss: float | None = None
-    reconstruction: float | None = None
-    sparsity: float | None = Field(None, description="The sparsity penalty, before its weight is applied.")
-    test_mse: float | None = None
-    explained_variance: float | None = None
-    l0: float | None = None
-    dead_latents: Count | None = None
-    seconds: float | None = None
 
 
 class MetricsPage(BaseModel):
@@ -114,9 +98,10 @@ def _record(run: tables.Run, row: tables.RunMetric) -> Mapping[str, Any]:
 
 def _chart(run: tables.Run, records: Sequence[Mapping[str, Any]], form: Representation) -> bytes:
     title = f"Training of {run.spec.get('name', run.id)}"
+    answers = [EpochRecord.model_validate(record, extra="ignore") for record in records]
     if run.kind != "sweep":
-        return drawing.training_curves(records, title, form)
-    return drawing.member_curves(records, _labels(run), title, form)
+        return drawing.training_curves(answers, title, form)
+    return drawing.member_curves(answers, _labels(run), title, form)
 
 
 def _labels(run: tables.Run) -> list[str]:

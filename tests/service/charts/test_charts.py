@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from service.analyses.sparsity import SparsityAnswer
+from service.answers.metrics import EpochRecord
 from service.charts import sparsity as sparsity_chart
 from service.charts import style, training_curves
 from service.http.representations import PNG, SVG, VEGA
@@ -52,9 +53,10 @@ CODES = {
 }
 
 
-def records(epochs: int, **factors: float) -> list[dict[str, Any]]:
+def records(epochs: int, **factors: float) -> list[EpochRecord]:
     return [
-        {"epoch": epoch, **{name: factor / epoch for name, factor in factors.items()}} for epoch in range(1, epochs + 1)
+        EpochRecord(epoch=epoch, **{name: factor / epoch for name, factor in factors.items()})
+        for epoch in range(1, epochs + 1)
     ]
 
 
@@ -64,7 +66,7 @@ RECORDS = {
     "no penalty": records(10, loss=1, reconstruction=1, sparsity=0, test_mse=1),
     "a wide span": records(100, loss=1, reconstruction=1, sparsity=5000, test_mse=1),
     "many epochs": records(5000, loss=1, reconstruction=1, sparsity=2, test_mse=1),
-    "a missing figure": [{"epoch": 1, "loss": 1.0, "reconstruction": 1.0, "sparsity": None, "test_mse": None}],
+    "a missing figure": [EpochRecord(epoch=1, loss=1.0, reconstruction=1.0)],
     "zero loss": records(5, loss=0, reconstruction=0, sparsity=0, test_mse=0),
 }
 

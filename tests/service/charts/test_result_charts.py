@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from service.answers.metrics import EpochRecord
 from service.answers.tables import BaselinesResults, SweepResults
 from service.charts import baselines as baselines_chart
 from service.charts import member_curves as member_curves_chart
@@ -162,7 +163,7 @@ def test_small_counts_are_written_out_and_one_atom_is_one() -> None:
 
 def test_of_many_members_the_curves_say_how_the_colours_run() -> None:
     def curves(count: int) -> list[str]:
-        records = [{"epoch": epoch, "member": one, "test_mse": 1 / epoch} for epoch in (1, 2) for one in range(count)]
+        records = [EpochRecord(epoch=epoch, member=one, test_mse=1 / epoch) for epoch in (1, 2) for one in range(count)]
         return words(member_curves_chart.chart(records, [f"{one}: weight {one}" for one in range(count)], "Training"))
 
     assert {"0: weight 0", "19: weight 19"} <= set(curves(20))
