@@ -168,7 +168,7 @@ _EXAMPLE: Final[JsonDict] = {
     "type": "about:blank",
     "title": "Unprocessable Content",
     "status": 422,
-    "detail": "The model takes rows x 784; 2 x 783 came.",
+    "detail": "The model takes rows x 784; got 2 x 783.",
     "code": "WRONG_WIDTH",
     "request_id": "7afcf61d2167470bb07cb881199d73a9",
     "errors": [],

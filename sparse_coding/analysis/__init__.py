@@ -1,1 +1,1 @@
-"""What is measured of a trained model: errors, sparsity, features, probes, matching."""
+"""Measurements of a trained model: errors, sparsity, features, probes, matching."""

@@ -1,7 +1,7 @@
-"""The assignment problem: one partner for each row of a table, so that the sum is as large as possible.
+"""The assignment problem: pair rows with columns of a matrix, one to one, with the largest sum.
 
-scipy's optimisers take a second of processor time to load, and most users of `analysis` match nothing. So they are
-imported by the function here when it is first called.
+scipy's optimisers take a second of processor time to load, and most users of `analysis` match nothing. They are
+therefore imported when the function here is first called.
 """
 
 import numpy as np

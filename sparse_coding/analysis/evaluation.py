@@ -1,6 +1,6 @@
-"""How well a network does on held-out rows: one pass in fixed chunks, sums in float64, one read at the end.
+"""Evaluation of a network on held-out rows: one pass in fixed chunks, sums in float64, one read at the end.
 
-Errors are in scaled units. Knows the formulas' ids; it does not know how the network was trained.
+Errors are in scaled units. Knows the formulas' ids; not how the network was trained.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ INACTIVE_BELOW: Final = 0.01
 """A latent that is active on a smaller share of the rows counts as inactive: the tutorial's 1 %."""
 
 COLLAPSED_AT: Final = 0.99
-"""Share of the mean image's error from which a network counts as no better than the mean image."""
+"""A network whose error is at least this share of the mean image's error counts as no better than the mean image."""
 
 FORMULAS: Final = {
     "mse": objectives.MSE_MEAN,
@@ -38,22 +38,22 @@ FORMULAS: Final = {
 
 @dataclass(frozen=True, eq=False)
 class HeldOutRows:
-    """Rows to measure on, in the device's memory, and what constant predictors would score on them."""
+    """Rows to measure on, in the device's memory, and the errors of constant predictors on them."""
 
     rows: Shaped[Tensor, "n d"]
     """As they are stored after resizing: uint8 or float32."""
     variation: float
-    """sum (x - mean(x))^2 over these rows, the mean per input: the error of the best constant predictor.
+    """sum (x - mean(x))^2 over these rows, with the mean per input: the squared error of the best constant predictor.
 
-    0 where it is no more than rounding.
+    0 if it is no more than rounding.
     """
     mean_row_mse: float
-    """`mse.mean` of predicting the mean of the training rows."""
+    """`mse.mean` of predicting the mean of the training rows for every row."""
 
 
 @dataclass(frozen=True, eq=False)
 class HeldOut:
-    """What one pass over held-out rows gave."""
+    """The sums of one pass over held-out rows."""
 
     rows: int
     squared_error: float
@@ -61,7 +61,7 @@ class HeldOut:
     n_inputs: int
     variation: float
     active_rows: Int64[Tensor, " n_latents"]
-    """For each latent, on how many rows it is active."""
+    """For each latent, the number of rows on which it is active."""
     highest: Float32[Tensor, " n_latents"]
     """For each latent, its largest activation."""
 
@@ -77,7 +77,9 @@ class HeldOut:
 
     @property
     def explained_variance(self) -> float | None:
-        """`explained_variance.centred`: 1 - sum (x - r)^2 / sum (x - mean(x))^2; None where the rows do not vary."""
+        """`explained_variance.centred`: 1 - sum (x - r)^2 / sum (x - mean(x))^2; None if the rows do not vary."""
+        # centred: relative to sum x^2, predicting the mean already scores high if the mean is far from 0, and relative
+        # to the variance of the errors, a constant offset costs nothing
         return 1 - self.squared_error / self.variation if self.variation > 0 else None
 
     @property
@@ -103,7 +105,8 @@ class HeldOut:
 
 @torch.inference_mode()
 def evaluate(autoencoder: Autoencoder, preprocessing: Preprocessing, held_out: HeldOutRows) -> HeldOut:
-    """One pass over the rows, on the device where they lie."""
+    """Evaluate a network in one pass over the rows, on the device where they are."""
+    # sums stay on the device: reading one waits until all work before it is done
     device = held_out.rows.device
     squared = torch.zeros((), dtype=torch.float64, device=device)
     active = torch.zeros(autoencoder.n_latents, dtype=torch.int64, device=device)
@@ -120,14 +123,15 @@ def evaluate(autoencoder: Autoencoder, preprocessing: Preprocessing, held_out: H
 
 @torch.inference_mode()
 def hold_out(train: Shaped[Tensor, "m d"], test: Shaped[Tensor, "n d"], preprocessing: Preprocessing) -> HeldOutRows:
-    """The test rows with the scores of the two constant predictors: their own mean, and the training rows' mean."""
+    """The test rows with the errors of two constant predictors: their own mean, and the training rows' mean."""
+    # two passes, the mean first: sum x^2 - n mean^2 cancels where the mean is large against the spread
     centre, learned = _mean(test, preprocessing), _mean(train, preprocessing)
     total, learned_error = 0.0, 0.0
     for chunk, count in batches.chunks(test):
         x = preprocessing.to_inputs(chunk)[:count].double()
         total += float((x - centre).square().sum())
         learned_error += float((x - learned).square().sum())
-    # what rows that are all equal would give, had each value been rounded on its way
+    # the squared error of equal rows whose values were each rounded to float32
     rounding = len(test) * float((variation.ROUNDINGS * variation.EPSILON * centre).square().sum())
     return HeldOutRows(test, total if total > rounding else 0.0, learned_error / test.numel())
 
@@ -164,6 +168,6 @@ def _collapse(measured: HeldOut, held_out: HeldOutRows) -> str | None:
     if measured.mse >= COLLAPSED_AT * held_out.mean_row_mse:
         return (
             f"The held-out error of {measured.mse:.4g} is not below {COLLAPSED_AT:.0%} of the "
-            f"{held_out.mean_row_mse:.4g} that always answering the mean of the training rows gives."
+            f"{held_out.mean_row_mse:.4g} of predicting the mean of the training rows for every row."
         )
     return None

@@ -1,6 +1,6 @@
-"""What a latent looks like and when it speaks: decoded one-hot codes, statistics, the rows that activate it most.
+"""Feature images and statistics of latents: decoded one-hot codes, and the rows that activate a latent most.
 
-Arrays only; it knows neither PNG nor pages.
+Knows arrays only; no image files and no responses.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,14 +24,14 @@ VERSIONS: Final[Mapping[str, int]] = {"lifetime_sparsity": 1, "p95": 1, "dead_la
 
 @dataclass(frozen=True, eq=False)
 class FeatureStatistics:
-    """Every latent over all rows of a split."""
+    """Statistics of every latent over all rows of a split."""
 
     lifetime_sparsity: Float64[np.ndarray, " n_latents"]
     """Share of rows on which it is active."""
     mean: Float64[np.ndarray, " n_latents"]
     max: Float32[np.ndarray, " n_latents"]
     p95: Float64[np.ndarray, " n_latents"]
-    """95th percentile of its positive activations; NaN where there are none."""
+    """95th percentile of its positive activations; NaN without any."""
     dead: Bool[np.ndarray, " n_latents"]
     """Whether its maximum is at or below the threshold."""
 
@@ -49,6 +49,7 @@ def statistics(codes: Float32[np.ndarray, "rows n_latents"], threshold: float = 
 
 
 def _p95(activations: Float32[np.ndarray, " rows"]) -> float:
+    # positive ones only: over all rows, the percentile of a latent that is active on fewer than 5 % would be 0
     positive = activations[activations > 0]
     return float(np.percentile(positive.astype(np.float64), PERCENTILE)) if len(positive) else np.nan
 
@@ -61,14 +62,15 @@ def decoded(
     amplitude: float | Literal["p95"] = 1.0,
     p95: Float[np.ndarray, " n_latents"] | None = None,
 ) -> Float32[np.ndarray, "m c h w"]:
-    """Feature images in raw units: decode(a e_j), and with `difference` less decode(0), which is not black.
+    """Feature images in raw units: decode(a e_j), or decode(a e_j) - decode(0) with the mode `difference`.
 
-    With the amplitude `p95`, a is the latent's own entry in `p95`, and 0 where that is NaN.
+    decode(0) of a deep decoder, or of one with a sigmoid output, is not black: `raw` images all contain it.
+    With the amplitude `p95`, a is the latent's own entry in `p95`, or 0 if that is NaN.
     Raises `NotAnImage` for a model of vectors and `IndexOutOfRange`.
     """
     shape = model.preprocessing.image_shape
     if shape is None:
-        raise errors.NotAnImage("The model was trained on vectors: its features have no picture.")
+        raise errors.NotAnImage("The model was trained on vectors: its features have no image.")
     if not all(0 <= latent < model.n_latents for latent in latents):
         raise errors.IndexOutOfRange(f"The model's latents are numbered from 0 to {model.n_latents - 1}.")
     codes = np.zeros((len(latents), model.n_latents), np.float32)
@@ -93,6 +95,6 @@ def _amplitudes(
 def top_inputs(
     codes: Float32[np.ndarray, "rows n_latents"], latent: int, k: int
 ) -> tuple[Int64[np.ndarray, " k"], Float32[np.ndarray, " k"]]:
-    """The k rows that activate a latent most, strongest first and of equals the earlier one; and how strongly."""
+    """The k rows that activate a latent most, strongest first (of equals, the earlier row), and their activations."""
     strongest = np.argsort(-codes[:, latent], kind="stable")[:k]
     return strongest, codes[strongest, latent]

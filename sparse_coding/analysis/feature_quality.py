@@ -1,6 +1,6 @@
-"""How good features are, beyond sparsity: how local their images, and how stable codes are under noise.
+"""Quality of features beyond sparsity: how local their images are, and how stable codes are under noise.
 
-Arrays and models only; it knows no dataset and no labels.
+Knows arrays and models; no datasets and no labels.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from sparse_coding.models.weights import TrainedModel
 SIGMAS: Final = (0.1, 0.2, 0.3)
 """Standard deviations of the noise, in raw units: the tutorial's second exercise."""
 NOISE_SEED: Final = 0
-"""Rows of one width always get the same noise, whatever the model."""
+"""The same rows always get the same noise, whatever the model, so that models can be compared."""
 
 FORMULAS: Final = {"hoyer": "hoyer", "noise_cosine": "noise.cosine", "noise_mse": "noise.mse"}
 VERSIONS: Final[Mapping[str, int]] = {"hoyer": 2, "noise.cosine": 2, "noise.mse": 2}
@@ -24,10 +24,10 @@ VERSIONS: Final[Mapping[str, int]] = {"hoyer": 2, "noise.cosine": 2, "noise.mse"
 
 @dataclass(frozen=True)
 class Stability:
-    """How far noise of one strength moves the codes."""
+    """The effect of noise of one standard deviation on the codes."""
 
     sigma: float
-    """Standard deviation of what was added to the inputs, in raw units."""
+    """Standard deviation of the noise, in raw units."""
     cosine: float
     """`noise.cosine`: mean cosine between the codes of clean and noisy rows."""
     mse: float
@@ -37,8 +37,9 @@ class Stability:
 def hoyer(images: Float[np.ndarray, "n d"]) -> Float64[np.ndarray, " n"]:
     """Hoyer's sparsity of each row (2004): (sqrt(d) - l1 / l2) / (sqrt(d) - 1).
 
-    0 where all magnitudes are equal, 1 where all but one are 0; a zero row has 0, and so has one of a single value.
+    0 if all magnitudes are equal, 1 if all but one are 0; 0 for a zero row and for rows of a single value.
     """
+    # the formula does not depend on scale: divided by the largest magnitude, no square overflows or underflows
     rows = np.abs(images.astype(np.float64))
     root = np.sqrt(rows.shape[1])
     largest = rows.max(1, initial=0, keepdims=True)
@@ -46,14 +47,16 @@ def hoyer(images: Float[np.ndarray, "n d"]) -> Float64[np.ndarray, " n"]:
     lengths = np.sqrt(np.square(rows).sum(1))
     if root <= 1:
         return np.zeros(len(rows))
+    # rounding alone can leave [0, 1]
     sparsity: np.ndarray = np.clip((root - rows.sum(1) / np.where(lengths > 0, lengths, 1)) / (root - 1), 0, 1)
     return np.where(lengths > 0, sparsity, 0.0)
 
 
 def stability(model: TrainedModel, rows: Float32[np.ndarray, "B d"]) -> tuple[Stability, ...]:
-    """How the codes of rows in raw units move under Gaussian noise of each of `SIGMAS`; at least one row.
+    """Measure how Gaussian noise of each of `SIGMAS` changes the codes of rows in raw units; at least one row.
 
-    Noisy inputs are not clipped, not even for a model that takes inputs in [0, 1]. Raises `WrongWidth`.
+    Noisy inputs are not clipped, even for a model of inputs in [0, 1]: clipped noise would have another strength on
+    dark and bright pixels. Raises `WrongWidth`.
     """
     clean = model.encode(rows)
     noise = np.random.default_rng(NOISE_SEED).standard_normal(rows.shape, np.float32)
@@ -61,7 +64,7 @@ def stability(model: TrainedModel, rows: Float32[np.ndarray, "B d"]) -> tuple[St
 
 
 def compare(sigma: float, clean: Float32[np.ndarray, "B n"], noisy: Float32[np.ndarray, "B n"]) -> Stability:
-    """What noise of strength `sigma` did to codes. The cosine of two zero codes is 1, of one with another 0."""
+    """Compare clean and noisy codes. The cosine of two zero codes is 1; of a zero code with another, 0."""
     moved = np.square(clean.astype(np.float64) - noisy).mean()
     return Stability(sigma, float(_cosines(clean, noisy).mean()), float(moved))
 

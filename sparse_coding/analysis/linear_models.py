@@ -1,7 +1,7 @@
 """scikit-learn's linear models behind typed functions: the one module of `analysis` that imports it.
 
-scikit-learn takes seconds of processor time to load, and most users of `analysis` fit nothing. So it is imported by the
-functions here when the first model is fitted.
+scikit-learn takes seconds of processor time to load, and most users of `analysis` fit nothing. It is therefore imported
+when the first model is fitted.
 """
 
 import functools
@@ -28,13 +28,19 @@ def logistic(
     max_iterations: int,
     weighting: Literal["balanced"] | None = None,
 ) -> Classifier:
-    """A logistic regression (multinomial, lbfgs, C = 1) on standardised columns; `balanced` weights classes alike."""
+    """A logistic regression (multinomial, lbfgs, C = 1) on standardised columns.
+
+    Standardised, because C = 1 penalises a coefficient in the units of its column, so that latents of small activations
+    would count less; and because lbfgs needs many more steps for columns of different scales. `balanced` gives every
+    class the same total weight.
+    """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
     regression = LogisticRegression(C=1, max_iter=max_iterations, class_weight=weighting)
+    # a fit that reaches the limit of iterations is used as it is
     with warnings.catch_warnings(), one_thread():
         warnings.simplefilter("ignore", ConvergenceWarning)
         fitted: Classifier = make_pipeline(StandardScaler(), regression).fit(rows, labels)
@@ -42,7 +48,7 @@ def logistic(
 
 
 def balanced_accuracy(labels: Shaped[np.ndarray, " n"], predicted: Shaped[np.ndarray, " n"]) -> float:
-    """The mean over the classes of the share of their rows that is predicted right."""
+    """The mean over the classes of the share of their rows that is predicted correctly."""
     from sklearn.metrics import balanced_accuracy_score
 
     return float(balanced_accuracy_score(labels, predicted))
@@ -61,10 +67,10 @@ def pca(
 
 
 def one_thread() -> AbstractContextManager[Any]:
-    """Matrix products in one thread.
+    """Limit matrix products to one thread.
 
-    Products here are so small that threads only wait for each other: with more of them than idle cores a fit was seen
-    to take seconds instead of 20 milliseconds.
+    The products of these fits are so small that threads mostly wait for each other: with more threads than idle cores,
+    a fit took seconds instead of 20 ms.
     """
     limited: AbstractContextManager[Any] = _matrix_libraries().limit(limits=1, user_api="blas")
     return limited
@@ -72,7 +78,7 @@ def one_thread() -> AbstractContextManager[Any]:
 
 @functools.cache
 def _matrix_libraries() -> Any:
-    """The matrix libraries of this process; scikit-learn's have to be loaded before they are looked for."""
+    """The matrix libraries of this process; scikit-learn's must be loaded before they can be found."""
     import sklearn.linear_model  # noqa: F401
     from threadpoolctl import ThreadpoolController
 

@@ -1,6 +1,6 @@
-"""Which atoms of one dictionary stand for the same as which of another: one-to-one matching on |cosine|.
+"""One-to-one matching of the atoms of two dictionaries by |cosine|.
 
-Knows models and arrays of atoms; not whose they are, nor which latents are dead.
+Knows models and arrays of atoms; not which latents are dead.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ VERSIONS: Final[Mapping[str, int]] = {PW_MCC: 2}
 
 @dataclass(frozen=True, eq=False)
 class Dictionary:
-    """What each latent of a model adds to an output, in raw units."""
+    """The contribution of each latent of a model to the output, in raw units."""
 
     atoms: Float32[np.ndarray, "n d"]
     """One row for each latent."""
@@ -32,19 +32,19 @@ class Dictionary:
 
 
 class Pair(NamedTuple):
-    """Two atoms that were matched."""
+    """Two matched atoms."""
 
     first: int
     second: int
     cosine: float
     """Its magnitude, in [0, 1]."""
     sign: int
-    """-1 where the atoms point in opposite directions, else 1."""
+    """-1 if the atoms point in opposite directions, else 1."""
 
 
 @dataclass(frozen=True)
 class Matching:
-    """Every atom of the smaller dictionary with its partner in the other, the most alike first."""
+    """Every atom of the smaller dictionary with its partner in the other, by falling |cosine|."""
 
     pairs: tuple[Pair, ...]
 
@@ -57,8 +57,8 @@ class Matching:
 def dictionary(model: TrainedModel) -> Dictionary:
     """The atoms of a model.
 
-    Behind hidden layers or a sigmoid the decoder is no linear map: there its difference images at amplitude 1 stand
-    for the columns.
+    A decoder with hidden layers or a sigmoid output is not a linear map and has no columns: its difference images at
+    amplitude 1 are used instead.
     """
     if not model.spec.model.hidden and model.spec.model.output == "identity":
         return Dictionary(_columns(model), "decoder")
@@ -67,7 +67,7 @@ def dictionary(model: TrainedModel) -> Dictionary:
 
 @torch.inference_mode()
 def _columns(model: TrainedModel) -> Float32[np.ndarray, "n d"]:
-    """The decoder's only weight matrix, transposed; what the scaling divides the inputs by is multiplied back."""
+    """The decoder's only weight matrix, transposed, and multiplied by the span that the scaling divides inputs by."""
     columns = next(model.autoencoder.decoder.parameters()).t()
     span = model.preprocessing.span
     atoms: np.ndarray = (columns if span is None else columns * span).cpu().numpy().copy()
@@ -75,23 +75,25 @@ def _columns(model: TrainedModel) -> Float32[np.ndarray, "n d"]:
 
 
 def _differences(model: TrainedModel) -> Float32[np.ndarray, "n d"]:
-    silent = model.decode(np.zeros((1, model.n_latents), np.float32))
+    zero = model.decode(np.zeros((1, model.n_latents), np.float32))
     atoms = np.empty((model.n_latents, model.n_inputs), np.float32)
-    for start in range(0, model.n_latents, CHUNK_ROWS):  # a one-hot code for every latent at once may be very large
+    for start in range(0, model.n_latents, CHUNK_ROWS):  # all one-hot codes at once would be n x n
         latents = np.arange(start, min(start + CHUNK_ROWS, model.n_latents))
         codes = np.zeros((len(latents), model.n_latents), np.float32)
         codes[np.arange(len(latents)), latents] = 1
-        atoms[latents] = variation.difference(model.decode(codes), silent)
+        atoms[latents] = variation.difference(model.decode(codes), zero)
     return atoms
 
 
 def match(first: Float[np.ndarray, "m d"], second: Float[np.ndarray, "n d"]) -> Matching:
-    """The one-to-one matching of min(m, n) pairs with the greatest sum of |cosine| (Hungarian algorithm).
+    """The one-to-one matching of min(m, n) pairs with the largest sum of |cosine| (Hungarian algorithm).
 
-    Pairs stand by falling |cosine|, of equals the lower index of `first` first. A zero atom has cosine 0 with all.
-    The other way round gives the same pairs mirrored, where atoms tie too.
+    One to one, because with the nearest atom for each, many copies of one atom could all match well; |cosine|, because
+    the sign of an atom of K-SVD or PCA is arbitrary.
+    Pairs are sorted by falling |cosine|, of equals the lower index of `first` first. A zero atom has cosine 0 with all.
+    Exchanging the arguments gives the same pairs mirrored, even if atoms tie.
     """
-    if (len(first), first.tobytes()) > (len(second), second.tobytes()):  # one order of the two, so that ties agree
+    if (len(first), first.tobytes()) > (len(second), second.tobytes()):  # a fixed order, so that ties agree
         mirrored = match(second, first).pairs
         return _sorted([Pair(pair.second, pair.first, pair.cosine, pair.sign) for pair in mirrored])
     cosines = _unit(first) @ _unit(second).T
@@ -108,7 +110,7 @@ def _unit(atoms: Float[np.ndarray, "n d"]) -> Float64[np.ndarray, "n d"]:
     """Rows of length 1; a zero row stays zero."""
     rows = atoms.astype(np.float64)
     largest = np.abs(rows).max(1, initial=0, keepdims=True)
-    rows = rows / np.where(largest > 0, largest, 1)  # first, so that no square leaves the range of a float64
+    rows = rows / np.where(largest > 0, largest, 1)  # first, so that no square overflows or underflows
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     unit: np.ndarray = rows / np.where(lengths > 0, lengths, 1)
     return unit

@@ -1,4 +1,4 @@
-"""What a linear classifier can read from codes: accuracy of a logistic regression on all latents, or on k of them.
+"""Linear probes: accuracy of a logistic regression on all latents of codes, or on k of them.
 
 Knows arrays and labels; not where they come from.
 """
@@ -16,13 +16,13 @@ from sparse_coding.analysis.linear_models import Classifier
 from sparse_coding.data import variation
 
 MAX_ROWS: Final = 10_000
-"""Training rows that a probe is fitted on at most."""
+"""Most training rows that a probe is fitted on."""
 MAX_NAMED: Final = 10
-"""Classes that a remark names."""
+"""Most classes that a remark names."""
 MAX_CLASSES: Final = 100
-"""A probe's time grows with the classes."""
+"""Most classes of a probe, whose duration grows with them."""
 KS: Final = (1, 2, 5)
-"""Latents that a k-sparse probe may look at."""
+"""Numbers of latents that a k-sparse probe uses."""
 MAX_ITERATIONS: Final = 1000
 """Steps of lbfgs; standardised columns need a few tens to hundreds."""
 
@@ -37,10 +37,10 @@ def accuracy(
     test: Float[np.ndarray, "n f"],
     test_labels: Int[np.ndarray, " n"],
 ) -> float:
-    """`probe.logistic`: share of test rows whose class a logistic regression on the training rows names.
+    """`probe.logistic`: share of test rows whose class a logistic regression predicts correctly.
 
-    Multinomial, lbfgs, C = 1, on columns standardised by the training rows. Those that vary over the training rows by
-    no more than rounding are left out.
+    Multinomial, lbfgs, C = 1, on columns standardised with the training rows. Columns that do not vary over them by
+    more than rounding are left out: standardised, they would be noise of variance 1.
     Raises `UnsuitableLabels` unless the training rows are of 2 to `MAX_CLASSES` classes.
     """
     require_classes(train_labels)
@@ -57,21 +57,22 @@ def k_sparse(
 ) -> dict[int, float]:
     """`probe.k_sparse` for each k of `KS`: how well k columns distinguish single classes from the rest (chance: 0.5).
 
-    For each class the k columns with the largest difference between its mean and that of the other rows, in magnitude
-    (Gurnee et al. 2023), and on them a logistic regression with classes weighted alike; its balanced accuracy on the
-    test rows is averaged over the classes of which there are training and test rows. NaN if there is none of those.
+    For each class, a logistic regression with balanced class weights on the k columns with the largest absolute
+    difference between its mean and that of the other rows (Gurnee et al. 2023). Its balanced accuracy on the test rows
+    is averaged over the classes that have training and test rows; NaN without any. Balanced, because one class against
+    the rest is rare: predicting the rest for every row would score 0.9 with ten classes.
     Raises `UnsuitableLabels` as `accuracy` does.
     """
     require_classes(train_labels)
     train, test = _varying(train, test)
     scores: dict[int, list[float]] = {k: [] for k in KS}
     for each in _separable(train_labels, test_labels).tolist():
-        inside, wanted = train_labels == each, test_labels == each
+        inside, inside_test = train_labels == each, test_labels == each
         ranked = most_different(train, inside)
         for k, found in scores.items():
             columns = ranked[:k]
             fitted = _fit(train[:, columns], inside, "balanced")
-            found.append(linear_models.balanced_accuracy(wanted, fitted.predict(test[:, columns])))
+            found.append(linear_models.balanced_accuracy(inside_test, fitted.predict(test[:, columns])))
     return {k: float(np.mean(found)) if found else np.nan for k, found in scores.items()}
 
 
@@ -84,10 +85,10 @@ def most_different(rows: Float[np.ndarray, "m f"], inside: Bool[np.ndarray, " m"
 def principal_components(
     train: Float[np.ndarray, "m f"], test: Float[np.ndarray, "n f"], most: int
 ) -> tuple[Float64[np.ndarray, "m c"], Float64[np.ndarray, "n c"]]:
-    """Both in the coordinates of the training rows' first principal components.
+    """Both arrays in the coordinates of the training rows' first principal components.
 
-    There are c = min(most, f, m - 1) of them, or fewer: those along which the training rows do not vary by more than
-    rounding are left out.
+    There are c = min(most, f, m - 1) of them, or fewer: components along which the training rows do not vary by more
+    than rounding are left out.
     """
     components = fit_components(train, most)
     return components.coordinates(train), components.coordinates(test)
@@ -95,38 +96,40 @@ def principal_components(
 
 @dataclass(frozen=True, eq=False)
 class Components:
-    """Principal components: a mean and orthonormal axes, of falling variance."""
+    """Principal components: a mean, and orthonormal axes by falling variance."""
 
     mean: Float64[np.ndarray, " f"]
     axes: Float64[np.ndarray, "c f"]
 
     def coordinates(self, rows: Float[np.ndarray, "n f"]) -> Float64[np.ndarray, "n c"]:
-        """The rows along the axes."""
+        """The coordinates of the rows along the axes."""
         with linear_models.one_thread():
             found: np.ndarray = (rows.astype(np.float64) - self.mean) @ self.axes.T
         return found
 
 
 def fit_components(rows: Float[np.ndarray, "m f"], most: int) -> Components:
-    """scikit-learn's PCA: at most `most` components, all of which the rows vary along by more than rounding."""
+    """scikit-learn's PCA: at most `most` components, only those along which the rows vary by more than rounding."""
+    # with at least as many rows as columns, the covariance is the smaller matrix; `full` is an SVD of the rows
     count, width = rows.shape
     solver: Literal["covariance_eigh", "full"] = "covariance_eigh" if width <= count else "full"
     mean = rows.mean(axis=0, dtype=np.float64)
-    # centring takes one dimension away: the last of `count` components would be rounding, scaled up to variance 1
-    centred = rows.astype(np.float64) - mean  # before it is fitted, as the covariance of far rows cancels
+    # centred here, because the solver's covariance of rows far from 0 would cancel
+    centred = rows.astype(np.float64) - mean
+    # at most count - 1: centred rows span one dimension less, and the last component would be rounding
     axes, values = linear_models.pca(centred, max(1, min(most, width, count - 1)), solver)
     kept = int(np.count_nonzero(values > variation.least_singular_value(rows, values)))
     return Components(mean, axes[:kept])
 
 
 def columns_used(train: Float[np.ndarray, "m f"]) -> int:
-    """Columns that a probe looks at: those that vary over the training rows by more than rounding."""
+    """Number of columns that a probe uses: those that vary over the training rows by more than rounding."""
     return int(variation.varying_columns(train).sum())
 
 
 def _varying(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Both with 0 in the columns that do not vary over the training rows: their coefficients are then 0."""
-    if not train.shape[1]:  # nothing varies: a column of zeros leaves the intercept, which is the most frequent class
+    """Both arrays with 0 in the columns that do not vary over the training rows: their coefficients are then 0."""
+    if not train.shape[1]:  # a column of zeros leaves only the intercept, which predicts the most frequent class
         return np.zeros((len(train), 1)), np.zeros((len(test), 1))
     varying = variation.varying_columns(train)
     return (train, test) if varying.all() else (np.where(varying, train, 0), np.where(varying, test, 0))
@@ -135,17 +138,17 @@ def _varying(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarra
 def remarks(
     train_labels: Int[np.ndarray, " m"], test_labels: Int[np.ndarray, " n"], classes: Sequence[str]
 ) -> list[str]:
-    """What to mind where the rows fitted on and those scored are not of the same classes."""
+    """Remarks about classes that only the rows fitted on have, or only the rows scored."""
     unknown, unscored = np.setdiff1d(test_labels, train_labels), np.setdiff1d(train_labels, test_labels)
     found = []
     if len(unknown):
         rows = int(np.isin(test_labels, unknown).sum())
         found.append(
-            f"{rows} of the {len(test_labels)} rows scored are of classes that no row fitted on is of, so that none of "
-            f"them can be named right: {_named(unknown, classes)}."
+            f"{rows} of the {len(test_labels)} rows scored have classes that no row fitted on has, so they cannot be "
+            f"predicted correctly: {_named(unknown, classes)}."
         )
     if len(unscored):
-        found.append(f"No row scored is of these classes that the probe was fitted on: {_named(unscored, classes)}.")
+        found.append(f"No row scored has one of these classes that rows fitted on have: {_named(unscored, classes)}.")
     return found
 
 
@@ -159,17 +162,18 @@ def require_classes(labels: Int[np.ndarray, " m"]) -> None:
     classes = len(np.unique(labels))
     if not 2 <= classes <= MAX_CLASSES:
         raise errors.UnsuitableLabels(
-            f"A probe tells 2 to {MAX_CLASSES} classes apart; the {len(labels)} training rows it would be fitted on "
-            f"are of {classes}."
+            f"A probe needs 2 to {MAX_CLASSES} classes; the {len(labels)} training rows that it would be fitted on "
+            f"have {classes}."
         )
 
 
 def _separable(train_labels: np.ndarray, test_labels: np.ndarray) -> np.ndarray:
-    """Classes of which there are rows of both kinds, unless all test rows are of one class."""
+    """Classes with training and test rows; none if all test rows have one class, as no row is then outside of it."""
     tested = np.unique(test_labels)
     return np.intersect1d(train_labels, tested) if len(tested) > 1 else tested[:0]
 
 
 def _fit(rows: np.ndarray, labels: np.ndarray, weighting: Literal["balanced"] | None = None) -> Classifier:
+    # in float64, so that rounding does not decide where lbfgs stops
     doubles = rows.astype(np.float64)
     return linear_models.logistic(doubles, labels, max_iterations=MAX_ITERATIONS, weighting=weighting)

@@ -1,7 +1,7 @@
-"""How sparse the codes of a model are: population and lifetime sparsity, dead latents, histograms.
+"""Sparsity of a model's codes: population and lifetime sparsity, dead latents, histograms.
 
-Codes are computed in fixed chunks of 1,024 rows, so the same rows give the same numbers whoever asks. Knows neither
-names nor charts. The definitions are the tutorial's; a latent is active above a threshold, strictly.
+Codes are computed in fixed chunks of 1,024 rows, so that the same rows give the same numbers in every request. Knows no
+names and no charts. The definitions are the tutorial's; a latent is active if it is strictly above a threshold.
 """
 
 from collections.abc import Iterator, Mapping
@@ -20,7 +20,7 @@ from sparse_coding.data.sampling import Sample
 from sparse_coding.models.weights import TrainedModel
 
 NUM_SAMPLES: Final = 1000
-"""Rows from the beginning of a split that statistics are computed on: the tutorial's number."""
+"""First rows of a split that statistics are computed on by default: the tutorial's number."""
 
 UNIT_BINS: Final = 50
 ACTIVATION_BINS: Final = 100
@@ -48,7 +48,7 @@ VERSIONS: Final[Mapping[str, int]] = {
 
 @dataclass(frozen=True, eq=False)
 class Histogram:
-    """Counts between edges; a value on an edge belongs to the bin above it, the last edge to the last bin."""
+    """Counts between edges; a value on an edge belongs to the bin above it, one on the last edge to the last bin."""
 
     counts: Int64[np.ndarray, " bins"]
     edges: Float64[np.ndarray, " edges"]
@@ -60,17 +60,17 @@ class Histogram:
 
 @dataclass(frozen=True, eq=False)
 class SparsityReport:
-    """The statistics of one split; the parts of the answer are described in the glossary under their ids."""
+    """The statistics of one split; the glossary defines them under their ids."""
 
     num_samples: int
-    """Rows that were really used."""
+    """Rows that were used."""
     threshold: float
     population: Float64[np.ndarray, " rows"]
-    """Per row, the share of latents that are active."""
+    """Per row, the share of active latents."""
     lifetime: Float64[np.ndarray, " n_latents"]
     """Per latent, the share of rows on which it is active."""
     dead: Int64[np.ndarray, " dead"]
-    """Latents that exceed the threshold on no row of the whole split."""
+    """Latents that do not exceed the threshold on any row of the whole split."""
     activations: Histogram
     l0_threshold: float
     """`l0.threshold`: mean number of latents per row above the threshold."""
@@ -128,7 +128,7 @@ def analyse(
 def measure(
     codes: Float32[np.ndarray, "rows n_latents"], dead: Int64[np.ndarray, " dead"], threshold: float
 ) -> SparsityReport:
-    """The statistics of given codes, of which `dead` are known to be silent beyond these rows too."""
+    """The statistics of `codes`; `dead` are the latents that are dead on the whole split."""
     active = codes > threshold
     return SparsityReport(
         num_samples=len(codes),
@@ -143,14 +143,14 @@ def measure(
 
 
 def encode_all(model: TrainedModel, stored: Shaped[np.ndarray, "rows ..."]) -> Float32[np.ndarray, "rows n_latents"]:
-    """The codes of dataset rows as they are stored, whatever their number."""
+    """The codes of any number of dataset rows as they are stored."""
     return np.concatenate([codes for _, codes in _encoded(model, stored)])
 
 
 def encode_prepared(
     model: TrainedModel, rows: Shaped[Tensor, "rows d"]
 ) -> Iterator[Float32[np.ndarray, "chunk n_latents"]]:
-    """The codes of rows that are resized already and of their stored type, chunk by chunk."""
+    """The codes of resized rows of their stored type, chunk by chunk."""
     for chunk, count in batches.chunks(rows):
         yield model.encode_chunk(chunk)[:count]
 

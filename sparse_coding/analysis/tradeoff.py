@@ -1,6 +1,6 @@
-"""Error against sparsity of several models: which are worth having, and which one lies in the bend of the curve.
+"""Trade-off between error and sparsity of several models: the Pareto front and its knee.
 
-Pure numbers; it knows no models and no tensors. Collapsed members are left out by whoever asks.
+Knows numbers only; no models and no tensors. The caller leaves out collapsed members.
 """
 
 import math
@@ -11,7 +11,7 @@ from typing import Final
 from sparse_coding.data import variation
 
 Point = tuple[float, float]
-"""(mse, l0) of a model: finite, not negative, smaller is better in both."""
+"""(mse, l0) of a model: finite, not negative; smaller is better in both."""
 
 FORMULAS: Final = {"pareto": "pareto", "suggested": "knee.chord"}  # field -> formula id
 RULE: Final = (
@@ -21,22 +21,22 @@ RULE: Final = (
 MIN_FRONT: Final = 3
 """Two points are their own chord: nothing can lie below it."""
 LEAST_DEPTH: Final = 1e-9
-"""What counts as below the chord; less is rounding."""
+"""Smallest depth that counts as below the chord; less is rounding."""
 
 
 @dataclass(frozen=True)
 class Suggestion:
-    """The member in the knee, or why there is none."""
+    """The member in the knee, or the reason why there is none."""
 
     index: int | None
-    """Into the points that were given."""
+    """Index into the points."""
     rule: str
     reason: str | None
-    """Null where a member is suggested."""
+    """None if a member is suggested."""
 
 
 def pareto(points: Sequence[Point]) -> list[bool]:
-    """For each point, whether no other is at least as good in both numbers and better in one; equals stand together."""
+    """For each point, whether no other is at least as good in both numbers and better in one; equal points agree."""
     return [not any(_dominates(other, point) for other in points) for point in points]
 
 
@@ -46,8 +46,8 @@ def suggest(points: Sequence[Point]) -> Suggestion:
     The chord is the triangle rule (Zack, Rogers & Latt 1977) that Kneedle uses as well (Satopaa et al. 2011). The
     axes are those on which image coders are compared: quality as PSNR, which is -log mse, against a rate, here the
     number of coefficients. Along them rate and distortion of a Gaussian source lie on a straight line (Shannon 1959),
-    which has no bend. On a linear axis of errors, the worst member decides where the bend is; on a logarithmic axis
-    of L0, as the L-curve has it (Hansen & O'Leary 1993), a code that is silent on nearly every row does.
+    which has no bend. On a linear axis of errors, the worst member would determine the knee; on a logarithmic axis of
+    L0, as in the L-curve (Hansen & O'Leary 1993), a code that is silent on nearly every row would.
     """
     front = sorted({point for point, kept in zip(points, pareto(points), strict=True) if kept and point[0] > 0})
     if len(front) < MIN_FRONT:
@@ -74,7 +74,7 @@ def _depths(front: Sequence[Point]) -> list[float]:
 
 
 def _spread(front: Sequence[Point]) -> bool:
-    """Whether both numbers vary over the front by more than rounding, so that they can be scaled to [0, 1]."""
+    """Whether both numbers vary over the front by more than rounding; less, scaled to [0, 1], would be noise."""
     return all(bool(variation.varies(min(values), max(values))) for values in zip(*front, strict=True))
 
 

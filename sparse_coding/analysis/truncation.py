@@ -1,7 +1,7 @@
-"""How much of a code is needed: errors with its m largest latents alone, and with each latent silenced alone.
+"""Truncation of codes: errors with only the m largest latents, and with one latent at a time set to 0.
 
-Everything is decoded row by row in bounded batches, so a row's curve depends on no other row. Knows neither splits
-nor charts. Errors are each row's `mse.mean`, in scaled units.
+Rows are decoded one by one in bounded batches, so that a row's curve does not depend on other rows. Knows no splits and
+no charts. Errors are each row's `mse.mean`, in scaled units.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,16 +23,16 @@ TOLERANCE: Final = 0.1
 """An error within 10 % of the full code's counts as sufficient: the tutorial's question."""
 
 NUM_ROWS: Final = 100
-"""Rows from the beginning of a split that are decoded unless more are asked for."""
+"""Rows that are decoded by default."""
 
 MAX_NUMBERS: Final = 2**28
-"""Rows x latents x widest layer of one analysis: some seconds of two processor cores."""
+"""Most rows x latents x widest layer of one analysis: some seconds on two processor cores."""
 
 MOST_IMPORTANT: Final = 16
-"""Latents that are named as the most important ones."""
+"""Number of latents that are listed as the most important ones."""
 
 BATCH_NUMBERS: Final = 2**22
-"""Rows x widest layer of one batch: 16 MiB of float32 a layer."""
+"""Most rows x widest layer of one batch: 16 MiB of float32 per layer."""
 
 FORMULAS: Final = {  # number -> formula id
     "mse": "truncated_mse",
@@ -45,12 +45,12 @@ VERSIONS: Final[Mapping[str, int]] = {"truncated_mse": 2, "sufficient_latents": 
 
 @dataclass(frozen=True, eq=False)
 class Truncation:
-    """The curve of every row, and what each latent is worth."""
+    """The curve of every row, and the importance of each latent."""
 
     mse: Float32[np.ndarray, "rows steps"]
-    """`truncated_mse`: each row's error from its m largest latents, for m = 0 ... n; the last is the full code's."""
+    """`truncated_mse`: each row's error with its m largest latents, for m = 0 ... n; the last is the full code's."""
     importance: Float64[np.ndarray, " n_latents"]
-    """`latent_importance`: by how much the error rises when a latent alone is silenced, the mean over the rows."""
+    """`latent_importance`: rise of the error when one latent is set to 0, mean over the rows."""
 
     @property
     def mean(self) -> Float64[np.ndarray, " steps"]:
@@ -79,10 +79,10 @@ def analyse(model: TrainedModel, rows: Float32[np.ndarray, "rows d"]) -> Truncat
 
 
 def curves(model: TrainedModel, rows: Float32[np.ndarray, "rows d"]) -> Float32[np.ndarray, "rows steps"]:
-    """Each row's error from its m largest latents, for m = 0 ... n_latents; of equal latents the lower index is kept.
+    """Each row's error with its m largest latents, for m = 0 ... n_latents; of equal latents the lower index stays.
 
-    Where no latent that is not 0 is left out, it is the error of `TrainedModel.reconstruct`, to the last bit: nothing
-    is decoded for that again. Raises `WrongWidth`.
+    If all nonzero latents are included, the error is that of `TrainedModel.reconstruct` to the last bit, because the
+    code is not decoded again. Raises `WrongWidth`.
     """
     full, of_rows = _errors(model, rows, _truncated)
     result = np.repeat(full[:, None], model.n_latents + 1, axis=1)
@@ -92,9 +92,9 @@ def curves(model: TrainedModel, rows: Float32[np.ndarray, "rows d"]) -> Float32[
 
 
 def importance(model: TrainedModel, rows: Float32[np.ndarray, "rows d"]) -> Float64[np.ndarray, " n_latents"]:
-    """By how much the error rises when each latent alone is silenced, the mean over the rows; it may fall.
+    """Rise of the error when each latent in turn is set to 0, mean over the rows; negative if the error falls.
 
-    A latent that is 0 already changes nothing. Raises `WrongWidth`.
+    A latent that is 0 on a row changes nothing there and is not decoded. Raises `WrongWidth`.
     """
     full, of_rows = _errors(model, rows, _silenced)
     rise = np.zeros(model.n_latents)
@@ -104,7 +104,7 @@ def importance(model: TrainedModel, rows: Float32[np.ndarray, "rows d"]) -> Floa
 
 
 def truncated(codes: Float32[np.ndarray, "B n"], kept: int) -> Float32[np.ndarray, "B n"]:
-    """The codes with all but their `kept` largest latents set to 0; of equals the lower index is kept."""
+    """The codes with all but their `kept` largest latents set to 0; of equals, the lower index stays."""
     ranks = np.argsort(np.argsort(-codes, axis=1, kind="stable"), axis=1)
     return np.where(ranks < kept, codes, np.float32(0))
 
@@ -112,13 +112,17 @@ def truncated(codes: Float32[np.ndarray, "B n"], kept: int) -> Float32[np.ndarra
 def strip(
     model: TrainedModel, rows: Float32[np.ndarray, "B d"], kept: Sequence[int]
 ) -> Float32[np.ndarray, "B steps d"]:
-    """What comes back of rows, in raw units, from so many of their largest latents each. Raises `WrongWidth`."""
+    """Reconstructions of rows, in raw units, from the largest latents of each: one per number in `kept`.
+
+    Raises `WrongWidth`.
+    """
     codes = model.encode(rows)
     return np.stack([model.decode(truncated(codes, count)) for count in kept], axis=1)
 
 
 def sufficient(curves: Float32[np.ndarray, "B steps"] | Float64[np.ndarray, "B steps"]) -> Int64[np.ndarray, " B"]:
     """`sufficient_latents` of each curve: the smallest m from which on no error is more than 10 % above the last."""
+    # from the end, because a curve need not fall: the first m within 10 % can be followed by errors above it
     doubles = curves.astype(np.float64)
     above = doubles > (1 + TOLERANCE) * doubles[:, -1:]
     behind_the_last = above.shape[1] - np.argmax(above[:, ::-1], axis=1)
@@ -126,7 +130,7 @@ def sufficient(curves: Float32[np.ndarray, "B steps"] | Float64[np.ndarray, "B s
 
 
 def fitting(model: Mlp, n_inputs: int, rows: int) -> int:
-    """The most of `rows` rows that `MAX_NUMBERS` allows. Raises `TooManyRows` where not even one fits."""
+    """How many of `rows` rows `MAX_NUMBERS` allows. Raises `TooManyRows` if it does not allow a single one."""
     of_one = model.n_latents * max(feasibility.layer_widths(model, n_inputs))
     if of_one > MAX_NUMBERS:
         raise errors.TooManyRows(
@@ -141,19 +145,19 @@ def _widest(model: TrainedModel) -> int:
 
 
 def _quartiles(values: np.ndarray) -> dict[str, Any]:
-    """Over the first axis, between neighbours in proportion."""
+    """Quartiles over the first axis, with linear interpolation."""
     names = ("lower_quartile", "median", "upper_quartile")
     return dict(zip(names, np.percentile(values.astype(np.float64), (25, 50, 75), axis=0).tolist(), strict=True))
 
 
 Variants = Callable[[Tensor, Tensor], Tensor]
-"""A code [n] and some of its latents [b] -> codes [b, n]: one for each."""
+"""A code [n] and some of its latents [b] -> codes [b, n], one for each latent."""
 
 
 def _errors(
     model: TrainedModel, rows: np.ndarray, variants: Variants
 ) -> tuple[np.ndarray, Iterator[tuple[np.ndarray, np.ndarray]]]:
-    """The errors of the full codes; and for each row its latents that are not 0, largest first, with their errors."""
+    """The errors of the full codes; and for each row its nonzero latents, largest first, with their errors."""
     device = next(model.autoencoder.parameters()).device
     codes, full = torch.from_numpy(model.encode(rows)).to(device), model.reconstruct(rows)[1]
     x = model.preprocessing.to_inputs(torch.from_numpy(np.array(rows)).to(device))
@@ -171,7 +175,7 @@ def _of_row(model: TrainedModel, code: Tensor, x: Tensor, variants: Variants) ->
 
 
 def _truncated(code: Tensor, latents: Tensor) -> Tensor:
-    """For each of the latents, the code without it and all that are ranked behind it."""
+    """For each of the latents, the code without it and without all smaller ones."""
     order = torch.argsort(code, descending=True, stable=True)
     ranks = torch.empty_like(order)
     ranks[order] = torch.arange(len(order), device=order.device)

@@ -1,6 +1,6 @@
-"""Which rows are looked at together: shuffled batches to learn from, fixed chunks to measure on.
+"""Groups of rows: shuffled batches for training, fixed chunks for measurements.
 
-The order depends on (seed, epoch) alone, so a resumed run needs no position. Knows nothing of networks.
+The order depends only on (seed, epoch), so that a resumed run needs no position. Knows no networks.
 """
 
 from collections.abc import Iterator
@@ -12,14 +12,21 @@ from jaxtyping import Int64, Shaped
 from torch import Tensor
 
 CHUNK_ROWS: Final = 1024
-"""Rows that statistics are computed on at a time; the last chunk is padded to it."""
+"""Rows per chunk of a measurement; the last chunk is padded to it.
+
+Part of the results: products of other shapes round differently.
+"""
 
 GATHER_BYTES: Final = 4 * 2**20
-"""Rows are gathered ahead in blocks of about this size: large enough to be quick, small enough for the cache."""
+"""Size of the blocks in which rows are gathered ahead: large enough to be fast, small enough for the cache."""
 
 
 def order(rows: int, seed: int, epoch: int) -> Int64[Tensor, " rows"]:
-    """A permutation of the rows on the CPU, made from (seed, epoch) and nothing else."""
+    """A permutation of the rows, computed on the CPU from (seed, epoch) only.
+
+    The same on every device, and for a run that was resumed at this epoch.
+    """
+    # mixed, not added: seed + epoch would give the run with seed 43 the orders of seed 42, one epoch later
     mixed = int(np.random.SeedSequence((seed, epoch)).generate_state(1, np.uint64)[0])
     return torch.randperm(rows, generator=torch.Generator().manual_seed(mixed))
 
@@ -27,7 +34,7 @@ def order(rows: int, seed: int, epoch: int) -> Int64[Tensor, " rows"]:
 def shuffled(
     rows: Shaped[Tensor, "n d"], permutation: Int64[Tensor, " n"], batch_size: int
 ) -> Iterator[Shaped[Tensor, "B d"]]:
-    """All rows once, in the order given, on the device where they lie; the last batch may be short."""
+    """Batches of all rows in the order of `permutation`, on the rows' device; the last batch can be short."""
     permutation = permutation.to(rows.device)
     batch_bytes = batch_size * rows.shape[1] * rows.element_size()
     for block in torch.split(permutation, batch_size * max(1, GATHER_BYTES // batch_bytes)):
@@ -37,15 +44,15 @@ def shuffled(
 def shuffled_together(
     rows: Shaped[Tensor, "n d"], permutations: Int64[Tensor, "networks n"], batch_size: int
 ) -> Iterator[Shaped[Tensor, "networks B d"]]:
-    """For several networks at once: each has all rows once, in an order of its own."""
+    """Batches for several networks at once: each gets all rows, in an order of its own."""
     for positions in torch.split(permutations.to(rows.device), batch_size, dim=1):
         yield rows.index_select(0, positions.reshape(-1)).view(*positions.shape, -1)
 
 
 def chunks(rows: Shaped[Tensor, "n d"]) -> Iterator[tuple[Shaped[Tensor, "1024 d"], int]]:
-    """The rows in chunks of exactly 1,024, and how many of a chunk are real: the last is filled up with zeros.
+    """The rows in chunks of exactly 1,024, and the number of real rows in each: the last chunk is padded with zeros.
 
-    Products of equal shapes round equally, so a statistic does not depend on who asks for it.
+    Products of equal shapes round equally, so that a row gives the same numbers in every measurement.
     """
     for chunk in torch.split(rows, CHUNK_ROWS):
         count = len(chunk)

@@ -1,6 +1,6 @@
 """The built-in datasets -> our dataset file: digits from scikit-learn, MNIST and Fashion-MNIST through torchvision.
 
-Equal sources give equal bytes. It does not know when a dataset is wanted, nor where the file is kept afterwards.
+Equal sources give equal bytes. It does not know when a dataset is needed, nor where the file is stored afterwards.
 """
 
 import queue
@@ -23,18 +23,18 @@ IDX_FILES: Final = (
     "t10k-images-idx3-ubyte",
     "t10k-labels-idx1-ubyte",
 )
-"""What MNIST is published as; they may be plain or end in .gz, and may have a dot before `idx`."""
+"""The files that MNIST is published in; they can be plain or end in .gz, and can have a dot before `idx`."""
 
 MAX_FILE_BYTES: Final = 2**30
 MAX_WAITS: Final = 60
-"""How many times `patience` a download that moves may take."""
+"""Longest duration of a download that makes progress, in multiples of `patience`."""
 
 
 def materialise(name: str, folder: Path, sources: Path, *, patience: float = 15.0) -> Path:
     """Write the built-in dataset `name` to `<folder>/<name>.safetensors`.
 
-    MNIST and Fashion-MNIST are read from their IDX files in `<sources>/<name>/`. Where none lie there, they are
-    downloaded into it; that is given up after `patience` seconds without a new byte. Raises `DatasetUnavailable`.
+    MNIST and Fashion-MNIST are read from their IDX files in `<sources>/<name>/`. If it has none, they are downloaded
+    into it; a download stops after `patience` seconds without a new byte. Raises `DatasetUnavailable`.
     """
     target = folder / f"{name}.safetensors"
     if name == "digits":
@@ -48,6 +48,7 @@ def materialise(name: str, folder: Path, sources: Path, *, patience: float = 15.
 
 def _write_digits(target: Path) -> None:
     digits, built_in = sklearn.datasets.load_digits(), catalogue.CATALOGUE["digits"]
+    # scikit-learn's values are 0 to 16; the bytes are those of the 17 grey levels between black and white
     images = np.rint(digits.images * 255 / 16).astype(np.uint8)[:, np.newaxis]
     labels = digits.target.astype(np.int64)
     rows = built_in.facts.train_rows
@@ -78,7 +79,7 @@ def _write_mnist(name: str, target: Path, paths: Sequence[Path]) -> None:
                 classes=built_in.classes,
             )
         except errors.InconsistentDataset as error:
-            raise errors.DatasetUnavailable(f"The files in sources/{name}/ do not fit each other. {error}") from error
+            raise errors.DatasetUnavailable(f"The files in sources/{name}/ contradict each other. {error}") from error
 
 
 def _read(name: str, path: Path, scratch: Path, row_shape: tuple[int, ...]) -> np.ndarray:
@@ -104,7 +105,7 @@ def _idx_files(name: str, folder: Path, patience: float) -> list[Path]:
     found = [_spellings(folder, stem) for stem in IDX_FILES]
     missing = [stem for stem, paths in zip(IDX_FILES, found, strict=True) if not paths]
     if missing:
-        raise errors.DatasetUnavailable(f"{', '.join(missing)} (plain or .gz) must lie in sources/{name}/ too.")
+        raise errors.DatasetUnavailable(f"sources/{name}/ lacks {', '.join(missing)} (plain or .gz).")
     return [paths[0] for paths in found]
 
 
@@ -128,9 +129,9 @@ def _download(name: str, folder: Path, patience: float) -> None:
 
 
 def _attempt(download: Callable[[], object], folder: Path, patience: float) -> Exception | None:
-    """What stopped the download, if anything did.
+    """Run a download; return the error that stopped it, or None.
 
-    It runs in a thread that is left behind when nothing arrives, because no time-out bounds the look-up of a name.
+    It runs in a thread that is abandoned when no bytes arrive, because no time-out applies to a DNS look-up.
     """
     outcome: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
 

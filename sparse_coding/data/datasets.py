@@ -1,7 +1,7 @@
-"""A dataset as one safetensors file: images or vectors in two splits, labels where there are any.
+"""A dataset as one safetensors file: images or vectors in two splits, with labels if there are any.
 
-Equal datasets are equal bytes; an opened one is mapped, not read. It does not know where a dataset came from, nor
-what is done to its rows before a network sees them.
+Equal datasets give equal bytes; an opened file is mapped, not read. It does not know where a dataset came from, nor how
+its rows are prepared for a network.
 """
 
 import json
@@ -20,23 +20,23 @@ from sparse_coding.specs import runs as run_specs
 from sparse_coding.specs.feasibility import DatasetFacts
 
 FORMAT: Final = "sae.dataset/1"
-"""Stands in the metadata of a dataset file."""
+"""Format in the metadata of a dataset file."""
 
 CENTRED_FORMAT: Final = "sae.dataset/2"
-"""Of one whose rows are less their columns' means, which earlier releases would take for the rows themselves."""
+"""Format of a centred dataset: earlier releases, which do not add its means, must not open it."""
 
 MAX_SQUARES: Final = float(np.finfo(np.float32).max)
-"""Most that the squares of a row may add up to: errors are sums of squares, in float32."""
+"""Largest sum of the squares of a row: errors are sums of squares in float32."""
 
 CHUNK_BYTES: Final = 4 * 2**20
-"""Rows pass through memory in pieces of about this size while a file is written."""
+"""Size of the pieces in which rows are written to a file."""
 
 _DTYPE_NAMES: Final = {"float32": "F32", "float64": "F64", "int64": "I64", "uint8": "U8"}
 
 
 @runtime_checkable
 class RowSource(Protocol):
-    """Rows that are made when they are sliced: an array, or a file converted piece by piece."""
+    """Rows that are produced when they are sliced: an array, or a file that is converted piece by piece."""
 
     @property
     def shape(self) -> tuple[int, ...]: ...
@@ -49,7 +49,7 @@ class RowSource(Protocol):
 
 @dataclass(frozen=True)
 class Split:
-    """Rows in their stored type and, where known, the class index of each."""
+    """Rows in their stored type and, if known, the class index of each."""
 
     rows: UInt8[np.ndarray, "n channels height width"] | Float32[np.ndarray, "n n_inputs"]
     labels: Int64[np.ndarray, " n"] | None
@@ -57,17 +57,17 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
-    """An opened dataset; its arrays are read-only and are paged in as they are touched."""
+    """An opened dataset; its arrays are read-only and are read from the file as they are used."""
 
     splits: Mapping[str, Split]
     """`train` and `test`."""
     classes: tuple[str, ...] | None
-    """Names of the classes that labels index; None without labels."""
+    """Names of the classes that the labels index; None without labels."""
     minimum: float | None
     """Smallest value over all vectors; None for images."""
     maximum: float | None
     means: Float64[np.ndarray, " n_inputs"] | None = None
-    """What was subtracted from every row before it was stored as float32; None where nothing was."""
+    """What was subtracted from every row before it was stored as float32; None if the dataset is not centred."""
 
     @property
     def kind(self) -> Literal["images", "vectors"]:
@@ -88,14 +88,14 @@ class Dataset:
 
     @property
     def facts(self) -> DatasetFacts:
-        """What a spec is judged by."""
+        """The facts that a spec is validated against."""
         train, test = (len(self.splits[name].rows) for name in ("train", "test"))
         return DatasetFacts(self.kind, self.image_shape, self.n_inputs, train, test, self.minimum, self.maximum)
 
     def split(self, name: str) -> Split:
         """The split of that name; raises `UnknownSplit`."""
         if name not in self.splits:
-            raise errors.UnknownSplit("A dataset has the splits train and test; another one was asked for.")
+            raise errors.UnknownSplit("A dataset has the splits train and test; another one was requested.")
         return self.splits[name]
 
     def take(self, split: str, indices: Sequence[int]) -> Split:
@@ -118,11 +118,11 @@ def write(
     classes: Sequence[str] | None = None,
     means: Float64[np.ndarray, " n_inputs"] | None = None,
 ) -> None:
-    """Write the dataset file at `path`, whole or not at all.
+    """Write the dataset file at `path` atomically.
 
-    Rows are uint8 [n, channels, height, width] or finite float32 [n, n_inputs] and are asked for in slices, so
-    they need not fit into memory. Labels index `classes`, whose default is "0", "1" and so on.
-    `means` are what was subtracted from the rows of vectors already.
+    Rows are uint8 [n, channels, height, width] or finite float32 [n, n_inputs]. They are read in slices, so that they
+    need not fit into memory. Labels index `classes`, whose default is "0", "1" and so on. `means` are the column means
+    that have been subtracted from the rows of vectors.
     Raises `InconsistentDataset`, `UnsupportedDtype`, `EmptyInput`, `NotFinite`, `ValuesTooLarge`.
     """
     what = _kind_of(train, test)
@@ -143,18 +143,18 @@ def write(
 
 
 def open(path: Path) -> Dataset:  # noqa: A001 - read as `datasets.open`
-    """Map a dataset file; the rows are not read. Raises `UnreadableFile` for any other file."""
+    """Map a dataset file without reading its rows. Raises `UnreadableFile` for any other file."""
     tensors, metadata = untrusted.open_safetensors(path)
     facts = _facts_in(metadata)
     kind = "images" if "train_images" in tensors else "vectors"
     if not {f"train_{kind}", f"test_{kind}"} <= tensors.keys():
-        raise errors.UnreadableFile("A dataset file holds a train and a test split; one is missing.")
+        raise errors.UnreadableFile("A dataset file has a train and a test split; one is missing.")
     splits = {name: Split(tensors[f"{name}_{kind}"], tensors.get(f"{name}_labels")) for name in ("train", "test")}
     names = facts["classes"]
     classes = None if names is None else tuple(names)
     means = tensors.get("means")
     if (means is not None) != (facts["format"] == CENTRED_FORMAT):
-        raise errors.UnreadableFile("A dataset file holds means if, and only if, its format says so.")
+        raise errors.UnreadableFile("A dataset file has means if, and only if, its format says so.")
     return Dataset(MappingProxyType(splits), classes, facts["minimum"], facts["maximum"], means)
 
 
@@ -177,7 +177,7 @@ def _facts_in(metadata: Mapping[str, str]) -> dict[str, Any]:
 def _kind_of(train: RowSource, test: RowSource) -> Literal["images", "vectors"]:
     if train.shape[1:] != test.shape[1:] or train.dtype != test.dtype:
         raise errors.InconsistentDataset(
-            f"Rows of both splits must be alike: train has {train.dtype} {list(train.shape[1:])}, "
+            f"Rows of both splits must have the same type and shape: train has {train.dtype} {list(train.shape[1:])}, "
             f"test has {test.dtype} {list(test.shape[1:])}."
         )
     kinds: dict[tuple[str, int], Literal["images", "vectors"]] = {("uint8", 4): "images", ("float32", 2): "vectors"}
@@ -214,10 +214,10 @@ def _range_of(*sources: RowSource) -> tuple[float, float]:
     lowest, highest = np.inf, -np.inf
     for piece in (piece for source in sources for piece in _pieces(source)):
         low, high = float(piece.min()), float(piece.max())
-        if not np.isfinite(low) or not np.isfinite(high):  # NaN and infinity both surface in minimum or maximum
-            raise errors.NotFinite("Every value must be a finite float32; a NaN or an infinity came.")
+        if not np.isfinite(low) or not np.isfinite(high):  # a NaN or an infinity appears in one of them
+            raise errors.NotFinite("Every value must be a finite float32; got a NaN or an infinity.")
         largest = max(-low, high)
-        if largest**2 * piece.shape[1] > MAX_SQUARES:  # else no row can be too large: the usual case, and quick
+        if largest**2 * piece.shape[1] > MAX_SQUARES:  # otherwise no row can be too large
             _check_squares(piece)
         lowest, highest = min(lowest, low), max(highest, high)
     return lowest, highest
@@ -228,8 +228,8 @@ def _check_squares(rows: np.ndarray) -> None:
     if squares.max() > MAX_SQUARES:
         largest = np.abs(rows[squares.argmax()]).max()
         raise errors.ValuesTooLarge(
-            f"The squares of a row must add up to less than {MAX_SQUARES:.2g}, the largest float32; a row with a value "
-            f"of magnitude {largest:.2g} came. Divide its columns by a constant, so that they are of the order of 1."
+            f"The squares of a row must add up to less than {MAX_SQUARES:.2g}, the largest float32; got a row with a "
+            f"value of magnitude {largest:.2g}. Divide its columns by a constant, so that they are of the order of 1."
         )
 
 
@@ -241,9 +241,9 @@ def _pieces(source: RowSource) -> Iterator[np.ndarray]:
 
 
 def _write_tensors(path: Path, tensors: Mapping[str, RowSource], metadata: str) -> None:
-    """The layout of the safetensors library (wider types first, then by name), so that its bytes are the same.
+    """Write the bytes that the safetensors library would write (wider types first, then by name).
 
-    It is written here because the library wants every tensor in memory at once.
+    Written here, because the library needs all tensors in memory at once.
     """
     order = sorted(tensors, key=lambda name: (-tensors[name].dtype.itemsize, name))
     header: dict[str, Any] = {"__metadata__": {"sae": metadata}}

@@ -1,7 +1,7 @@
-"""What is done to rows before the network sees them; it belongs to the model and is stored in its weights.
+"""Preparation of rows for a network; it is part of the model and stored in its weights file.
 
 Three kinds of rows: dataset rows as they are stored; raw rows of the model's width (uint8, or float32 in raw units:
-[0, 1] for images); scaled inputs, which the network sees. Knows neither networks nor files.
+[0, 1] for images); scaled inputs, which the network gets. Knows no networks and no files.
 """
 
 import math
@@ -32,15 +32,16 @@ class Preprocessing:
     image_shape: tuple[int, int, int] | None
     """[channels, height, width] after resizing; None for vectors."""
     image_size: int | None
-    """Height and width that images are resized to; None keeps theirs."""
+    """Height and width that images are resized to; None does not resize."""
     minimum: Float32[Tensor, " n_inputs"] | None = None
     """Smallest value of each input over the training rows, in raw units; None without scaling."""
     span: Float32[Tensor, " n_inputs"] | None = None
-    """Largest minus smallest value of each input; 1 where they differ by no more than rounding."""
+    """Largest minus smallest value of each input; 1 if they differ by no more than rounding."""
     means: Float64[np.ndarray, " n_inputs"] | None = None
-    """What the dataset's rows were centred by before they became float32; None where they were not.
+    """The column means of a centred dataset, which were subtracted before its rows became float32; else None.
 
-    Raw units of such a model are the stored ones, which are less these means, everywhere but in a client's rows.
+    The raw units of such a model are the stored ones, with the means subtracted, except in rows that clients send or
+    get.
     """
 
     @property
@@ -49,11 +50,11 @@ class Preprocessing:
 
     @property
     def error_units(self) -> Literal["raw", "scaled"]:
-        """Errors are measured on what the network sees: after scaling, if there is one."""
+        """Units of errors, which are measured on the inputs of the network: after scaling, if there is one."""
         return "raw" if self.scaling == "none" else "scaled"
 
     def to(self, device: str | torch.device) -> "Preprocessing":
-        """The same, with its tensors on `device`."""
+        """This preprocessing with its tensors on `device`."""
         if self.minimum is None or self.span is None:
             return self
         moved = self.minimum.to(device), self.span.to(device)
@@ -71,27 +72,28 @@ class Preprocessing:
         return flat
 
     def from_body(self, sent: Shaped[np.ndarray, "..."]) -> Float32[np.ndarray, "n d"]:
-        """Rows that a client sent, already of the model's width, as float32 in raw units.
+        """Convert rows that a client sent, already of the model's width, to float32 in raw units.
 
         Flat, or as images: [n, height, width], with several channels [n, channels, height, width]. uint8 is
-        divided by 255, and taken by models of images only. The dataset's `means` are subtracted in float64.
+        divided by 255, and accepted by models of images only. The dataset's `means` are subtracted in float64, because
+        an offset that is large against the spread would leave few digits of it in float32.
         Raises `UnsupportedDtype`, `EmptyInput`, `WrongWidth` and `NotFinite`.
         """
         self._check_dtype(sent.dtype)
         if sent.size == 0:
-            raise errors.EmptyInput("At least one row of at least one value was expected; none came.")
+            raise errors.EmptyInput("At least one row of at least one value is required; got none.")
         self._check_shape(sent.shape)
         flat = sent.reshape(len(sent), -1)
-        with np.errstate(over="ignore", invalid="ignore"):  # what does not fit is found below
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is found below
             values = (flat if self.means is None else flat - self.means).astype(np.float32)
         if not np.isfinite(values).all():
-            raise errors.NotFinite("Every value must be a finite float32; a NaN or an infinity came.")
+            raise errors.NotFinite("Every value must be a finite float32; got a NaN or an infinity.")
         return values / np.float32(255) if sent.dtype == np.uint8 else values
 
     def from_dataset(self, rows: Raw, means: Float64[np.ndarray, " d"] | None) -> Float32[np.ndarray, "n d"]:
-        """Resized rows of any dataset, stored less its `means`, as float32 in raw units.
+        """Convert resized rows of any dataset, stored with its `means` subtracted, to float32 in raw units.
 
-        Raises `UnsupportedDtype` for images and a model of vectors.
+        Raises `UnsupportedDtype` for images if this is a model of vectors.
         """
         self._check_dtype(rows.dtype)
         if rows.dtype == np.uint8:
@@ -103,13 +105,13 @@ class Preprocessing:
         return moved
 
     def to_body(self, rows: Float32[np.ndarray, "n d"]) -> Float32[np.ndarray, "n d"] | Float64[np.ndarray, "n d"]:
-        """Rows in raw units as a client means them: with the dataset's `means` added, in float64 which holds both."""
+        """Rows in the units of a client: with the dataset's `means` added, in float64, which has digits for both."""
         return rows if self.means is None else rows + self.means
 
     def to_inputs(self, raw: Shaped[Tensor, "*networks n d"]) -> Float[Tensor, "*networks n d"]:
-        """Raw rows, uint8 or floating point, as the network sees them: bytes divided by 255, then scaled.
+        """Convert raw rows, uint8 or floating point, to inputs of the network: bytes divided by 255, then scaled.
 
-        Values outside the range that the scaling was fitted on pass unclamped.
+        Values outside the range that the scaling was fitted on are not clamped.
         """
         values = raw.to(torch.float32).div_(255) if raw.dtype is torch.uint8 else raw
         if self.minimum is None or self.span is None:
@@ -117,15 +119,16 @@ class Preprocessing:
         return (values - self.minimum).div_(self.span)
 
     def undo(self, scaled: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
-        """What the network sees or says, back in raw units: [0, 1] for images."""
+        """Convert scaled inputs or reconstructions back to raw units: [0, 1] for images."""
         if self.minimum is None or self.span is None:
             return scaled
         return scaled * self.span + self.minimum
 
     def document(self) -> dict[str, Any]:
-        """What is said of it in a file's metadata; what it computes with are tensors of that file."""
-        said = {"image_size": self.image_size, "scaling": self.scaling}
-        return said if self.means is None else {**said, "centered": True}  # files of before it say nothing of it
+        """Its metadata in a file; the numbers that it computes with are tensors of that file."""
+        entries = {"image_size": self.image_size, "scaling": self.scaling}
+        # only if it is true: files from before centred datasets lack the key
+        return entries if self.means is None else {**entries, "centered": True}
 
     def _check_dtype(self, dtype: np.dtype[Any]) -> None:
         if dtype == np.uint8 and self.image_shape is None:
@@ -135,11 +138,11 @@ class Preprocessing:
             )
         if dtype != np.uint8 and dtype.kind != "f":
             wanted = "floating-point numbers" if self.image_shape is None else "floating-point numbers or uint8"
-            raise errors.UnsupportedDtype(f"Inputs of this model are {wanted}; {dtype} came.")
+            raise errors.UnsupportedDtype(f"Inputs of this model are {wanted}; got {dtype}.")
 
     def _check_width(self, width: int) -> None:
         if width != self.n_inputs:
-            raise errors.WrongWidth(f"The model takes {self.n_inputs} values a row; {width} came.")
+            raise errors.WrongWidth(f"The model takes {self.n_inputs} values per row; got {width}.")
 
     def _check_shape(self, shape: tuple[int, ...]) -> None:
         allowed: list[tuple[int, ...]] = [(self.n_inputs,)]
@@ -147,11 +150,11 @@ class Preprocessing:
             allowed += [self.image_shape[1:]] if self.image_shape[0] == 1 else [self.image_shape]
         if shape[1:] not in allowed:
             wanted = " or ".join("rows x " + " x ".join(map(str, form)) for form in allowed)
-            raise errors.WrongWidth(f"The model takes {wanted}; {' x '.join(map(str, shape))} came.")
+            raise errors.WrongWidth(f"The model takes {wanted}; got {' x '.join(map(str, shape))}.")
 
 
 def fit(choice: DatasetChoice, dataset: Dataset) -> Preprocessing:
-    """The preprocessing that a spec asks for, with its scaling fitted on the rows that will be learned from."""
+    """The preprocessing that a spec describes, with its scaling fitted on the rows that it learns from."""
     shape = dataset.image_shape
     if shape is not None and choice.image_size is not None:
         shape = (shape[0], choice.image_size, choice.image_size)
@@ -166,13 +169,13 @@ def fit(choice: DatasetChoice, dataset: Dataset) -> Preprocessing:
 
 
 def range_of(unscaled: Preprocessing, pieces: Iterable[np.ndarray]) -> tuple[Tensor, Tensor]:
-    """Smallest value of each input over all pieces of stored rows, and its span; 1 where it does not vary."""
+    """Smallest value of each input over all pieces of stored rows, and its span; 1 if it does not vary."""
     minimum = torch.full((unscaled.n_inputs,), math.inf)
     maximum = torch.full((unscaled.n_inputs,), -math.inf)
     for piece in pieces:
         values = unscaled.to_inputs(torch.from_numpy(np.array(unscaled.rows(piece))))
         minimum, maximum = torch.minimum(minimum, values.amin(0)), torch.maximum(maximum, values.amax(0))
-    # an input that is constant but for rounding would be blown up to [0, 1]
+    # an input that varies only by rounding would be scaled to noise in [0, 1]
     return minimum, torch.where(variation.varies(minimum, maximum), maximum - minimum, 1.0)
 
 

@@ -1,7 +1,6 @@
-"""Which rows stand for a split: drawn by a seed, in the classes' proportions where rows have labels.
+"""Samples of rows of a split: drawn with a seed, in the proportions of the classes if rows have labels.
 
-The first rows of a file that is sorted by class are of few classes; so the first ones are taken only where somebody
-asked for the first ones.
+The first rows of a file that is sorted by class have few classes; they are used only if the first rows were requested.
 """
 
 from dataclasses import dataclass
@@ -15,10 +14,10 @@ from sparse_coding.specs.feasibility import training_rows
 from sparse_coding.specs.training import DatasetChoice
 
 SEED: Final = 0
-"""Of every draw that no spec gives a seed for: the same rows of a split always get the same sample."""
+"""Seed of every draw for which a spec has none: a split always gives the same sample."""
 
 Rule = Literal["all", "first", "random", "stratified"]
-"""How rows were chosen: all there are, the first ones, drawn, or drawn in the classes' proportions."""
+"""How rows were sampled: all rows, the first ones, drawn, or drawn in the proportions of the classes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,18 +29,19 @@ class Sample:
     rule: Rule
 
     def of(self, rows: np.ndarray) -> np.ndarray:
-        """These of the rows, or labels, of the split; a mapped file is not read for all of them."""
+        """The sampled rows, or labels, of the split; a sample of all rows does not copy a mapped file."""
         return rows if len(self.indices) == len(rows) else rows[self.indices]
 
 
 def draw(count: int, most: int, labels: Integer[np.ndarray, " n"] | None = None, seed: int = SEED) -> Sample:
-    """At most `most` of `count` rows, drawn under `seed`; a smaller sample is a part of every larger one.
+    """Draw at most `most` of `count` rows under `seed`; a smaller sample is part of every larger one.
 
-    With labels, each class has its share, rounded up as long as rows are left: every class is there once the sample
-    is as large as there are classes.
+    With labels, each class has its share of the sample, rounded up as long as rows are left: a sample of at least as
+    many rows as classes has every class.
     """
     if most >= count:
         return Sample(np.arange(count), "all")
+    # one permutation whatever `most` is, of which a sample is the beginning: so samples are nested
     order = np.random.default_rng(seed).permutation(count)
     if labels is None:
         return Sample(np.sort(order[:most]), "random")
@@ -49,12 +49,12 @@ def draw(count: int, most: int, labels: Integer[np.ndarray, " n"] | None = None,
 
 
 def first(count: int, most: int) -> Sample:
-    """At most `most` of `count` rows, from the beginning."""
+    """The first `most` of `count` rows."""
     return Sample(np.arange(min(count, most)), "all" if most >= count else "first")
 
 
 def _places(labels: Integer[np.ndarray, " n"]) -> np.ndarray:
-    """For each row, which share of its class comes before it: in this order, any beginning has all classes' shares."""
+    """For each row, the share of its class that comes before it: sorted by it, every beginning is stratified."""
     by_class = np.argsort(labels, kind="stable")
     _, starts, counts = np.unique(labels[by_class], return_index=True, return_counts=True)
     places = np.empty(len(labels))
@@ -63,19 +63,19 @@ def _places(labels: Integer[np.ndarray, " n"]) -> np.ndarray:
 
 
 def learned(choice: DatasetChoice, dataset: Dataset) -> Int64[np.ndarray, " n"]:
-    """The training rows that a spec learns from, ascending: the first `train_limit`, without the validation slice."""
+    """Indices of the rows that a spec learns from, ascending: the first `train_limit` minus the validation slice."""
     return _divided(choice, dataset)[0]
 
 
 def validation(choice: DatasetChoice, dataset: Dataset) -> Int64[np.ndarray, " n"]:
-    """The training rows that a spec keeps for choosing, ascending."""
+    """Indices of the training rows in the validation slice of a spec, ascending."""
     return _divided(choice, dataset)[1]
 
 
 def _divided(choice: DatasetChoice, dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
     limit = min(dataset.facts.train_rows, choice.train_limit or dataset.facts.train_rows)
     count = training_rows(choice, dataset.facts)
-    if choice.validation_seed is None or count == limit:  # a spec of version 1 keeps the last rows
+    if choice.validation_seed is None or count == limit:  # a spec of version 1 has the last rows
         return np.arange(count), np.arange(count, limit)
     labels = dataset.split("train").labels
     kept = draw(limit, limit - count, None if labels is None else labels[:limit], choice.validation_seed).indices
@@ -83,12 +83,12 @@ def _divided(choice: DatasetChoice, dataset: Dataset) -> tuple[np.ndarray, np.nd
 
 
 def of_learned(choice: DatasetChoice, dataset: Dataset, most: int) -> Sample:
-    """At most `most` of the training rows that a spec learns from: what a model's figures of training rows are of."""
+    """A sample of at most `most` of the training rows that a spec learns from."""
     rows, labels = learned(choice, dataset), dataset.split("train").labels
     chosen = draw(len(rows), most, None if labels is None else labels[rows])
     return Sample(rows[chosen.indices], chosen.rule)
 
 
 def of_split(split: Split, most: int) -> Sample:
-    """At most `most` rows of a split."""
+    """A sample of at most `most` rows of a split."""
     return draw(len(split.rows), most, split.labels)

@@ -1,6 +1,6 @@
-"""Our own tensors in one safetensors file with one metadata key, `sae`: equal contents are equal bytes.
+"""Named tensors in one safetensors file with one metadata key, `sae`: equal contents give equal bytes.
 
-With several keys safetensors writes a different order, and so a different digest, in every process. It does not know
+With several keys, safetensors writes them in another order, with another digest, in every process. It does not know
 what the tensors are.
 """
 
@@ -24,9 +24,9 @@ _SYSTEM_ERROR: Final = re.compile(r"\(os error (\d+)\)")
 
 
 def write(path: Path, tensors: Mapping[str, Tensor], document: Mapping[str, Any]) -> None:
-    """Write the file at `path`, whole or not at all; `document` holds JSON values, among them its `format`.
+    """Write the file at `path` atomically; `document` has JSON values, among them its `format`.
 
-    Raises OSError where the disk does not take it.
+    Raises OSError if the file cannot be written.
     """
     placed = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     partial = path.with_name(f"{path.name}.partial")
@@ -36,7 +36,7 @@ def write(path: Path, tensors: Mapping[str, Tensor], document: Mapping[str, Any]
     except SafetensorError as error:
         if (found := _SYSTEM_ERROR.search(str(error))) is None:
             raise
-        raise OSError(int(found[1]), os.strerror(int(found[1]))) from error  # the library says it in words only
+        raise OSError(int(found[1]), os.strerror(int(found[1]))) from error  # the library reports only a text
     finally:
         partial.unlink(missing_ok=True)
 
@@ -44,15 +44,15 @@ def write(path: Path, tensors: Mapping[str, Tensor], document: Mapping[str, Any]
 def read(path: Path, form: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Copies of the tensors, and the document. Raises `UnsupportedFormat` unless its format is `form`.
 
-    Raises `UnreadableFile` for what is no safetensors file, and for a value that is not finite.
+    Raises `UnreadableFile` for a file that is not safetensors, and for a value that is not finite.
     """
     arrays, metadata = untrusted.open_safetensors(path)
     document = _document(metadata)
     if document.get("format") != form:
-        raise errors.UnsupportedFormat(f"A file of the format {form} was expected; this one says another or none.")
+        raise errors.UnsupportedFormat(f"A file of the format {form} was expected; this one has another or none.")
     tensors = {name: torch.from_numpy(array.copy()) for name, array in arrays.items()}
     if not all(bool(tensor.isfinite().all()) for tensor in tensors.values()):
-        raise errors.UnreadableFile("A tensor of the file holds a value that is not finite.")
+        raise errors.UnreadableFile("A tensor of the file has a value that is not finite.")
     return tensors, document
 
 
@@ -65,7 +65,7 @@ def _document(metadata: Mapping[str, str]) -> dict[str, Any]:
 
 
 def expect(tensors: Mapping[str, Tensor], like: Mapping[str, Tensor]) -> None:
-    """Raise `UnreadableFile` unless `tensors` are named, shaped and typed as `like`."""
+    """Raise `UnreadableFile` unless `tensors` have the names, shapes and types of `like`."""
     if tensors.keys() != like.keys():
         raise errors.UnreadableFile("The tensors of the file are not those of the network that its spec describes.")
     for name, tensor in tensors.items():

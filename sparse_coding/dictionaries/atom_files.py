@@ -1,4 +1,4 @@
-"""The atoms of several dictionaries, and which of them stand for the same, <-> one safetensors file.
+"""The atoms of several dictionaries and their matched pairs <-> one safetensors file.
 
 Knows arrays; not how a dictionary was learned or matched.
 """
@@ -20,14 +20,14 @@ FORMAT: Final = "sae.atoms/1"
 
 @dataclass(frozen=True, eq=False)
 class Atoms:
-    """What is left of a dictionary without the atoms that nothing uses, and its pairs with the model's."""
+    """The used atoms of a dictionary, and their pairs with the model's atoms."""
 
     atoms: Float32[np.ndarray, "n d"]
     """In scaled units."""
     indices: Int64[np.ndarray, " n"]
-    """Which atoms of the whole dictionary these are; of a model, which latents."""
+    """Their indices in the whole dictionary; for a model, their latents."""
     pairs: Int64[np.ndarray, "p 2"]
-    """Row of the model's `atoms` and row of these, the most alike first; none for the model itself."""
+    """Row of the model's `atoms` and row of these, by falling |cosine|; empty for the model itself."""
     cosines: Float64[np.ndarray, " p"]
     """|cosine| of each pair."""
 
@@ -40,9 +40,9 @@ class Atoms:
 def write(
     path: Path, dictionaries: Mapping[str, Atoms], *, image_shape: tuple[int, int, int] | None, n_latents: int
 ) -> None:
-    """Write `atoms.METHOD`, `pairs.METHOD` and `cosines.METHOD`, without those that are empty; equal is byte-equal.
+    """Write the non-empty of `atoms.METHOD`, `pairs.METHOD` and `cosines.METHOD`; equal contents give equal bytes.
 
-    The document says `image_shape` ([channels, height, width], or null), the `methods` in their order, `indices` of
+    The document has `image_shape` ([channels, height, width], or null), the `methods` in their order, `indices` of
     each, and the model's `n_latents`.
     """
     document = {

@@ -1,6 +1,6 @@
-"""A model beside classical dictionaries: K-SVD, scikit-learn's mini-batch dictionary learning, PCA, raw inputs.
+"""Comparison of a model with K-SVD, scikit-learn's mini-batch dictionary learning, PCA and raw inputs.
 
-All code the same rows, as the model sees them. An iterator: whoever drives it may stop at every event. Knows no
+All methods code the same rows, in the model's scaled units. It is an iterator that can be left at every event. Knows no
 clock and no queue. Loads scikit-learn, which is slow to load.
 """
 
@@ -36,16 +36,16 @@ ITERATIONS: Final = 10
 SEED: Final = 42
 
 MAX_LATENTS: Final = 4096
-"""Atoms that are compared at most: the Gram matrix grows with their square, the matching with their cube."""
+"""Largest model that is compared: the Gram matrix grows with the square of the atoms, the matching with the cube."""
 
 MINIBATCH_ROWS: Final = 256
 """scikit-learn's default."""
 
 PENALTY: Final = 0.14
-"""L1 weight of the mini-batch learner as a share of the rows' root mean square length, so that the units do not matter.
+"""L1 weight of the mini-batch learner as a share of the rows' root mean square length.
 
-For centred digits of 28 x 28, which are about 7 long, it is scikit-learn's default of 1. On those of 8 x 8 a third of
-it and three times as much both left more error.
+Relative, because the lasso's weight has the units of the rows. For centred digits of 28 x 28, whose length is about 7,
+it is scikit-learn's default of 1. For digits of 8 x 8, a third of it and three times as much both gave a larger error.
 """
 
 FORMULAS: Final[Mapping[str, str | list[str]]] = {
@@ -64,7 +64,7 @@ FORMULAS: Final[Mapping[str, str | list[str]]] = {
 
 @dataclass(frozen=True)
 class Progress:
-    """A place to stop: `step` of the `steps` of one method are behind."""
+    """A point where the comparison can stop: `step` of the `steps` of one method are done."""
 
     method: str
     step: int
@@ -73,7 +73,7 @@ class Progress:
 
 @dataclass(frozen=True, eq=False)
 class Entry:
-    """One line of the table; None where a figure makes no sense."""
+    """One line of the table; None for figures that the method does not have."""
 
     method: str
     """`model`, `model.truncated`, `ksvd`, `minibatch`, `pca`, `pca.truncated` or `raw`."""
@@ -84,16 +84,16 @@ class Entry:
     """`l0.nonzero`: mean number of coefficients per row that are not zero."""
     mutual_coherence: float | None = None
     n_atoms: int | None = None
-    """With those left out."""
+    """All atoms, including those left out."""
     left_out: int | None = None
-    """Dead latents of the model; elsewhere, atoms that no held-out row uses."""
+    """Dead latents of the model; for a dictionary, atoms that no held-out row uses."""
     filled_atoms: int | None = None
-    """Atoms that began as random directions, because there were fewer distinct rows; only of learned dictionaries."""
+    """Atoms that started as random directions, for lack of distinct rows; only for learned dictionaries."""
     probe_accuracy: float | None = None
     probe_columns: int | None = None
-    """Numbers of a code that vary over the rows that the probe is fitted on, and that it therefore looks at."""
+    """Columns of the codes that vary over the rows that the probe is fitted on; it uses only these."""
     dictionary: Atoms | None = None
-    """None for raw inputs; what is truncated shares the dictionary of the full code."""
+    """None for raw inputs; a truncated code has the dictionary of the full code."""
 
     def document(self) -> dict[str, Any]:
         """The figures as JSON values."""
@@ -114,13 +114,13 @@ class Entry:
 
 @dataclass(frozen=True, eq=False)
 class Ground:
-    """What all are fitted and measured on, and what the model does there. Rows are scaled inputs."""
+    """The rows that all methods are fitted and measured on, and the model's figures. Rows are scaled inputs."""
 
     model: TrainedModel
     fit: Float32[Tensor, "m d"]
     fit_labels: Int64[np.ndarray, " m"] | None
     rows_chosen: sampling.Rule
-    """How the rows that are fitted on were chosen among those that the model learned from."""
+    """How the rows that are fitted on were sampled from those that the model learned from."""
     centre: Float32[Tensor, " d"]
     """Mean of the rows that are fitted on."""
     test: HeldOutRows
@@ -132,11 +132,12 @@ class Ground:
     @property
     def k(self) -> int:
         """`l0.rounded`: the model's rounded `l0.threshold`, but at least 1 and at most min(n_latents, d)."""
+        # as many coefficients as the model uses; more than d atoms are never linearly independent
         return min(max(1, round(self.measured.l0)), self.model.n_latents, self.model.n_inputs)
 
     @property
     def centred(self) -> Float32[Tensor, "m d"]:
-        """The rows that are fitted on, less their mean; 0 in inputs that do not vary by more than rounding."""
+        """The rows that are fitted on minus their mean; 0 in inputs that do not vary by more than rounding."""
         varying = variation.varies(self.fit.amin(0), self.fit.amax(0))
         return torch.where(varying, self.fit - self.centre, 0.0)
 
@@ -154,7 +155,7 @@ class Ground:
 
 @torch.inference_mode()
 def load(model: TrainedModel, dataset: Dataset, fit_rows: int = FIT_ROWS) -> Ground:
-    """The model's dataset as the comparison needs it: at most `fit_rows` of the rows that the model learned from.
+    """Load the model's dataset for the comparison: at most `fit_rows` of the rows that the model learned from.
 
     Raises `SpecDoesNotFit` for more than `MAX_LATENTS` latents, `WrongWidth` for another model's dataset.
     """
@@ -197,7 +198,11 @@ def _in_scaled_units(model: TrainedModel) -> Dictionary:
 def compare(
     ground: Ground, methods: Sequence[Method], *, iterations: int = ITERATIONS, seed: int = SEED
 ) -> Iterator[Progress | Entry]:
-    """The lines of the table as they are finished, and between them places to stop; the model comes first, twice."""
+    """Yield the table's lines as they are finished, and between them points to stop; the model comes first, twice.
+
+    Its second line keeps only the k largest latents of each code: a sigmoid code is never zero, so that its full code
+    uses all latents and cannot be compared with codes of k coefficients.
+    """
     yield from _model(ground)
     for method in methods:
         match method:
@@ -257,7 +262,7 @@ def _ksvd(ground: Ground, iterations: int, seed: int) -> Iterator[Progress | Ent
 
 
 def _minibatch(ground: Ground, passes: int, seed: int) -> Iterator[Progress | Entry]:
-    """As many passes over the rows as K-SVD makes, from the same first atoms."""
+    """Fit with as many passes over the rows as K-SVD makes, from the same initial atoms: only the methods differ."""
     rows, step, steps = ground.centred, 0, passes * math.ceil(len(ground.fit) / MINIBATCH_ROWS)
     first, filled = ksvd.first_atoms(rows, ground.model.n_latents, seed)
     learner = MiniBatchDictionaryLearning(
@@ -303,7 +308,7 @@ def _raw_inputs(ground: Ground) -> Iterator[Progress | Entry]:
 
 
 def _of_sparse_codes(ground: Ground, method: str, atoms: Tensor, filled: int) -> Entry:
-    """The line of a dictionary whose codes are found by matching pursuit, as many coefficients as the model's."""
+    """The line of a dictionary whose codes come from matching pursuit with k coefficients, the model's rounded L0."""
     score = _score(
         ground,
         lambda x: pursuit.omp(x - ground.centre, atoms, ground.k),
@@ -314,9 +319,9 @@ def _of_sparse_codes(ground: Ground, method: str, atoms: Tensor, filled: int) ->
 
 
 def _largest(codes: Tensor, k: int) -> Tensor:
-    """The codes with all but the k coefficients of largest magnitude set to 0; of equals the lower index is kept."""
-    kept = codes.abs().argsort(dim=1, descending=True, stable=True)[:, :k]
-    return torch.zeros_like(codes).scatter_(1, kept, codes.gather(1, kept))
+    """The codes with all but the k coefficients of largest magnitude set to 0; of equals, the lower index stays."""
+    largest = codes.abs().argsort(dim=1, descending=True, stable=True)[:, :k]
+    return torch.zeros_like(codes).scatter_(1, largest, codes.gather(1, largest))
 
 
 def _doubles(rows: Tensor) -> np.ndarray:
@@ -326,7 +331,7 @@ def _doubles(rows: Tensor) -> np.ndarray:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """scikit-learn warns of paths that it ends early and of rows that do not vary; neither matters here."""
+    """Ignore scikit-learn's warnings about paths that end early and rows that do not vary: neither matters here."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -337,7 +342,7 @@ def _quiet() -> Iterator[None]:
 
 @dataclass(frozen=True, eq=False)
 class _Score:
-    """What one way to code the held-out rows gave."""
+    """The figures of one way to code the held-out rows."""
 
     mse: float
     explained_variance: float | None
@@ -358,7 +363,7 @@ class _Score:
 
 @torch.inference_mode()
 def _score(ground: Ground, encode: Callable[[Tensor], Tensor], decode: Callable[[Tensor], Tensor]) -> _Score:
-    """One pass over the held-out rows in the chunks of `evaluation`, so that the model's error is the one known."""
+    """Code the held-out rows once, in the chunks of `evaluation`, so that the model's error is that of its run."""
     squared, codes = torch.zeros((), dtype=torch.float64, device=ground.fit.device), []
     for chunk, count in batches.chunks(ground.test.rows):
         x = ground.model.preprocessing.to_inputs(chunk)
@@ -371,7 +376,7 @@ def _score(ground: Ground, encode: Callable[[Tensor], Tensor], decode: Callable[
 
 
 def _probed(ground: Ground, encode: Callable[[Tensor], Tensor], test: np.ndarray) -> tuple[float | None, int | None]:
-    """`probe.logistic` on codes, and the columns used; None without labels, or with labels that suit no probe."""
+    """`probe.logistic` on codes, and the columns used; None without labels or with unsuitable ones."""
     if ground.probe_rows is None or ground.fit_labels is None or ground.test_labels is None:
         return None, None
     chosen = sampling.draw(len(ground.fit), probe.MAX_ROWS, ground.fit_labels).indices
@@ -385,7 +390,8 @@ def _probed(ground: Ground, encode: Callable[[Tensor], Tensor], test: np.ndarray
 
 
 def _dictionary(ground: Ground, atoms: np.ndarray, used: np.ndarray, *, matched: bool = True) -> dict[str, Any]:
-    """What an entry says of its dictionary; `used` tells which of the atoms are kept."""
+    """The fields of an entry that describe its dictionary; only the atoms in `used` are stored and compared."""
+    # an atom that no row uses says nothing about the data, and would lower the matched cosines
     kept = atoms[used]
     pairs = matching.match(ground.dictionary.atoms[ground.live], kept).pairs if matched else ()
     return {
@@ -402,9 +408,13 @@ def _dictionary(ground: Ground, atoms: np.ndarray, used: np.ndarray, *, matched:
 
 
 def mutual_coherence(atoms: Float[np.ndarray, "n d"]) -> float | None:
-    """`mutual_coherence`: the largest |cosine| between two atoms; None for fewer than two. A zero atom has cosine 0."""
+    """`mutual_coherence`: the largest |cosine| between two atoms; None for fewer than two. A zero atom has cosine 0.
+
+    Matching pursuit with k atoms recovers a code for certain if the coherence is below 1 / (2 k - 1) (Tropp 2004).
+    """
     if len(atoms) < 2:
         return None
+    # normalised again in float64, and in chunks, because the whole Gram matrix of many atoms is large
     unit = functional.normalize(torch.from_numpy(atoms).double(), eps=np.finfo(np.float64).tiny)
     largest = 0.0
     for start, some in zip(range(0, len(unit), batches.CHUNK_ROWS), torch.split(unit, batches.CHUNK_ROWS), strict=True):

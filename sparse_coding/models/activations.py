@@ -1,6 +1,7 @@
 """The nonlinearities of a network, each with its gradient written out as a function of its own output.
 
-Knows neither layers nor losses. Forward overwrites its argument, which in a network is a product nobody else holds.
+Knows neither layers nor losses. `forward` overwrites its argument, which in a network is a new matrix product that is
+not used elsewhere.
 """
 
 import torch
@@ -21,9 +22,12 @@ class Activation(nn.Module):
     def gradient(
         self,
         upstream: Float[Tensor, "*networks B n"],
-        output: Float[Tensor, "*networks B n"],  # noqa: ARG002 - the others need it
+        output: Float[Tensor, "*networks B n"],  # noqa: ARG002 - subclasses use it
     ) -> Float[Tensor, "*networks B n"]:
-        """The loss's gradient by the input, from that by the output and the output itself."""
+        """The loss's gradient with respect to the input, from the gradient with respect to the output.
+
+        All functions here can be differentiated from their output alone, so that no input has to be stored.
+        """
         return upstream
 
 
@@ -36,8 +40,9 @@ class Relu(Activation):
     def gradient(
         self, upstream: Float[Tensor, "*networks B n"], output: Float[Tensor, "*networks B n"]
     ) -> Float[Tensor, "*networks B n"]:
-        through: Tensor = torch.ops.aten.threshold_backward(upstream, output, 0)
-        return through
+        # autograd's own kernel: one pass over memory, where `upstream * (output > 0)` takes two and a temporary
+        gradient: Tensor = torch.ops.aten.threshold_backward(upstream, output, 0)
+        return gradient
 
 
 class Sigmoid(Activation):
@@ -49,12 +54,14 @@ class Sigmoid(Activation):
     def gradient(
         self, upstream: Float[Tensor, "*networks B n"], output: Float[Tensor, "*networks B n"]
     ) -> Float[Tensor, "*networks B n"]:
-        through: Tensor = torch.ops.aten.sigmoid_backward(upstream, output)
-        return through
+        gradient: Tensor = torch.ops.aten.sigmoid_backward(upstream, output)
+        return gradient
 
 
 def of_code(sparsity: Kl | L1 | NoPenalty) -> Activation:
     """Sigmoid for KL, whose rates must lie in (0, 1); ReLU for the others."""
+    # KL compares two Bernoulli rates, and the mean of a ReLU code has no upper bound; a ReLU code can be exactly 0,
+    # which is what an L1 penalty makes of latents that are not needed, and a sigmoid code cannot
     return Sigmoid() if isinstance(sparsity, Kl) else Relu()
 
 

@@ -1,6 +1,6 @@
 """The network: n_inputs - hidden - n_latents - hidden reversed - n_inputs, built from a spec; and several as one.
 
-Knows widths and activations, nothing of datasets, losses or files.
+Knows widths and activations; no datasets, losses or files.
 """
 
 import itertools
@@ -19,7 +19,7 @@ from sparse_coding.specs.training import Mlp
 
 
 class Affine(nn.Linear):
-    """torch's linear layer, initialisation and names included; only the product is computed by ourselves."""
+    """torch's linear layer with its initialisation and parameter names; only the product is computed here."""
 
     def forward(self, rows: Float[Tensor, "*networks B i"]) -> Float[Tensor, "*networks B o"]:
         return matrix_products.affine(rows, self.weight, self.bias)
@@ -48,7 +48,7 @@ class Autoencoder(nn.Module):
         return code
 
     def decode(self, h: Float[Tensor, "*networks B n"]) -> Float[Tensor, "*networks B d"]:
-        """The reconstruction, in scaled units, that a code stands for."""
+        """The reconstruction of a code, in scaled units."""
         reconstruction: Tensor = self.decoder(h)
         return reconstruction
 
@@ -63,18 +63,20 @@ class Autoencoder(nn.Module):
 def build(model: Mlp, sparsity: Kl | L1 | NoPenalty, n_inputs: int, seed: int) -> Autoencoder:
     """A new network on the CPU with torch's default initialisation under `seed`, encoder first.
 
-    torch's global random state is as before afterwards.
+    torch's global random state is left unchanged.
     """
+    # on the CPU, whatever the device of the run: generators of other devices give other numbers for the same seed
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(_mixed(seed))
         return _network(model, sparsity, n_inputs)
 
 
 def _mixed(seed: int) -> int:
-    """A seed that torch's generator on the CPU, a Mersenne Twister, tells from others: it looks at 32 bits only.
+    """A seed of 32 bits: torch's generator on the CPU, a Mersenne Twister, ignores the higher ones.
 
-    Without this, 5 and 5 + 2**32 are one seed. Seeds below 2**32 are left alone.
+    Without this, 5 and 5 + 2**32 would give the same weights.
     """
+    # seeds below 2**32 are used unchanged, so that `torch.manual_seed` with the same seed gives the same weights
     return seed if seed < 2**32 else int(np.random.SeedSequence(seed).generate_state(1, np.uint32)[0])
 
 
@@ -91,7 +93,7 @@ def stack(networks: Sequence[Autoencoder]) -> Autoencoder:
 
 
 def unstacked(stacked: Autoencoder) -> list[Autoencoder]:
-    """The single networks in a stacked one; they share its memory, so that they are always as it is."""
+    """The single networks of a stacked one; they share its memory, so that they always have its current weights."""
     every = stacked.state_dict()
     count = len(next(iter(every.values())))
     return [_with_weights(stacked, {name: every[name][number] for name in every}) for number in range(count)]

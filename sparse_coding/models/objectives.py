@@ -1,8 +1,8 @@
-"""What training minimises: mse.mean + weight * penalty. Each formula has an id that is stamped on its numbers.
+"""The loss that training minimises: mse.mean + weight * penalty. Each formula has an id that results carry.
 
-B rows, d inputs, n latents; code h, reconstruction r, input x. Called, a penalty is its value without the weight;
-`with_gradient` adds its derivatives by h, which broadcast to the shape of h. The codes of several networks may be
-stacked in front: then there is a value for each. Knows nothing of networks and optimisers.
+B rows, d inputs, n latents; code h, reconstruction r, input x. Calling a penalty gives its value without the weight;
+`with_gradient` adds its derivatives with respect to h, which broadcast to the shape of h. The codes of several networks
+may be stacked along a first dimension: then there is one value for each. Knows no networks and no optimisers.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ MSE_MEAN: Final = "mse.mean"
 SSE_ROW: Final = "sse.row"
 
 RATE_MARGIN: Final = 1e-8
-"""Rates are clamped to [1e-8, 1 - 1e-8]: the tutorial's epsilon."""
+"""Rates are clamped to [1e-8, 1 - 1e-8]: the tutorial's epsilon. At 0 and at 1 the divergence is infinite."""
 
 Scalar = Float[Tensor, ""]
 Code = Float[Tensor, "*networks B n"]
@@ -40,7 +40,7 @@ def sse_row(r: Float[Tensor, "B d"], x: Float[Tensor, "B d"]) -> Scalar:
 
 @dataclass(frozen=True)
 class Nothing:
-    """`none`: 0. The tutorial's standard autoencoder."""
+    """`none`: 0. The tutorial's standard autoencoder, the dense reference."""
 
     id: str = "none"
 
@@ -61,12 +61,13 @@ class L1Mean:
         return h.abs().mean((-2, -1))
 
     def with_gradient(self, h: Code) -> tuple[Value, ByCode]:
+        # the subgradient 0 at h = 0, as autograd has it: latents that are off are not pushed by the penalty
         return self(h), h.sign() / (h.shape[-2] * h.shape[-1])
 
 
 @dataclass(frozen=True)
 class L1Sum:
-    """`l1.sum`: sum abs(h) / B. The tutorial's text, which sums over latents."""
+    """`l1.sum`: sum abs(h) / B. The tutorial's text, which sums over latents: n times `l1.mean`."""
 
     id: str = "l1.sum"
 
@@ -81,12 +82,13 @@ class L1Sum:
 class KlBatch:
     """`kl.batch`: sum_j rho log(rho / q_j) + (1 - rho) log((1 - rho) / (1 - q_j)), q_j the batch mean of h_j.
 
-    Rates are averaged, clamped and logged in float64, because in float32 1 - 1e-8 is 1 and the penalty infinite.
-    A clamped rate has gradient 0. A sparsity constraint as in Ng's CS294A notes on sparse autoencoders (2011).
+    The divergence from a Bernoulli variable of rate rho to one of rate q_j, summed over the latents: 0 where every
+    latent's mean is rho. The sparsity penalty of Ng's CS294A notes on sparse autoencoders (2011), with means over the
+    batch instead of the whole training set.
     """
 
     rho: float | Float[Tensor, "networks 1"]
-    """Of each network one, where several are stacked."""
+    """One per network if several are stacked."""
     id: str = "kl.batch"
 
     def __call__(self, h: Code) -> Value:
@@ -96,7 +98,10 @@ class KlBatch:
         rates = _rates(h)
         q = _clamped(rates)
         on, off = self._ratios(q)
+        # d/dq (rho log(rho / q) + (1 - rho) log((1 - rho) / (1 - q))) = (1 - rho) / (1 - q) - rho / q;
+        # clamping is constant outside its bounds, so its derivative there is 0, as autograd has it
         slope = torch.where(q == rates, off - on, 0.0)
+        # q_j is a mean over B rows: each row's share of the slope is 1 / B, the same for all rows
         return self._divergence(on, off), (slope / h.shape[-2]).to(h.dtype).unsqueeze(-2)
 
     def _ratios(self, q: Rates) -> tuple[Rates, Rates]:
@@ -107,6 +112,7 @@ class KlBatch:
 
 
 def _rates(h: Code) -> Rates:
+    # in float64: in float32 1 - 1e-8 rounds to 1, and the penalty of a latent that is always on would be infinite
     return h.mean(-2, dtype=torch.float64)
 
 
@@ -123,11 +129,11 @@ class Objective:
 
     penalty: Penalty
     weight: float | Float[Tensor, "networks 1 1"]
-    """Of each network one, where several are stacked."""
+    """One per network if several are stacked."""
 
     @property
     def formulas(self) -> dict[str, str]:
-        """Which formula each part of the loss is computed by."""
+        """The formula id of each part of the loss."""
         return {"reconstruction": MSE_MEAN, "sparsity": self.penalty.id}
 
 
@@ -141,23 +147,24 @@ def penalty_for(sparsity: Kl | L1 | NoPenalty) -> Penalty:
 
 
 def weight_of(sparsity: Kl | L1 | NoPenalty) -> float:
-    """The penalty's factor in the loss; 0 where there is no penalty."""
+    """The penalty's factor in the loss; 0 without a penalty."""
     return 0.0 if isinstance(sparsity, NoPenalty) else sparsity.weight
 
 
 def objective_for(sparsity: Kl | L1 | NoPenalty) -> Objective:
-    """The whole loss that a spec asks for."""
+    """The loss that a spec describes."""
     return Objective(penalty_for(sparsity), weight_of(sparsity))
 
 
 def stacked(sparsities: Sequence[Kl | L1 | NoPenalty], like: Tensor) -> Objective:
     """One objective for stacked networks whose specs name the same penalty, each with its own weight and rho.
 
-    Codes will be of the type and on the device of `like`.
+    Codes have the dtype and the device of `like`.
     """
     weights = torch.tensor([weight_of(sparsity) for sparsity in sparsities], dtype=like.dtype, device=like.device)
     penalty = penalty_for(sparsities[0])
     if isinstance(penalty, KlBatch):
         rhos = [sparsity.rho for sparsity in sparsities if isinstance(sparsity, Kl)]
+        # float64 as the rates are, so that stacked and single networks compute the same divergence
         penalty = KlBatch(torch.tensor(rhos, dtype=torch.float64, device=like.device).unsqueeze(1))
     return Objective(penalty, weights.view(-1, 1, 1))

@@ -1,6 +1,6 @@
 """A finished model <-> one safetensors file that can be used without anything else.
 
-The metadata hold spec, shapes, preprocessing and formula ids. It knows no names, versions or registry.
+The metadata hold the spec, shapes, preprocessing and formula ids. Knows no model names, versions or registry.
 """
 
 import math
@@ -50,24 +50,24 @@ class TrainedModel:
         return next(self.autoencoder.parameters()).device
 
     def prepare(self, stored: Shaped[np.ndarray, "B ..."]) -> Float32[np.ndarray, "B d"]:
-        """Rows of its own dataset, resized and flattened, in raw units. Raises `WrongWidth`."""
+        """Resize and flatten rows of the model's own dataset, in raw units. Raises `WrongWidth`."""
         return self.prepare_from(stored, self.preprocessing.means)
 
     def prepare_from(
         self, stored: Shaped[np.ndarray, "B ..."], means: Float64[np.ndarray, " d"] | None
     ) -> Float32[np.ndarray, "B d"]:
-        """The same of rows of any dataset, which were stored less its `means`. Raises `WrongWidth`."""
+        """Prepare rows of any dataset, stored with its `means` subtracted. Raises `WrongWidth`."""
         return self.preprocessing.from_dataset(self.preprocessing.rows(stored), means)
 
     def check_range(self, rows: Float32[np.ndarray, "B d"]) -> None:
-        """Raises `InputsOutOfRange` for rows in raw units outside [0, 1], where the model takes no others.
+        """Raises `InputsOutOfRange` for rows in raw units outside [0, 1], if the model accepts only those.
 
-        A model of images does not, whatever its output: there [0, 1] is the unit, and 255 comes from omitting it.
+        A model of images accepts only [0, 1], whatever its output: a value of 255 there is a byte that was not divided.
         """
         images = self.preprocessing.image_shape is not None
         bounded = self.spec.model.output == "sigmoid" and self.preprocessing.scaling == "none"
         if (images or bounded) and (rows.min() < 0 or rows.max() > 1):
-            why = "learned from images and takes pixels" if images else "has a sigmoid output and takes inputs"
+            why = "learned from images and accepts pixels" if images else "has a sigmoid output and accepts inputs"
             remedy = ": divide bytes by 255, or send them as uint8" if images else ""
             raise errors.InputsOutOfRange(
                 f"The model {why} in [0, 1]; these span [{rows.min():g}, {rows.max():g}]{remedy}."
@@ -80,13 +80,13 @@ class TrainedModel:
 
     @torch.inference_mode()
     def encode_chunk(self, raw: Shaped[Tensor, "B d"]) -> Float32[np.ndarray, "B n"]:
-        """The codes of resized rows in their stored type (uint8, or float32 in raw units), all at once."""
+        """The codes of one chunk of resized rows in their stored type (uint8, or float32 in raw units)."""
         codes = self.autoencoder.encode(self.preprocessing.to_inputs(raw.to(self._device)))
         array: np.ndarray = codes.cpu().numpy()
         return array
 
     def decode(self, codes: Float32[np.ndarray, "B n"]) -> Float32[np.ndarray, "B d"]:
-        """What codes stand for, in raw units. Raises `WrongWidth`."""
+        """The reconstructions of codes, in raw units. Raises `WrongWidth`."""
         _check_width(codes, self.n_latents, "latents")
         return self._in_chunks(lambda chunk: self.preprocessing.undo(self.autoencoder.decode(chunk)), codes)
 
@@ -105,45 +105,45 @@ class TrainedModel:
 
     @torch.inference_mode()
     def _in_chunks(self, compute: Callable[[Tensor], Tensor], rows: np.ndarray) -> np.ndarray:
-        """`compute` on at most 1,024 rows at a time, so that memory does not grow with the hidden layers' width."""
+        """Apply `compute` to 1,024 rows at a time, so that the hidden layers' memory does not grow with the rows."""
         chunks = torch.split(torch.from_numpy(np.array(rows)), CHUNK_ROWS)
         array: np.ndarray = torch.cat([compute(chunk.to(self._device)).cpu() for chunk in chunks]).numpy()
         return array
 
 
 def row_mse(r: Float32[Tensor, "B d"], x: Float32[Tensor, "#B d"]) -> Float32[Tensor, " B"]:
-    """Each row's `mse.mean`; sums are kept in float64."""
+    """Each row's `mse.mean`; summed in float64, so that wide rows lose no digits."""
     return (r - x).square().mean(1, dtype=torch.float64).float()
 
 
 def _check_width(rows: np.ndarray, width: int, what: str) -> None:
     if rows.shape[1] != width:
-        raise errors.WrongWidth(f"The model has {width} {what}; rows of {rows.shape[1]} values came.")
+        raise errors.WrongWidth(f"The model has {width} {what}; the rows have {rows.shape[1]} values.")
 
 
-def write(path: Path, autoencoder: Autoencoder, asked: TrainSpec, preprocessing: Preprocessing) -> None:
+def write(path: Path, autoencoder: Autoencoder, spec: TrainSpec, preprocessing: Preprocessing) -> None:
     """Write the model at `path`; the same model gives the same bytes in every process."""
-    document = {"format": FORMAT, **describe(asked, preprocessing)}
+    document = {"format": FORMAT, **describe(spec, preprocessing)}
     tensor_files.write(path, {**autoencoder.state_dict(), **preprocessing_tensors(preprocessing)}, document)
 
 
 def read(path: Path, device: str | torch.device = "cpu") -> TrainedModel:
     """The model in a file. Raises `UnreadableFile`, and `UnsupportedFormat` for one of another kind or release."""
     tensors, document = tensor_files.read(path, FORMAT)
-    asked = described_spec(document)
-    network, preprocessing = assemble(tensors, document, asked, device)
-    return TrainedModel(network, preprocessing, asked, objectives.objective_for(asked.sparsity).formulas)
+    spec = described_spec(document)
+    network, preprocessing = assemble(tensors, document, spec, device)
+    return TrainedModel(network, preprocessing, spec, objectives.objective_for(spec.sparsity).formulas)
 
 
-def describe(asked: TrainSpec, preprocessing: Preprocessing) -> dict[str, Any]:
-    """What a file says of the network in it, as JSON values."""
+def describe(spec: TrainSpec, preprocessing: Preprocessing) -> dict[str, Any]:
+    """The metadata that describe a network in a file, as JSON values."""
     return {
         "spec_version": run_specs.SPEC_VERSION,
-        "spec": run_specs.document(asked),
+        "spec": run_specs.document(spec),
         "n_inputs": preprocessing.n_inputs,
         "image_shape": preprocessing.image_shape,
         "preprocessing": preprocessing.document(),
-        "formulas": objectives.objective_for(asked.sparsity).formulas,
+        "formulas": objectives.objective_for(spec.sparsity).formulas,
     }
 
 
@@ -156,28 +156,29 @@ def preprocessing_tensors(preprocessing: Preprocessing) -> dict[str, Tensor]:
 
 
 def described_spec(document: Mapping[str, Any]) -> TrainSpec:
-    """The spec in a file's metadata. Raises `UnsupportedFormat` for a later release's, `UnreadableFile` for none."""
+    """The spec in a file's metadata. Raises `UnsupportedFormat` for a later release's, `UnreadableFile` without one."""
     version = document.get("spec_version")
     if isinstance(version, int) and version > run_specs.SPEC_VERSION:
         raise errors.UnsupportedFormat("The file was written by a later release.")
     try:
-        asked = run_specs.parse(document["spec"], document["spec_version"])
+        spec = run_specs.parse(document["spec"], document["spec_version"])
     except (KeyError, TypeError, ValueError) as error:
-        raise errors.UnreadableFile("The file's metadata hold no spec that can be read.") from error
-    if not isinstance(asked, TrainSpec):
-        raise errors.UnreadableFile("The file's metadata hold a spec that trains nothing.")
-    return asked
+        raise errors.UnreadableFile("The file's metadata hold no valid spec.") from error
+    if not isinstance(spec, TrainSpec):
+        raise errors.UnreadableFile("The spec in the file's metadata is not one of a training run.")
+    return spec
 
 
 def assemble(
-    tensors: Mapping[str, Tensor], document: Mapping[str, Any], asked: TrainSpec, device: str | torch.device
+    tensors: Mapping[str, Tensor], document: Mapping[str, Any], spec: TrainSpec, device: str | torch.device
 ) -> tuple[Autoencoder, Preprocessing]:
-    """Network and preprocessing from a file's tensors and document. Raises `UnreadableFile` unless all fits."""
-    n_inputs, image_shape = _shape(document, asked)
-    network = networks.skeleton(asked.model, asked.sparsity, n_inputs)
-    scaling = torch.empty(n_inputs, device="meta") if asked.dataset.scaling == "minmax" else None
+    """Network and preprocessing from a file's tensors and document. Raises `UnreadableFile` if they do not match."""
+    n_inputs, image_shape = _shape(document, spec)
+    # shapes are compared before any memory is allocated for them: a file may claim any size
+    network = networks.skeleton(spec.model, spec.sparsity, n_inputs)
+    scaling = torch.empty(n_inputs, device="meta") if spec.dataset.scaling == "minmax" else None
     means = np.empty(n_inputs) if _is_centred(document) else None
-    like = Preprocessing(n_inputs, image_shape, asked.dataset.image_size, scaling, scaling, means)
+    like = Preprocessing(n_inputs, image_shape, spec.dataset.image_size, scaling, scaling, means)
     tensor_files.expect(tensors, {**network.state_dict(), **preprocessing_tensors(like)})
     network.load_state_dict({name: tensors[name] for name in network.state_dict()}, assign=True)
     scales = tensors.get("scaling.minimum"), tensors.get("scaling.span")
@@ -192,14 +193,14 @@ def _is_centred(document: Mapping[str, Any]) -> bool:
     return isinstance(preparation, dict) and preparation.get("centered") is True
 
 
-def _shape(document: Mapping[str, Any], asked: TrainSpec) -> tuple[int, tuple[int, int, int] | None]:
+def _shape(document: Mapping[str, Any], spec: TrainSpec) -> tuple[int, tuple[int, int, int] | None]:
     image_shape, n_inputs = document.get("image_shape"), document.get("n_inputs")
     sizes = [n_inputs] if image_shape is None else image_shape
     if not isinstance(sizes, list) or not all(type(size) is int and size > 0 for size in sizes):
-        raise errors.UnreadableFile("The file's metadata hold no shape of the inputs that can be read.")
+        raise errors.UnreadableFile("The file's metadata hold no valid shape of the inputs.")
     width = math.prod(sizes)
     if width != n_inputs or len(sizes) != (1 if image_shape is None else 3):
-        raise errors.UnreadableFile("The shapes of the inputs in the file's metadata do not fit each other.")
-    if feasibility.count_parameters(asked.model, width) > feasibility.MAX_PARAMETERS:
-        raise errors.UnreadableFile("The network in the file is larger than any that is trained here.")
+        raise errors.UnreadableFile("The shapes of the inputs in the file's metadata contradict each other.")
+    if feasibility.count_parameters(spec.model, width) > feasibility.MAX_PARAMETERS:
+        raise errors.UnreadableFile("The network in the file is larger than the largest that can be trained here.")
     return width, None if image_shape is None else (sizes[0], sizes[1], sizes[2])

@@ -1,7 +1,8 @@
 """The state of training <-> one safetensors file, written between two epochs.
 
-It holds weights, Adam's moments and the number of epochs and steps; the order of rows follows from the spec's seed
-and the epoch, so nothing else is needed to go on bit for bit. It does not know when to write one.
+It holds the weights, Adam's moments and the numbers of epochs and steps. The order of rows follows from the spec's
+seed and the epoch, so nothing else (no generator state, no position) is needed to continue bit for bit. It does not
+know when to write one.
 """
 
 from collections.abc import Mapping
@@ -23,18 +24,18 @@ from sparse_coding.training.loop import TrainingState
 
 FORMAT: Final = "sae.checkpoint/1"
 _LEARNED_FROM: Final = ("dataset", "model", "sparsity", "training")
-"""Parts of a spec that decide what is learned; name, device and priority do not."""
+"""Parts of a spec that determine the weights; name, device and priority do not."""
 
 
-def write(path: Path, state: TrainingState, asked: TrainSpec, preprocessing: Preprocessing) -> None:
-    """Write the state at `path`, whole or not at all.
+def write(path: Path, state: TrainingState, spec: TrainSpec, preprocessing: Preprocessing) -> None:
+    """Write the state at `path` atomically.
 
-    Raises `ValueError` for a state that was left inside an epoch: it could not be continued.
+    Raises `ValueError` for a state inside an epoch, which cannot be continued.
     """
     require_whole(state)
     document = {
         "format": FORMAT,
-        **weights.describe(asked, preprocessing),
+        **weights.describe(spec, preprocessing),
         "epoch": state.epoch,
         "steps": state.optimizer.steps,
     }
@@ -44,26 +45,26 @@ def write(path: Path, state: TrainingState, asked: TrainSpec, preprocessing: Pre
     )
 
 
-def read(path: Path, asked: TrainSpec, device: str | torch.device) -> TrainingState:
+def read(path: Path, spec: TrainSpec, device: str | torch.device) -> TrainingState:
     """The state in a file, on `device`. Raises `CheckpointMismatch` if it belongs to another spec.
 
     Raises `UnreadableFile`, and `UnsupportedFormat` for a file of another kind or of a later release.
     """
     tensors, document = tensor_files.read(path, FORMAT)
     stored = run_specs.document(weights.described_spec(document))
-    if any(stored[part] != run_specs.document(asked)[part] for part in _LEARNED_FROM):
-        raise errors.CheckpointMismatch("The checkpoint was written for another spec than the one to go on with.")
+    if any(stored[part] != run_specs.document(spec)[part] for part in _LEARNED_FROM):
+        raise errors.CheckpointMismatch("The checkpoint was written for another spec than the one to continue.")
     moments = {name: tensors.pop(name) for name in list(tensors) if name.startswith("adam.")}
-    network, _ = weights.assemble(tensors, document, asked, device)
-    state = TrainingState(network, loop.optimizer_for(network, asked.training), count_in(document, "epoch"))
+    network, _ = weights.assemble(tensors, document, spec, device)
+    state = TrainingState(network, loop.optimizer_for(network, spec.training), count_in(document, "epoch"))
     restore(state.optimizer, moments, count_in(document, "steps"))
     return state
 
 
 def require_whole(state: TrainingState) -> None:
-    """Raises `ValueError` for a state that was left inside an epoch."""
+    """Raises `ValueError` for a state inside an epoch."""
     if state.rows:
-        raise ValueError(f"the state was left inside epoch {state.epoch + 1}: nothing can go on from there")
+        raise ValueError(f"the state is inside epoch {state.epoch + 1}: training cannot continue from there")
 
 
 def moments_of(optimizer: Adam) -> dict[str, Tensor]:
@@ -72,7 +73,7 @@ def moments_of(optimizer: Adam) -> dict[str, Tensor]:
 
 
 def restore(optimizer: Adam, moments: Mapping[str, Tensor], steps: int) -> None:
-    """Give Adam its running means and its number of steps back. Raises `UnreadableFile` for others."""
+    """Restore Adam's running means and number of steps. Raises `UnreadableFile` for other names or shapes."""
     tensor_files.expect(moments, moments_of(optimizer))
     exp_avg = {name: moments[f"adam.exp_avg.{name}"] for name in optimizer.exp_avg}
     exp_avg_sq = {name: moments[f"adam.exp_avg_sq.{name}"] for name in optimizer.exp_avg_sq}
@@ -84,7 +85,7 @@ def _named(moment: str, means: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def count_in(document: Mapping[str, Any], name: str) -> int:
-    """A number in a file's document. Raises `UnreadableFile` where there is none."""
+    """A count in a file's document. Raises `UnreadableFile` if it is missing or negative."""
     count = document.get(name)
     if type(count) is not int or count < 0:
         raise errors.UnreadableFile(f"The file's metadata hold no number of {name}.")

@@ -1,8 +1,8 @@
-"""The loss of one batch and its gradient, written out instead of recorded.
+"""The loss of one batch and its gradient, written out instead of recorded by autograd.
 
-A step of this size is so short that autograd's bookkeeping is a quarter of it. The tests hold the result to what
-autograd gives. It knows the layers of a network, or of several that are stacked, not where rows come from, nor how
-weights are moved.
+A step of the tutorial's network is so short that autograd's bookkeeping takes a quarter of it. The tests compare the
+result with autograd's. Knows the layers of a network or of several stacked ones; not where rows come from, nor how
+weights are updated.
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class _Layer:
 
 
 class BatchGradient:
-    """Called with a batch, it leaves the loss's gradient in the `.grad` of the network's parameters.
+    """Compute the loss of a batch, and store its gradient in the `.grad` of the network's parameters.
 
     Raises `TypeError` for a network with a layer whose gradient is not written out here.
     """
@@ -45,6 +45,7 @@ class BatchGradient:
         error = outputs[-1] - x
         count = x.shape[-2] * x.shape[-1]
         reconstruction = _squared_norm(error) / count
+        # d/dr of mse.mean is 2 (r - x) / (B d); `error` is not needed again, so it becomes the gradient in place
         penalty, by_code = self._objective.penalty.with_gradient(outputs[self._encoder_depth])
         self._backward(outputs, error.mul_(2 / count), by_code * self._objective.weight)
         return reconstruction, penalty
@@ -60,11 +61,13 @@ class BatchGradient:
         for depth in range(len(self._layers), 0, -1):
             layer, output, source = self._layers[depth - 1], outputs[depth], outputs[depth - 1]
             if depth == self._encoder_depth:
+                # the penalty reads the code after its activation: its gradient joins the decoder's there
                 upstream = upstream.add_(by_code)
             upstream = layer.activation.gradient(upstream, output)
+            # y = x W^T + b: dW = upstream^T x, db = sum of upstream over the rows, dx = upstream W
             layer.weight.grad = matrix_products.product(upstream.mT, source)
             layer.bias.grad = upstream.sum(-2)
-            if depth > 1:  # nobody asks for the gradient by the inputs
+            if depth > 1:  # the gradient with respect to the inputs is not used
                 upstream = matrix_products.product(upstream, layer.weight)
 
 
@@ -79,5 +82,5 @@ def _layer(affine: nn.Module, activation: nn.Module) -> _Layer:
 def _squared_norm(error: Float[Tensor, "*networks B d"]) -> Float[Tensor, "*networks"]:
     if error.ndim == 2:
         flat = error.view(-1)
-        return flat.dot(flat)  # on a processor the quickest way to read the memory once
+        return flat.dot(flat)  # reads the memory once, where squaring writes a temporary first
     return error.square().sum((-2, -1))

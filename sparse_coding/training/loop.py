@@ -1,7 +1,7 @@
-"""Training as an iterator: state in, small records out at places where nothing is in flight.
+"""Training as an iterator: it changes a state and yields small records at points where training can stop.
 
-The rows lie in the device's memory, an epoch is a shuffled index, and no number is read inside the loop. It knows
-no clock, no files and no queue; stopping is leaving the loop.
+The rows are in the device's memory, an epoch is a shuffled index, and no number is read inside the loop, because
+reading one waits for the device. Knows no clock, no files and no queue; a caller stops training by leaving the loop.
 """
 
 import math
@@ -29,26 +29,26 @@ from sparse_coding.training.adam import Adam
 from sparse_coding.training.gradients import BatchGradient
 
 PULSE_STEPS: Final = 8
-"""Steps between two places to stop: some 10 ms of the tutorial's network, seconds of the largest one."""
+"""Steps between two points where training can stop: some 10 ms for the tutorial's network, seconds for the largest."""
 
 SQUARABLE: Final = math.sqrt(float(np.finfo(np.float32).max)) / 2
-"""Numbers of this magnitude can be squared in float32, and so can their difference from an output as large."""
+"""Magnitude up to which an input can be squared in float32, and so can its difference from an output as large."""
 
 LARGE_INPUT: Final = 100.0
-"""Inputs beyond this may be why a step is too long: torch's initial weights are made for inputs of about 1."""
+"""Inputs above this may make steps too long: torch's initial weights are meant for inputs of about 1."""
 
 
 @dataclass(eq=False)
 class TrainingState:
-    """All that changes while training; a checkpoint is this, written down between two epochs."""
+    """Everything that changes during training; a checkpoint is this state, written between two epochs."""
 
     autoencoder: Autoencoder
-    """One network, or several of the same shapes that are stacked."""
+    """One network, or several stacked networks of the same shapes."""
     optimizer: Adam
     epoch: int = 0
-    """Epochs that are done."""
+    """Completed epochs."""
     rows: int = 0
-    """Rows of the next epoch that were learned from already; 0 between two epochs."""
+    """Rows of the next epoch that training has used already; 0 between two epochs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,12 +60,12 @@ class TrainingData:
     preprocessing: Preprocessing
     """On the same device."""
     validation: HeldOutRows | None = None
-    """The rows kept for choosing, if the spec keeps any."""
+    """The validation slice, if the spec has one."""
 
 
 @dataclass(frozen=True)
 class Pulse:
-    """A place to stop inside an epoch: `rows` of `epoch`, counted from 1, are behind."""
+    """A point inside an epoch where training can stop: `rows` of epoch number `epoch` (from 1) are done."""
 
     epoch: int
     rows: int
@@ -105,30 +105,30 @@ class MemberDiverged:
     """What happened, and what may help."""
 
 
-def load(dataset: Dataset, preprocessing: Preprocessing, asked: TrainSpec, device: torch.device | str) -> TrainingData:
-    """Both splits, resized, in the memory of `device`; of the training rows those that the spec asks for.
+def load(dataset: Dataset, preprocessing: Preprocessing, spec: TrainSpec, device: torch.device | str) -> TrainingData:
+    """Load both splits, resized, into the memory of `device`; of the training rows those that the spec selects.
 
-    Raises `InputsOutOfRange` where a sigmoid output could not reach the rows, `SpecDoesNotFit` for too few rows.
+    Raises `InputsOutOfRange` if a sigmoid output cannot reach the rows, `SpecDoesNotFit` for too few rows.
     """
-    learned, kept_back = sampling.learned(asked.dataset, dataset), sampling.validation(asked.dataset, dataset)
-    if len(learned) < asked.training.batch_size:
+    learned, validated = sampling.learned(spec.dataset, dataset), sampling.validation(spec.dataset, dataset)
+    if len(learned) < spec.training.batch_size:
         raise errors.SpecDoesNotFit(
-            f"A batch of {asked.training.batch_size} rows needs as many training rows; there are {len(learned)}."
+            f"A batch of {spec.training.batch_size} rows needs as many training rows; there are {len(learned)}."
         )
     stored = dataset.split("train").rows
-    slices = [stored[kept_back]] if len(kept_back) else []
+    slices = [stored[validated]] if len(validated) else []
     splits = [stored[learned], dataset.split("test").rows, *slices]
-    train, test, *kept = [_on_device(preprocessing.rows(rows), device) for rows in splits]
-    if asked.model.output == "sigmoid" and preprocessing.scaling == "none":
-        for rows in (train, test, *kept):
+    train, test, *others = [_on_device(preprocessing.rows(rows), device) for rows in splits]
+    if spec.model.output == "sigmoid" and preprocessing.scaling == "none":
+        for rows in (train, test, *others):
             _check_range(rows)
     placed = preprocessing.to(device)
-    held_out, *validation = [evaluation.hold_out(train, rows, placed) for rows in (test, *kept)]
+    held_out, *validation = [evaluation.hold_out(train, rows, placed) for rows in (test, *others)]
     return TrainingData(train, held_out, placed, *validation)
 
 
 def _on_device(rows: np.ndarray, device: torch.device | str) -> Tensor:
-    return torch.from_numpy(np.array(rows)).to(device)  # a copy, because a mapped file is read-only
+    return torch.from_numpy(np.array(rows)).to(device)  # copied, because a mapped file is read-only
 
 
 def _check_range(rows: Shaped[Tensor, "n d"]) -> None:
@@ -136,31 +136,32 @@ def _check_range(rows: Shaped[Tensor, "n d"]) -> None:
     if rows.dtype is not torch.uint8 and (low < 0 or high > 1):
         raise errors.InputsOutOfRange(
             f"A sigmoid output needs inputs in [0, 1]; these rows span [{low:g}, {high:g}]. "
-            'Ask for "output": "identity" or "scaling": "minmax".'
+            'Use "output": "identity" or "scaling": "minmax".'
         )
 
 
-def start(asked: TrainSpec, n_inputs: int, device: torch.device | str) -> TrainingState:
+def start(spec: TrainSpec, n_inputs: int, device: torch.device | str) -> TrainingState:
     """A new network of `n_inputs` with torch's default initialisation under the spec's seed, and a fresh Adam."""
-    network = networks.build(asked.model, asked.sparsity, n_inputs, asked.training.seed).to(device)
-    return TrainingState(network, optimizer_for(network, asked.training))
+    network = networks.build(spec.model, spec.sparsity, n_inputs, spec.training.seed).to(device)
+    return TrainingState(network, optimizer_for(network, spec.training))
 
 
-def optimizer_for(network: Autoencoder, asked: Training) -> Adam:
+def optimizer_for(network: Autoencoder, spec: Training) -> Adam:
     """A fresh Adam for a network, or for several that are stacked."""
-    return Adam(dict(network.named_parameters()), asked.learning_rate)
+    return Adam(dict(network.named_parameters()), spec.learning_rate)
 
 
-def epochs(state: TrainingState, data: TrainingData, asked: TrainSpec) -> Iterator[Pulse | EpochRecord]:
-    """Train on, from `state.epoch` to the spec's last epoch: a `Pulse` every few steps, a record after each epoch.
+def epochs(state: TrainingState, data: TrainingData, spec: TrainSpec) -> Iterator[Pulse | EpochRecord]:
+    """Train from `state.epoch` to the spec's last epoch: a `Pulse` every few steps, a record after each epoch.
 
-    Between a record and the next step the state may be written down; at a pulse it may only be thrown away.
+    After a record and before the next step, the state can be written to a checkpoint; at a pulse it can only be
+    discarded, because the order of rows follows from (seed, epoch) and an epoch cannot be entered in the middle.
     Raises `TrainingDiverged` after an epoch in which a number stopped being finite.
     """
     if state.rows:
         raise ValueError(f"the state was left inside epoch {state.epoch + 1}: start from a checkpoint")
-    while state.epoch < asked.training.epochs:
-        for event in epoch(state, data, {0: asked}):
+    while state.epoch < spec.training.epochs:
+        for event in epoch(state, data, {0: spec}):
             match event:
                 case Pulse():
                     yield event
@@ -171,21 +172,23 @@ def epochs(state: TrainingState, data: TrainingData, asked: TrainSpec) -> Iterat
 
 
 def epoch(
-    state: TrainingState, data: TrainingData, asked: Mapping[int, TrainSpec]
+    state: TrainingState, data: TrainingData, numbered: Mapping[int, TrainSpec]
 ) -> Iterator[Pulse | MemberRecord | MemberDiverged]:
     """Train one network, or several stacked ones, for one epoch; last come the figures of each network.
 
-    `asked` has the spec of every network by its number, in the order in which they are stacked. Stacked networks may
-    differ in seed, weight and rho, and in nothing else. One that diverges does not touch the others.
+    `numbered` has the spec of every network by its number, in the order in which they are stacked. Stacked networks can
+    differ only in seed, weight and rho. A network that diverges does not affect the others.
     """
-    specs, stacked = list(asked.values()), state.autoencoder.stacked
+    specs, stacked = list(numbered.values()), state.autoencoder.stacked
     gradient = BatchGradient(state.autoencoder, _objective(state.autoencoder, specs))
+    # in float64: hundreds of losses added in float32 would lose digits; on the device: reading one waits for it
     sums = torch.zeros(2, *([len(specs)] if stacked else []), dtype=torch.float64, device=data.train.device)
     yield from _one_pass(state, data, _shuffled(state, data, specs, stacked), gradient, sums)
+    # the tutorial's averages: every batch counts the same, the last, short one too
     steps = math.ceil(len(data.train) / specs[0].training.batch_size)
     means = (sums / steps).view(2, len(specs)).T.tolist()
-    for (member, spec), network, (reconstruction, sparsity) in zip(asked.items(), members(state), means, strict=True):
-        record = _record(network, state.epoch, data, spec, reconstruction, sparsity)
+    for (member, spec), network, (error, sparsity) in zip(numbered.items(), members(state), means, strict=True):
+        record = _record(network, state.epoch, data, spec, error, sparsity)
         if _is_finite(network, record):
             yield MemberRecord(member, record)
         else:
@@ -198,16 +201,16 @@ def members(state: TrainingState) -> list[Autoencoder]:
     return networks.unstacked(state.autoencoder) if state.autoencoder.stacked else [state.autoencoder]
 
 
-def _objective(network: Autoencoder, asked: Sequence[TrainSpec]) -> objectives.Objective:
+def _objective(network: Autoencoder, specs: Sequence[TrainSpec]) -> objectives.Objective:
     if network.stacked:
-        return objectives.stacked([one.sparsity for one in asked], next(network.parameters()))
-    return objectives.objective_for(asked[0].sparsity)
+        return objectives.stacked([spec.sparsity for spec in specs], next(network.parameters()))
+    return objectives.objective_for(specs[0].sparsity)
 
 
-def _shuffled(state: TrainingState, data: TrainingData, asked: Sequence[TrainSpec], stacked: bool) -> Iterator[Tensor]:
-    """The batches of the next epoch: rows [B, d], or [networks, B, d] with an order for each network."""
-    orders = [batches.order(len(data.train), one.training.seed, state.epoch) for one in asked]
-    size = asked[0].training.batch_size
+def _shuffled(state: TrainingState, data: TrainingData, specs: Sequence[TrainSpec], stacked: bool) -> Iterator[Tensor]:
+    """The batches of the next epoch: rows [B, d], or [networks, B, d] with an order of its own for each network."""
+    orders = [batches.order(len(data.train), spec.training.seed, state.epoch) for spec in specs]
+    size = specs[0].training.batch_size
     if stacked:
         return batches.shuffled_together(data.train, torch.stack(orders), size)
     return batches.shuffled(data.train, orders[0], size)
@@ -216,7 +219,7 @@ def _shuffled(state: TrainingState, data: TrainingData, asked: Sequence[TrainSpe
 def _one_pass(
     state: TrainingState, data: TrainingData, shuffled: Iterator[Tensor], gradient: BatchGradient, sums: Tensor
 ) -> Iterator[Pulse]:
-    """One epoch; adds every batch's reconstruction error and penalty to the two `sums`."""
+    """Train on every batch once; add its reconstruction error and its penalty to the two `sums`."""
     reconstruction_sum, penalty_sum = sums.unbind()
     for step, rows in enumerate(shuffled, 1):
         state.rows += rows.shape[-2]
@@ -230,12 +233,12 @@ def _one_pass(
 
 
 def _record(
-    network: Autoencoder, epoch: int, data: TrainingData, asked: TrainSpec, reconstruction: float, sparsity: float
+    network: Autoencoder, epoch: int, data: TrainingData, spec: TrainSpec, reconstruction: float, sparsity: float
 ) -> EpochRecord:
     held_out = evaluation.evaluate(network, data.preprocessing, data.test)
     return EpochRecord(
         epoch=epoch,
-        loss=reconstruction + objectives.weight_of(asked.sparsity) * sparsity,
+        loss=reconstruction + objectives.weight_of(spec.sparsity) * sparsity,
         reconstruction=reconstruction,
         sparsity=sparsity,
         test_mse=held_out.mse,
@@ -247,31 +250,33 @@ def _record(
 
 def _is_finite(network: Autoencoder, record: EpochRecord) -> bool:
     """Whether the losses and all weights are finite numbers."""
+    # the weights too: the last step can break them after the recorded loss was computed
     weights = torch.stack([weight.isfinite().all() for weight in network.parameters()])
     return math.isfinite(record.loss) and math.isfinite(record.test_mse) and bool(weights.all())
 
 
-def _remedy(data: TrainingData, asked: TrainSpec) -> str:
-    """What may help a network whose numbers stopped being finite: that depends on what made them so."""
+def _remedy(data: TrainingData, spec: TrainSpec) -> str:
+    """Suggest a remedy for a loss that is not finite, by its likely cause."""
     largest = max(float(data.preprocessing.to_inputs(rows).abs().max()) for rows in torch.split(data.train, CHUNK_ROWS))
-    numbers = asked.training.batch_size * data.train.shape[1]
+    # the loss adds up this many squares before it divides, so that the sum can overflow where no single square does
+    numbers = spec.training.batch_size * data.train.shape[1]
     if largest > SQUARABLE / math.sqrt(numbers):
         return (
-            f"the inputs reach {largest:.3g}, and the squares of a batch leave float32; "
-            'divide them, or ask for "scaling": "minmax"'
+            f"the inputs reach {largest:.3g}, and the squares of a batch overflow float32; "
+            'divide them by a constant, or use "scaling": "minmax"'
         )
     if largest > LARGE_INPUT:
         return f'the inputs reach {largest:.3g}: "scaling": "minmax" or a smaller learning_rate may help'
     return "a smaller learning_rate may help"
 
 
-def summary(network: Autoencoder, data: TrainingData, asked: TrainSpec) -> dict[str, Any]:
-    """A finished network's figures on the held-out split as JSON values, and whether it collapsed, in words.
+def summary(network: Autoencoder, data: TrainingData, spec: TrainSpec) -> dict[str, Any]:
+    """A finished network's figures on the held-out split as JSON values, and the reason if it collapsed.
 
-    `validation` has those that a choice among several networks may look at; None where no rows were kept for it.
+    `validation` has the figures that a choice among several networks can use; None without a validation slice.
     """
     held_out = evaluation.evaluate(network, data.preprocessing, data.test)
-    formulas = objectives.objective_for(asked.sparsity).formulas | evaluation.FORMULAS
+    formulas = objectives.objective_for(spec.sparsity).formulas | evaluation.FORMULAS
     figures = evaluation.summary(held_out, data.test)
     return figures | {
         "error_units": data.preprocessing.error_units,

@@ -1,7 +1,7 @@
-"""The state of a sweep <-> one safetensors file, written when all members have done an epoch.
+"""The state of a sweep <-> one safetensors file, written when all members have completed an epoch.
 
-Every member is written as it would be alone, so that a sweep begun with stacked networks goes on without, and the other
-way round. It does not know when to write one.
+Every member is written as a single network, so that a sweep begun with stacked networks can continue without stacking,
+and the reverse. It does not know when to write one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,13 +21,13 @@ from sparse_coding.training.sweeps import Ensemble
 FORMAT: Final = "sae.sweep-checkpoint/1"
 
 _LEARNED_FROM: Final = ("base", "grid", "members", "reference")
-"""Parts of a spec that decide what is learned; name, device and priority do not."""
+"""Parts of a spec that determine the weights; name, device and priority do not."""
 
 
-def write(path: Path, ensembles: Sequence[Ensemble], asked: SweepSpec) -> None:
-    """Write the state at `path`, whole or not at all; of a member that diverged only that it did.
+def write(path: Path, ensembles: Sequence[Ensemble], spec: SweepSpec) -> None:
+    """Write the state at `path` atomically; of a diverged member only the fact and its reason.
 
-    Raises `ValueError` for a state that was left inside an epoch: it could not be continued.
+    Raises `ValueError` for a state inside an epoch, which cannot be continued.
     """
     tensors: dict[str, Tensor] = {}
     described: list[dict[str, Any]] = []
@@ -41,22 +41,22 @@ def write(path: Path, ensembles: Sequence[Ensemble], asked: SweepSpec) -> None:
     document = {
         "format": FORMAT,
         "spec_version": run_specs.SPEC_VERSION,
-        "spec": run_specs.document(asked),
+        "spec": run_specs.document(spec),
         "members": described,
     }
     tensor_files.write(path, tensors, document)
 
 
-def read(path: Path, ensembles: Sequence[Ensemble], asked: SweepSpec) -> None:
-    """Bring ensembles that were just started to the state in a file.
+def read(path: Path, ensembles: Sequence[Ensemble], spec: SweepSpec) -> None:
+    """Restore the state in a file into ensembles that were just started.
 
     Raises `CheckpointMismatch` if it belongs to another spec, `UnreadableFile`, and `UnsupportedFormat` for a file of
     another kind or of a later release.
     """
     tensors, document = tensor_files.read(path, FORMAT)
-    stored, own = _stored_spec(document), run_specs.document(asked)
+    stored, own = _stored_spec(document), run_specs.document(spec)
     if any(stored.get(part) != own[part] for part in _LEARNED_FROM):
-        raise errors.CheckpointMismatch("The checkpoint was written for another sweep than the one to go on with.")
+        raise errors.CheckpointMismatch("The checkpoint was written for another sweep than the one to continue.")
     members = _members(document)
     for ensemble in ensembles:
         if any(member.number not in members for member in ensemble.members):
@@ -65,7 +65,7 @@ def read(path: Path, ensembles: Sequence[Ensemble], asked: SweepSpec) -> None:
 
 
 def _stored_spec(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The spec in the file's metadata as this release would write it; empty where there is none."""
+    """The spec in the file's metadata, upgraded to this release's version; empty if there is none."""
     stored, version = document.get("spec"), document.get("spec_version")
     if isinstance(version, int) and version > run_specs.SPEC_VERSION:
         raise errors.UnsupportedFormat("The file was written by a later release.")
@@ -91,7 +91,7 @@ def _described(ensemble: Ensemble, number: int) -> dict[str, Any]:
 
 
 def _members(document: Mapping[str, Any]) -> dict[int, Mapping[str, Any]]:
-    """What is said of each member; a file that was damaged may say anything."""
+    """The description of each member by number; entries of a damaged file that cannot be read are skipped."""
     entries = document.get("members")
     described = [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
     return {entry["number"]: entry for entry in described if type(entry.get("number")) is int}
@@ -102,6 +102,7 @@ def _restore(ensemble: Ensemble, tensors: Mapping[str, Tensor], members: Mapping
     numbers = [member.number for member in ensemble.members]
     ensemble.diverged = {number: str(why) for number in numbers if (why := members[number].get("diverged"))}
     own: dict[str, Tensor] = {}
+    # a diverged member has no tensors in the file; in a stack it keeps its initial ones, because a stack has no gaps
     for name, tensor in like.items():
         parts = [
             _of(ensemble, tensor, place).cpu() if number in ensemble.diverged else _found(tensors, f"{number}.{name}")

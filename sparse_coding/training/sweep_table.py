@@ -1,6 +1,6 @@
-"""What came out of a sweep: one row of figures for each member, the Pareto front, and a member to begin with.
+"""The result table of a sweep: one row of figures per member, the Pareto front, and a suggested member.
 
-Knows no clock and no names of models. Loads scikit-learn, for the probes.
+Knows no clock and no names of models. Loads scikit-learn for the probes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,7 +35,7 @@ FIGURES: Final = (
     "probe_rows",
     "validation",
 )
-"""What a member that diverged has none of."""
+"""Fields that are null for a diverged member."""
 
 RULE: Final = (
     f"{tradeoff.RULE}. Both are taken from the validation slice, so that the test split chooses nothing; `pareto` "
@@ -77,7 +77,7 @@ def _known(member: Member) -> dict[str, Any]:
 def _probe(
     member: Member, network: Autoencoder, data: TrainingData, dataset: Dataset
 ) -> tuple[float | None, int | None]:
-    """Accuracy of a probe on the member's codes, and rows that it was fitted on; nothing without labels for it."""
+    """Accuracy of a probe on the member's codes, and the number of rows fitted on; None without suitable labels."""
     train, test = dataset.split("train").labels, dataset.split("test").labels
     if train is None or test is None:
         return None, None
@@ -95,9 +95,11 @@ def _probe(
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The rows with the Pareto front over `mse` and `l0` marked, and a suggested member; some row must have figures.
+    """The rows with the Pareto front over `mse` and `l0` marked, and a suggested member.
 
-    The front is that of the figures in the rows; the suggestion is made on each row's `validation`.
+    At least one row must have figures. The front is that of the rows' own figures, which are the test split's; the
+    suggestion uses each row's `validation`, because a choice made on the test split would make its error look better
+    than it is.
     """
     judged = [row for row in rows if row["mse"] is not None and not row["collapsed"] and not row["reference"]]
     marks = tradeoff.pareto([(row["mse"], row["l0"]) for row in judged])
@@ -109,18 +111,18 @@ def table(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _shared(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What is the same for all members that have figures."""
+    """The fields that are equal for all members with figures."""
     measured = next(row for row in rows if row["mse"] is not None)
     return {name: measured[name] for name in ("num_samples", "threshold", "error_units", "probe_rows")}
 
 
 def _suggestion(judged: Sequence[Mapping[str, Any]]) -> tuple[int | None, str, str | None]:
-    kept = [row["validation"] for row in judged if row["validation"] is not None]
-    if len(kept) < len(judged):
-        return None, RULE, "no rows were kept for choosing: ask for a validation_fraction above 0"
+    figures = [row["validation"] for row in judged if row["validation"] is not None]
+    if len(figures) < len(judged):
+        return None, RULE, "there is no validation slice: use a validation_fraction above 0"
     if any("dataset.train_limit" in row["varied"] for row in judged):
-        return None, RULE, "members that learn from other rows keep other rows for choosing: these cannot be compared"
-    found = tradeoff.suggest([(figures["mse"], figures["l0"]) for figures in kept])
+        return None, RULE, "members with different train_limit have different validation rows: not comparable"
+    found = tradeoff.suggest([(figure["mse"], figure["l0"]) for figure in figures])
     if found.index is None:
         return None, RULE, f"on the validation slice, {found.reason}"
     return judged[found.index]["member"], RULE, None

@@ -1,7 +1,7 @@
-"""Several networks trained side by side: all do an epoch, then all do the next, and each learns what it would alone.
+"""Training of several networks side by side, epoch by epoch; each learns what it would learn alone.
 
-On a GPU networks of the same shapes are stacked and share every product; on processors each has a core of its own,
-which wastes less than many cores on one small product. Knows no clock, no files and no queue.
+On a GPU, networks of the same shapes are stacked and share every matrix product; on a CPU each network is trained on
+one core, because the products of one batch are too small to divide well. Knows no clock, no files and no queue.
 """
 
 import queue
@@ -23,17 +23,17 @@ from sparse_coding.training.loop import MemberDiverged, MemberRecord, Pulse, Tra
 
 @dataclass(eq=False)
 class Ensemble:
-    """Members that are trained as one: a single one, or several whose networks are stacked."""
+    """Members that are trained together: a single one, or several whose networks are stacked."""
 
     members: tuple[Member, ...]
     state: TrainingState
     data: TrainingData
     diverged: dict[int, str] = field(default_factory=dict)
-    """Number of a member whose numbers stopped being finite -> what happened."""
+    """Number of a diverged member -> its error message."""
 
     @property
     def is_done(self) -> bool:
-        """Whether there is nothing left to learn."""
+        """Whether all epochs are done, or all members have diverged."""
         epochs = self.members[0].spec.training.epochs
         return self.state.epoch >= epochs or len(self.diverged) == len(self.members)
 
@@ -45,14 +45,14 @@ class Ensemble:
 
 @dataclass(frozen=True)
 class EpochEnd:
-    """All members have done `epoch` epochs, or have fewer to do: a place where the state may be written down."""
+    """All members have completed `epoch` epochs, or all of theirs: a point where the state can be written."""
 
     epoch: int
 
 
 @dataclass(frozen=True)
 class _LaneEnd:
-    """Nothing more comes from one ensemble in this epoch; `error` if it broke."""
+    """One ensemble has finished this epoch; with `error`, it failed."""
 
     error: BaseException | None = None
 
@@ -67,9 +67,9 @@ def start(
     *,
     stacked: bool | None = None,
 ) -> list[Ensemble]:
-    """New networks for all members, each initialised as it would be alone.
+    """New networks for all members, each initialised as in a run of its own.
 
-    `stacked`: whether members of the same shapes share their products; by default they do on a GPU.
+    `stacked`: whether members of the same shapes share their products; by default only on a GPU.
     """
     together = torch.device(device).type == "cuda" if stacked is None else stacked
     groups: dict[Any, list[Member]] = {}
@@ -78,11 +78,11 @@ def start(
     return [_ensemble(group, data[group[0].spec.dataset], device) for group in groups.values()]
 
 
-def _shapes(asked: TrainSpec) -> tuple[Any, ...]:
-    """What stacked networks have in common; they may differ in seed, weight and rho."""
-    learning = asked.training
+def _shapes(spec: TrainSpec) -> tuple[Any, ...]:
+    """The parts of a spec that stacked networks share; they can differ in seed, weight and rho."""
+    learning = spec.training
     steps = learning.epochs, learning.batch_size, learning.learning_rate, learning.precision
-    return asked.dataset, asked.model, objectives.penalty_for(asked.sparsity).id, steps
+    return spec.dataset, spec.model, objectives.penalty_for(spec.sparsity).id, steps
 
 
 def _ensemble(members: Sequence[Member], data: TrainingData, device: torch.device | str) -> Ensemble:
@@ -94,11 +94,13 @@ def _ensemble(members: Sequence[Member], data: TrainingData, device: torch.devic
 
 
 def epochs(ensembles: Sequence[Ensemble]) -> Generator[Event, None, None]:
-    """Train all ensembles on to their last epochs: pulses and records as they come, and the end of every epoch.
+    """Train all ensembles to their last epochs; yield pulses, records, and the end of every epoch.
 
-    At an `EpochEnd` the state may be written down; at any other event it may only be thrown away. Closed in between,
-    the iterator returns when every core has reached its next pulse.
+    At an `EpochEnd` the state can be written to a checkpoint; at any other event it can only be discarded. If the
+    iterator is closed, it returns when every thread has reached its next pulse.
     """
+    # threads, not processes: torch releases the interpreter lock while it computes, and the rows are in memory once;
+    # the threads of OpenMP are divided among the lanes, so that together they are no more than the cores
     lanes = 1 if _on_gpu(ensembles) else min(len(ensembles), torch.get_num_threads())
     threads = max(1, torch.get_num_threads() // lanes)
     with ThreadPoolExecutor(lanes, "lane", initializer=torch.set_num_threads, initargs=(threads,)) as pool:
@@ -108,7 +110,7 @@ def epochs(ensembles: Sequence[Ensemble]) -> Generator[Event, None, None]:
 
 
 def rows_learned(ensembles: Sequence[Ensemble]) -> int:
-    """Rows that all members together have learned from so far, counted again in every epoch."""
+    """Rows that all members together have been trained on, counted once per epoch."""
     return sum(
         len(ensemble.members) * (ensemble.state.epoch * len(ensemble.data.train) + ensemble.state.rows)
         for ensemble in ensembles
@@ -120,44 +122,44 @@ def _on_gpu(ensembles: Sequence[Ensemble]) -> bool:
 
 
 def _work(ensemble: Ensemble) -> int:
-    """About how long an epoch takes: the longest is begun first, so that no core waits for it at the end."""
+    """Estimate the relative duration of an epoch: the longest starts first, so that no core waits for it at the end."""
     return sum(weight.numel() for weight in ensemble.state.autoencoder.parameters()) * len(ensemble.data.train)
 
 
 def _one_epoch(ensembles: Sequence[Ensemble], pool: ThreadPoolExecutor) -> Iterator[Event]:
-    """An epoch of every ensemble, as many at a time as the pool has threads."""
-    said: queue.SimpleQueue[Event | _LaneEnd] = queue.SimpleQueue()
-    unwanted = threading.Event()
-    futures = [pool.submit(_lane, ensemble, said, unwanted) for ensemble in ensembles]
+    """Train one epoch of every ensemble, as many at a time as the pool has threads."""
+    events: queue.SimpleQueue[Event | _LaneEnd] = queue.SimpleQueue()
+    stop = threading.Event()
+    futures = [pool.submit(_lane, ensemble, events, stop) for ensemble in ensembles]
     try:
         for _ in ensembles:
-            while not isinstance(event := said.get(), _LaneEnd):
+            while not isinstance(event := events.get(), _LaneEnd):
                 yield event
             if event.error is not None:
                 raise event.error
     finally:
-        unwanted.set()
+        stop.set()
         for future in futures:
             future.cancel()
 
 
-def _lane(ensemble: Ensemble, said: "queue.SimpleQueue[Event | _LaneEnd]", unwanted: threading.Event) -> None:
-    """One epoch of one ensemble in a thread of the pool, until it is unwanted."""
+def _lane(ensemble: Ensemble, events: "queue.SimpleQueue[Event | _LaneEnd]", stop: threading.Event) -> None:
+    """Train one epoch of one ensemble in a thread of the pool, until `stop` is set."""
     try:
         for event in _events(ensemble):
-            said.put(event)
-            if unwanted.is_set():
+            events.put(event)
+            if stop.is_set():
                 break
     except BaseException as error:
-        said.put(_LaneEnd(error))
+        events.put(_LaneEnd(error))
     else:
-        said.put(_LaneEnd())
+        events.put(_LaneEnd())
 
 
 def _events(ensemble: Ensemble) -> Iterator[Event]:
     """One epoch of one ensemble; a member that diverged once has no figures from there on."""
-    asked = {member.number: member.spec for member in ensemble.members}
-    for event in loop.epoch(ensemble.state, ensemble.data, asked):
+    specs = {member.number: member.spec for member in ensemble.members}
+    for event in loop.epoch(ensemble.state, ensemble.data, specs):
         match event:
             case Pulse():
                 yield event

@@ -83,7 +83,7 @@ def test_images_are_resized_as_pillow_does_and_stay_bytes(channels: int, size: i
 
 
 def test_without_an_image_size_other_images_are_refused() -> None:
-    with pytest.raises(errors.WrongWidth, match="takes 6 values a row; 64"):
+    with pytest.raises(errors.WrongWidth, match="takes 6 values per row; got 64"):
         GREY.rows(np.zeros((1, 1, 8, 8), np.uint8))
 
 

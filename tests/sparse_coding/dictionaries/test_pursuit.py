@@ -119,7 +119,7 @@ def test_chunks_do_not_change_the_codes(monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.mark.parametrize("k", [0, -1, 8])
 def test_an_impossible_number_of_coefficients_is_refused(k: int) -> None:
-    with pytest.raises(errors.TooManyCoefficients, match=rf"7 atoms has 1 to 7 coefficients; {k} asked"):
+    with pytest.raises(errors.TooManyCoefficients, match=rf"7 atoms has 1 to 7 coefficients; {k} were requested"):
         pursuit.omp(random_rows(2, 5), unit_atoms(7, 5), k)
 
 

@@ -239,7 +239,7 @@ def test_cuda_that_is_missing_is_refused_and_auto_does_without() -> None:
 
 @pytest.mark.parametrize(
     ("scale", "learning_rate", "remedy"),
-    [(1e18, 0.001, "reach 1e.18, and the squares of a batch leave float32"), (1.0, 10.0, "smaller learning_rate")],
+    [(1e18, 0.001, "reach 1e.18, and the squares of a batch overflow float32"), (1.0, 10.0, "smaller learning_rate")],
 )
 def test_what_may_help_a_run_that_diverged_fits_the_cause(
     ask: Ask, prepare: Prepare, dataset_of: Any, scale: float, learning_rate: float, remedy: str

@@ -49,7 +49,7 @@ def test_members_with_other_rows_for_choosing_are_not_chosen_among() -> None:
     rows = [row(0, 0.001, 100.0), row(1, 0.0012, 10.0), row(2, 0.1, 5.0)]
     rows = [one | {"varied": {"dataset.train_limit": 100 + one["member"]}} for one in rows]
     assert sweep_table.table(rows)["suggested"] is None
-    assert "other rows" in sweep_table.table(rows)["reason"]
+    assert "different validation rows" in sweep_table.table(rows)["reason"]
 
 
 def test_the_choice_is_made_on_the_validation_slice() -> None:
