@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from sparse_coding.specs import feasibility
+from sparse_coding.specs.runs import RunSpec
 
 PROTOCOL: Final = 1
 """Version of the messages, which both ends send in their first message."""
@@ -42,7 +43,7 @@ class Start(_Message):
     protocol: Literal[1] = PROTOCOL
     run_id: str
     fence: int
-    spec: dict[str, Any]
+    spec: RunSpec
     inputs: Inputs = Inputs()
     folder: Path
     sources: Path

@@ -15,7 +15,6 @@ from registry import errors
 from registry.database.sessions import Database
 from registry.database.tables import Run
 from registry.stores.protocol import ArtifactStore
-from sparse_coding.specs import runs as run_specs
 from worker import messages
 from worker.settings import WorkerSettings
 from worker.supervising import failures, preparation
@@ -132,7 +131,7 @@ class Attempt:
         return messages.Start(
             run_id=run.id,
             fence=run.fence,
-            spec=run_specs.document(asked),
+            spec=asked,
             inputs=inputs.paths,
             folder=self._folder,
             sources=context.settings.sources_dir,

@@ -13,7 +13,6 @@ import torch
 from sparse_coding import errors
 from sparse_coding.errors import DISK_FULL
 from sparse_coding.models import devices
-from sparse_coding.specs import runs as run_specs
 from sparse_coding.specs.baselines import BaselinesSpec
 from sparse_coding.specs.runs import AnySpec, ImportSpec
 from sparse_coding.specs.sweep import SweepSpec
@@ -50,7 +49,7 @@ def carry_out(start: messages.Start, pipe: Pipe) -> Ending:
     try:
         here = hello(start.device)
         pipe.say(here)
-        return _carry_out(run_specs.parse(start.spec), start, pipe, here)
+        return _carry_out(start.spec, start, pipe, here)
     except errors.SparseCodingError as error:
         return messages.Error(code=error.code, detail=str(error), may_pass=error.may_pass)
     except OSError as error:
