@@ -69,16 +69,10 @@ class Contract:
             )
 
     def _schema(self, method: str, path: str, status: int, media_type: str) -> str:
-        """The reference of the schema for this answer.
-
-        A problem of a status that the operation does not document has the schema of all problems, as has the answer
-        to a request without an operation.
-        """
+        """The reference of the schema for this answer; an answer to a request without an operation is a problem."""
         for known_method, pattern, responses, pointer in self._operations:
             if known_method == method and pattern.fullmatch(path):
                 documented = responses.get(str(status), {}).get("content", {})
-                if media_type == _PROBLEM_TYPE and str(status) not in responses:
-                    break
                 if media_type not in documented:
                     raise ContractBroken(f"{method} {path}: {status} {media_type} is not documented")
                 return f"{_DOCUMENT}#{pointer}/{status}/content/{_escaped(media_type)}/schema"

@@ -44,6 +44,7 @@ def test_an_answer_that_fits_passes(shared_api: SharedApi) -> None:
         ("/livez", 200, {"status": "ok"}, "application/problem+json"),
         ("/livez", 201, {"status": "ok"}, "application/json"),
         ("/livez", 418, {"detail": "tea"}, "application/problem+json"),
+        ("/livez", 404, PROBLEM, "application/problem+json"),
         (RUN, 404, {**PROBLEM, "code": "lower case"}, "application/problem+json"),
         (RUN, 404, {"detail": "Not Found"}, "application/problem+json"),
         ("/nowhere", 404, {"detail": "Not Found"}, "application/json"),
