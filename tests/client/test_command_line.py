@@ -9,7 +9,7 @@ import pytest
 
 SAE = Path(sys.executable).with_name("sae")
 HEAVY = {"torch", "numpy", "sqlalchemy", "alembic", "fastapi", "sklearn", "altair"}
-OTHER_ROOMS = {"service", "worker", "registry", "sparse_coding"}
+OTHER_PACKAGES = {"service", "worker", "registry", "sparse_coding"}
 
 HELP = """
 import sys
@@ -31,7 +31,7 @@ def test_help_loads_no_tensors_no_database_and_no_other_package() -> None:
     done = subprocess.run([sys.executable, "-c", HELP], capture_output=True, text=True, check=True)
     loaded = set(done.stderr.split())
     assert "typer" in loaded, "the list of modules was printed"
-    assert loaded & (HEAVY | OTHER_ROOMS) == set()
+    assert loaded & (HEAVY | OTHER_PACKAGES) == set()
 
 
 def test_help_names_every_command() -> None:

@@ -46,7 +46,7 @@ def test_a_port_in_use_is_said_clearly_and_nothing_is_started(sae: StartSae) -> 
     assert httpx.get(f"http://127.0.0.1:{up.port}/readyz", trust_env=False).status_code == 200
 
 
-def test_a_house_that_cannot_migrate_says_so(sae: StartSae) -> None:
+def test_a_service_that_cannot_migrate_says_so(sae: StartSae) -> None:
     up = sae("up", SAE_DATABASE_URL="postgresql+psycopg://nobody@127.0.0.1:9/nothing")
     assert up.process.wait(120) == 1
     assert re.search("error: the (API|worker) ended by itself with exit status", up.output)

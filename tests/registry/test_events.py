@@ -29,7 +29,7 @@ def test_a_run_that_goes_well_tells_its_whole_life(harness: RegistryHarness) -> 
     batch = [runs.MetricRecord(member, epoch, {"loss": 1.0}) for epoch in (3, 4, 5) for member in (0, 1)]
     harness.write(runs.record, run.id, run.fence, progress={"epoch": 5}, metrics=batch)
     harness.write(checkpoints.add, run.id, run.fence, epoch=5, stored=harness.blob("a"))
-    for _ in range(2):  # said twice, told once
+    for _ in range(2):  # requested twice, reported once
         harness.write(runs.succeed, run.id, run.fence, result={})
     assert reported(harness, run) == [
         ("queued", {"reason": "created"}),

@@ -58,13 +58,13 @@ def test_a_claim_walks_along_the_queue_and_sorts_nothing(harness: RegistryHarnes
     waiting = {"kind": "train", "state": "queued", "spec": {}, "spec_version": 1, "device": "auto"}
     ids = [identifiers.new_id() for _ in range(500)]
     harness.write(lambda session: session.add_all(Run(id=run_id, priority=0, **waiting) for run_id in ids))
-    told: list[Any] = []
+    executed: list[Any] = []
 
     def claim_and_explain(session: Session) -> None:
         connection = session.connection()
-        event.listen(connection, "before_cursor_execute", lambda *said: told.append((said[2], said[3])))
+        event.listen(connection, "before_cursor_execute", lambda *call: executed.append((call[2], call[3])))
         assert runs.claim(session, owner="me", lease_seconds=60, devices=["auto", "cpu"]) is not None
-        [(claim, parameters), *_] = [each for each in told if "SET state" in each[0]]
+        [(claim, parameters), *_] = [each for each in executed if "SET state" in each[0]]
         explain = {"sqlite": "EXPLAIN QUERY PLAN", "postgresql": "EXPLAIN"}[connection.dialect.name]
         plan = str(connection.exec_driver_sql(f"{explain} {claim}", parameters).all())
         assert "ix_runs_queue" in plan
@@ -144,7 +144,7 @@ def test_a_replay_answers_with_the_run_as_it_is_now(harness: RegistryHarness) ->
     assert (again.id, again.state) == (first.id, "cancelled")
 
 
-def test_a_key_is_forgotten_after_a_day(harness: RegistryHarness) -> None:
+def test_a_key_is_deleted_after_a_day(harness: RegistryHarness) -> None:
     first = harness.enqueue(idempotency_key="key", request_sha256=ASKED)
     with harness.database.write() as session:
         session.get_one(IdempotencyKey, "key").created_at -= timedelta(seconds=idempotency.KEPT_SECONDS + 1)

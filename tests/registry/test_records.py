@@ -44,14 +44,14 @@ def test_a_worker_that_is_silent_for_too_long_is_not_listed(
     assert [worker.id for worker in harness.read(workers.alive, seconds)] == seen
 
 
-def test_a_worker_that_ends_is_forgotten(harness: RegistryHarness) -> None:
+def test_a_worker_that_ends_is_deleted(harness: RegistryHarness) -> None:
     harness.write(workers.heartbeat, "one", WHO)
     for _ in range(2):
         harness.write(workers.remove, "one")
     assert harness.read(workers.alive, 60) == []
 
 
-def test_a_silent_worker_is_forgotten_after_a_while_unless_it_holds_a_run(harness: RegistryHarness) -> None:
+def test_a_worker_without_heartbeat_is_deleted_unless_it_holds_a_run(harness: RegistryHarness) -> None:
     """By what is known of it, it can still be proven dead."""
     run = harness.running()
     for name in (run.lease_owner, "idle"):

@@ -63,8 +63,8 @@ def test_a_stream_outlives_an_outage_and_tells_what_happened_after_it(
     run = http.post(RUNS, json=DIGITS).json()["id"]
     database = sessions.open(registry)
     with http.stream("GET", f"{RUNS}/{run}/events", headers={"Accept": "text/event-stream"}) as answer:
-        told = (line for line in answer.iter_lines() if line.startswith("event: "))
-        seen = [next(told)]
+        streamed = (line for line in answer.iter_lines() if line.startswith("event: "))
+        seen = [next(streamed)]
         with database.write() as session:  # noticed in the outage or after it: the stream must bear both
             runs.pause(session, run)
         with away(registry):
@@ -72,6 +72,6 @@ def test_a_stream_outlives_an_outage_and_tells_what_happened_after_it(
         with database.write() as session:
             runs.resume(session, run)
             runs.cancel(session, run)
-        seen += told
+        seen += streamed
     database.dispose()
     assert seen == ["event: queued", "event: paused", "event: queued", "event: cancelled"]

@@ -73,14 +73,14 @@ class Crowd:
             client.join(PATIENCE)
         assert {answer.status_code for _, answer in self.answers} <= {202}
         found = {(key, answer.json()["id"]) for key, answer in self.answers}
-        assert len(found) == len(dict(found)), "both of one key were told the same"
+        assert len(found) == len(dict(found)), "both requests with one key got the same response"
         return dict(found)
 
 
 def test_posts_that_were_on_their_way_make_one_run_for_each_key_when_they_are_repeated(
     settings_with_wide_model: ServiceSettings, launch: Launch, see: Callable[..., Any]
 ) -> None:
-    """Killed after the third answer; those who come again to the next service get what those three were told."""
+    """Killed after the third response; repeated requests to the next service get those three responses."""
     process = launch(settings_with_wide_model)
     crowd = Crowd(process)
     eventually("what another process makes so", lambda: len(crowd.answers) >= 3)
@@ -95,10 +95,10 @@ def test_posts_that_were_on_their_way_make_one_run_for_each_key_when_they_are_re
 
 
 def every_run_is_whole(see: Callable[..., Any]) -> None:
-    told = see(select(RunEvent.run_id, RunEvent.seq, RunEvent.type).where(RunEvent.type == "queued"))
+    stored_events = see(select(RunEvent.run_id, RunEvent.seq, RunEvent.type).where(RunEvent.type == "queued"))
     read = see(select(RunInput.run_id, RunInput.role))
     for run, kind in see(select(Run.id, Run.kind).where(Run.state == "queued")):
-        assert (run, 1, "queued") in told
+        assert (run, 1, "queued") in stored_events
         assert {row.role for row in read if row.run_id == run} == (
             {"model", "dataset"} if kind == "baselines" else set()
         )
@@ -166,7 +166,7 @@ def test_a_run_goes_on_and_its_reader_misses_and_repeats_nothing(
         run = run or process.http.post(RUNS, json={"dataset": {"name": "digits"}, "training": training}).json()["id"]
         headers = STREAM | ({"Last-Event-ID": str(seen[-1]["seq"])} if seen else {})
         with process.http.stream("GET", f"{RUNS}/{run}/events", headers=headers) as answer:
-            for event in told(answer.iter_lines()):
+            for event in read_events(answer.iter_lines()):
                 seen.append(event)
                 if event["type"] == wanted:
                     break
@@ -180,7 +180,7 @@ def test_a_run_goes_on_and_its_reader_misses_and_repeats_nothing(
     assert [row.seq for row in rows] == list(range(1, ended.event_seq + 1))
 
 
-def told(lines: Iterator[str]) -> Iterator[dict[str, Any]]:
+def read_events(lines: Iterator[str]) -> Iterator[dict[str, Any]]:
     for line in lines:
         if line.startswith("data: "):
             yield json.loads(line[6:])

@@ -1,4 +1,4 @@
-"""Files and arrays that several tests of the workshop start from."""
+"""Files and arrays that several tests of the core library use."""
 
 import gzip
 import pickle

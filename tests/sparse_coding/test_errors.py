@@ -1,4 +1,4 @@
-"""The workshop's error tree: what is drawn is what there is."""
+"""The core library's error tree: the drawing in its docstring has every class."""
 
 import inspect
 import re

@@ -41,6 +41,6 @@ def test_the_detail_says_how_it_ended() -> None:
     ],
 )
 def test_a_file_that_could_not_be_kept_may_be_kept_later(error: Exception, full: bool) -> None:
-    told = exits.storage(error)
-    assert (told.code, told.may_pass) == ("STORAGE_FAILED", True)
-    assert ("disk" in told.detail) == full
+    outcome = exits.storage(error)
+    assert (outcome.code, outcome.may_pass) == ("STORAGE_FAILED", True)
+    assert ("disk" in outcome.detail) == full

@@ -131,9 +131,9 @@ def test_runs_and_what_happened_to_them_are_read(released: Released, upgraded: s
         page = runs.page(session, limit=200)
         assert {run.id for run in page.items} == {row["id"] for row in released.tables["runs"]}
         for run in page.items:
-            told = events.read(session, run.id)
-            assert [event.seq for event in told] == list(range(1, run.event_seq + 1))
-            assert [event.type for event in told if event.type in events.STATES][-1] == run.state
+            stored_events = events.read(session, run.id)
+            assert [event.seq for event in stored_events] == list(range(1, run.event_seq + 1))
+            assert [event.type for event in stored_events if event.type in events.STATES][-1] == run.state
             kept = checkpoints.latest(session, run.id)
             assert kept is None or kept.epoch > 0
             assert (run.finished_at is not None) == (run.state in TERMINAL)

@@ -139,7 +139,7 @@ def test_over_the_width_front_suggestion_and_collapse_are_marked() -> None:
     assert any("none is suggested: it has no knee" in word for word in none)
 
 
-def contest(*l0: float, k: int = 1) -> style.Chart:
+def comparison_chart(*l0: float, k: int = 1) -> style.Chart:
     names = ("model", "ksvd", "pca")
     entries = [{"method": name, "mse": 0.1, "l0": count} for name, count in zip(names, l0, strict=True)]
     document = {"entries": entries, "k": k, "error_units": "raw", "model": "m@1", "dictionary": "decoder", "run": "1"}
@@ -148,17 +148,17 @@ def contest(*l0: float, k: int = 1) -> style.Chart:
 
 
 def test_only_a_linear_axis_has_stems() -> None:
-    linear, log = (contest(*l0).to_dict()["hconcat"][1] for l0 in ((10, 3, 12), (128, 1, 90)))
+    linear, log = (comparison_chart(*l0).to_dict()["hconcat"][1] for l0 in ((10, 3, 12), (128, 1, 90)))
     assert [layer["mark"]["type"] for layer in linear["layer"]] == ["rule", "point", "text"]
     assert [layer["mark"]["type"] for layer in log["layer"]] == ["point", "text"]
 
 
 def test_small_counts_are_written_out_and_one_atom_is_one() -> None:
-    found = words(contest(128, 1, 90))
+    found = words(comparison_chart(128, 1, 90))
     assert {"1", "10", "100"} <= set(found)
     assert not any("e+" in word for word in found)
     assert any("with 1 atom;" in word for word in found)
-    assert any("with 2 atoms;" in word for word in words(contest(128, 2, 90, k=2)))
+    assert any("with 2 atoms;" in word for word in words(comparison_chart(128, 2, 90, k=2)))
 
 
 def test_of_many_members_the_curves_say_how_the_colours_run() -> None:

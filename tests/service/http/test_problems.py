@@ -154,7 +154,7 @@ def test_a_parameter_that_makes_no_sense_is_named(shared_api: SharedApi, path: s
     assert list(faults(shared_api.http.get(path))) == [pointer]
 
 
-def test_a_parameter_is_named_without_the_branch_that_failed_and_never_told_to_be_text(shared_api: SharedApi) -> None:
+def test_a_parameter_is_named_without_its_branch_and_never_as_text(shared_api: SharedApi) -> None:
     for path, pointer in [
         ("/api/v1/models/kl/features?amplitude=lots", "query:amplitude"),
         ("/api/v1/models/kl/features/many", "path:latent"),

@@ -43,7 +43,7 @@ def test_the_accept_header_chooses(accept: str, expected: Representation) -> Non
 
 
 @pytest.mark.parametrize("headers", [{}, {"accept": ""}])
-def test_without_a_wish_the_first_offer_is_given(headers: dict[str, str]) -> None:
+def test_without_an_accept_header_the_first_offer_is_chosen(headers: dict[str, str]) -> None:
     assert representations.choose(request(**headers), CHART) == JSON
 
 

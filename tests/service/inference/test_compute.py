@@ -21,7 +21,7 @@ from testing.published_models import SharedApi
 
 
 class Client:
-    """A client that stays until it is told to go."""
+    """A client that stays connected until it is asked to disconnect."""
 
     def __init__(self) -> None:
         self.gone = asyncio.Event()

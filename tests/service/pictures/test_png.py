@@ -30,7 +30,7 @@ def test_the_same_pixels_make_the_same_bytes() -> None:
     assert png.encode(pixels, {"a": "b"}) == png.encode(pixels.copy(), {"a": "b"})
 
 
-def test_rows_of_a_grid_have_room_above_them_and_frames_stay_around_their_tiles() -> None:
+def test_rows_of_a_grid_have_a_margin_and_frames_surround_their_tiles() -> None:
     tiles = np.zeros((4, 1, 2, 3), np.uint8)
     sheet = png.grid(tiles, columns=2, gap=4, marked=[3], above=7)
     assert sheet.shape == (2 * (2 + 4 + 7) + 4, 2 * (3 + 4) + 4, 3)

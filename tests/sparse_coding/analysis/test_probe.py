@@ -83,7 +83,7 @@ def test_a_class_that_only_one_split_has_is_not_averaged() -> None:
     found = probe.k_sparse(OWN[without], LABELS[without], OWN, LABELS)[1]
     assert found == pytest.approx((1 + 0.75) / 2), "latent 1 serves both: where it is off, class 2 is taken for class 0"
     only = LABELS == 2
-    assert np.isnan(probe.k_sparse(OWN, LABELS, OWN[only], LABELS[only])[1]), "nothing is told apart there"
+    assert np.isnan(probe.k_sparse(OWN, LABELS, OWN[only], LABELS[only])[1]), "there is nothing to distinguish"
 
 
 @pytest.mark.parametrize("labels", [np.zeros(202, np.int64), np.arange(202) // 2], ids=["one class", "101 classes"])

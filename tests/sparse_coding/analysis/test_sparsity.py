@@ -65,7 +65,7 @@ def test_a_model_is_analysed_as_its_codes_say(trained: TrainedModel, digits: Dat
 
 
 @pytest.mark.parametrize(("asked", "used"), [(1, 1), (1024, 1024), (1025, 1025), (5000, 1437)])
-def test_the_number_of_rows_really_used_is_told(trained: TrainedModel, digits: Dataset, asked: int, used: int) -> None:
+def test_the_number_of_rows_used_is_reported(trained: TrainedModel, digits: Dataset, asked: int, used: int) -> None:
     rows = digits.split("train").rows
     report = sparsity.analyse(trained, rows, chosen=sampling.first(len(rows), asked))
     assert report.num_samples == used

@@ -52,9 +52,9 @@ def saved(array: np.ndarray) -> bytes:
 
 def zipped(members: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", method) as archive:
+    with zipfile.ZipFile(buffer, "w", method) as zip_file:
         for name, data in members.items():
-            archive.writestr(name, data)
+            zip_file.writestr(name, data)
     return buffer.getvalue()
 
 
@@ -393,22 +393,20 @@ class TestNpz:
 
     @pytest.mark.parametrize("extra", [b"\0", b"PK\5\6" + bytes(18)])
     @pytest.mark.parametrize("before", [True, False])
-    def test_bytes_around_the_archive_are_refused(self, tmp_path: Path, extra: bytes, before: bool) -> None:
+    def test_bytes_around_the_zip_file_are_refused(self, tmp_path: Path, extra: bytes, before: bool) -> None:
         data = zipped({"train_images.npy": b"x"})
         with pytest.raises(errors.InvalidFile):
             self.unpack(tmp_path, extra + data if before else data + extra)
 
     def test_a_comment_is_refused(self, tmp_path: Path) -> None:
         buffer = io.BytesIO()
-        with zipfile.ZipFile(buffer, "w") as archive:
-            archive.writestr("train_images.npy", b"x")
-            archive.comment = b"hello"
+        with zipfile.ZipFile(buffer, "w") as zip_file:
+            zip_file.writestr("train_images.npy", b"x")
+            zip_file.comment = b"hello"
         with pytest.raises(errors.UnreadableFile, match="comment"):
             self.unpack(tmp_path, buffer.getvalue())
 
-    def test_the_directory_of_a_large_archive_is_refused_though_it_hides_behind_a_small_one(
-        self, tmp_path: Path
-    ) -> None:
+    def test_a_large_zip_directory_is_refused_even_behind_a_small_one(self, tmp_path: Path) -> None:
         data = zipped({"train_images.npy": b"x"})
         locator = struct.pack("<4sLQL", b"PK\6\7", 0, 0, 1)
         with pytest.raises(errors.UnsupportedFormat, match="4 GiB"):
@@ -550,7 +548,7 @@ def test_an_object_array_is_refused_and_not_executed(read: Read, npy_bytes: NpyB
             read(form, data)
 
 
-def test_no_line_of_the_workshop_can_run_what_a_file_says() -> None:
+def test_no_line_of_the_core_library_can_execute_code_from_a_file() -> None:
     forbidden = {"pickle", "dill", "joblib", "shelve", "marshal", "cloudpickle", "yaml"}
     for path in Path(sparse_coding.__path__[0]).glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):

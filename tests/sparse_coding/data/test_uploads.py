@@ -358,8 +358,8 @@ class TestLimits:
             bomb = {f"{TRAIN}.gz": gzip.compress(bytes(64 * 2**20))}
         else:
             buffer = io.BytesIO()
-            with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-                archive.writestr("train_images.npy", bytes(64 * 2**20))
+            with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as zip_file:
+                zip_file.writestr("train_images.npy", bytes(64 * 2**20))
             bomb = {"x": buffer.getvalue()}
         with allocating_at_most(8 * 2**20), pytest.raises(errors.TooLarge):
             upload(bomb)

@@ -255,7 +255,7 @@ def test_stopping_leaves_no_thread_at_work() -> None:
     asked = sweep(base={"training": {"epochs": 1000, "batch_size": 4}}, grid={"training.seed": [1, 2, 3]})
     events = sweeps.epochs(begin(asked, rows_of(), stacked=False))
     next(events)
-    events.close()  # would wait for 1,000 epochs if the threads were not told
+    events.close()  # would wait for 1,000 epochs if the threads were not stopped
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("lane")]
 
 

@@ -51,7 +51,7 @@ def baselines(harness: WorkerHarness) -> Run:
 
 
 def cancelled(harness: WorkerHarness, run: Run) -> Run:
-    """The run once it is cancelled, with its end told last and nothing published."""
+    """The run once it is cancelled, with its end as the last event and nothing published."""
     ended = eventually("an end", lambda: harness.get(run) if harness.get(run).finished_at else None, within=SOON)
     assert ended is not None
     assert (ended.state, ended.error_code, ended.stop_requested, ended.lease_owner) == ("cancelled", None, None, None)

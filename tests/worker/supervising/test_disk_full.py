@@ -61,7 +61,7 @@ def fill(disk: Path) -> None:
 
 
 @pytest.mark.parametrize("asked", [BASE, SWEEP], ids=["train", "sweep"])
-def test_a_run_whose_checkpoint_finds_no_room_waits_and_goes_on(
+def test_a_run_whose_checkpoint_cannot_be_written_waits_and_continues(
     either_empty_harness: WorkerHarness, asked: dict[str, Any]
 ) -> None:
     harness = either_empty_harness
@@ -84,7 +84,7 @@ def test_a_run_whose_checkpoint_finds_no_room_waits_and_goes_on(
     assert worker.poll() is None
 
 
-def test_a_run_that_finds_no_room_three_times_fails_and_keeps_what_it_had(
+def test_a_run_that_finds_a_full_disk_three_times_fails_and_keeps_its_files(
     either_empty_harness: WorkerHarness, small_disk: Path
 ) -> None:
     harness = either_empty_harness
@@ -97,7 +97,7 @@ def test_a_run_that_finds_no_room_three_times_fails_and_keeps_what_it_had(
         return bool(harness.get(run).failures >= times)
 
     for times in (1, 2, 3):
-        eventually("no room", partial(charged, times))
+        eventually("a full disk", partial(charged, times))
         if times < 3:
             harness.skip_backoff(run)
     ended = harness.get(run)

@@ -33,7 +33,7 @@ def test_this_process_knows_itself_and_lives() -> None:
     assert not identity.is_gone(row(ME.pid), ME)
 
 
-def test_a_process_is_gone_when_it_is_killed_even_before_it_is_buried(process: "subprocess.Popen[bytes]") -> None:
+def test_a_killed_process_is_gone_even_before_it_is_reaped(process: "subprocess.Popen[bytes]") -> None:
     worker = row(process.pid)
     assert not identity.is_gone(worker, ME)
     process.kill()

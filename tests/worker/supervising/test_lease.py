@@ -20,10 +20,10 @@ LEASE, MARGIN, RENEW = 4.0, 2.0, 0.1
 
 
 class Holder:
-    """A claimed run, its lease, and whether its loss was heard of."""
+    """A claimed run, its lease, and when its loss was reported."""
 
     def __init__(self, harness: WorkerHarness, seconds: float = LEASE, renew_seconds: float = RENEW) -> None:
-        self.heard_at: float | None = None
+        self.reported_at: float | None = None
         self.claimed_at = time.monotonic()
         run = harness.write(runs.claim, owner="a-worker", lease_seconds=seconds, devices=["auto"])
         assert run is not None
@@ -40,7 +40,7 @@ class Holder:
         )
 
     def _hear(self) -> None:
-        self.heard_at = time.monotonic()
+        self.reported_at = time.monotonic()
 
 
 def held(harness: WorkerHarness, seconds: float = LEASE) -> Holder:
@@ -59,7 +59,7 @@ def test_a_lease_is_renewed_beyond_its_first_end(harness: WorkerHarness) -> None
     with holder.lease as lease:
         eventually("a later end", lambda: expires_in(harness, holder) > 60.5)
         lease.check()
-    assert holder.heard_at is None
+    assert holder.reported_at is None
 
 
 def test_a_renewal_returns_the_stop_request(harness: WorkerHarness) -> None:
@@ -73,7 +73,7 @@ def test_a_lease_that_was_taken_is_lost_at_the_next_renewal(harness: WorkerHarne
     holder = held(harness)
     with holder.lease as lease:
         harness.write(runs.cancel, holder.run.id, force=True)
-        eventually("the loss", lambda: holder.heard_at)
+        eventually("the loss", lambda: holder.reported_at)
         with pytest.raises(LeaseLost, match="taken"):
             lease.check()
 
@@ -100,11 +100,11 @@ def test_a_lease_is_given_up_before_the_database_lets_others_have_it(
     with holder.lease as lease:
         with locked(harness) if outage == "hangs" else away(harness):
             began = time.monotonic()
-            eventually("the loss", lambda: holder.heard_at)
+            eventually("the loss", lambda: holder.reported_at)
             with pytest.raises(LeaseLost, match="in time"):
                 lease.check()
-        assert holder.heard_at > began, "not at the first renewal that fails"
-        assert holder.heard_at < holder.claimed_at + expires_in(harness, holder), "while it is still ours"
+        assert holder.reported_at > began, "not at the first renewal that fails"
+        assert holder.reported_at < holder.claimed_at + expires_in(harness, holder), "while it is still ours"
 
 
 def test_a_database_that_is_back_before_the_end_saves_the_lease(postgres_harness: WorkerHarness, away: Outage) -> None:
@@ -132,7 +132,7 @@ def test_a_lease_that_is_let_go_in_time_is_not_lost(harness: WorkerHarness) -> N
     with holder.lease:
         pass
     harness.write(runs.release, holder.run.id, holder.run.fence)
-    assert (holder.lease.lost, holder.heard_at) == (None, None)
+    assert (holder.lease.lost, holder.reported_at) == (None, None)
 
 
 def test_a_renewal_that_had_to_wait_too_long_renews_nothing(harness: WorkerHarness) -> None:
@@ -140,7 +140,7 @@ def test_a_renewal_that_had_to_wait_too_long_renews_nothing(harness: WorkerHarne
     holder = held(harness)
     with locked(harness):
         with holder.lease:
-            eventually("the loss", lambda: holder.heard_at)
+            eventually("the loss", lambda: holder.reported_at)
         (late,) = [thread for thread in threading.enumerate() if thread.name == "lease _renew"]
     late.join(timeout=60)
     assert not late.is_alive()

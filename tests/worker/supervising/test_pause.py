@@ -93,8 +93,8 @@ def test_a_run_that_was_paused_ends_as_one_that_was_not(either_harness: WorkerHa
     assert [tensors(harness, one) for one in made] == [tensors(harness, one) for one in whole]
     assert len(made) == (2 if asked is sweep else 1)
     assert curves(harness, run) == curves(harness, other)
-    told = [event.type for event in harness.read(events.read, run.id) if event.type in events.STATES]
-    assert told == ["queued", "running", "paused", "queued", "running", "succeeded"]
+    states = [event.type for event in harness.read(events.read, run.id) if event.type in events.STATES]
+    assert states == ["queued", "running", "paused", "queued", "running", "succeeded"]
 
 
 def test_baselines_that_were_paused_begin_anew_and_end_the_same(either_harness: WorkerHarness) -> None:
@@ -154,7 +154,7 @@ def test_a_pause_that_is_withdrawn_too_late_costs_no_work(either_harness: Worker
     eventually("the cancellation", lambda: harness.get(run).state == "cancelled")
 
 
-def test_an_error_for_good_is_told_and_not_hidden_by_a_pause(either_harness: WorkerHarness) -> None:
+def test_a_final_error_is_reported_and_not_hidden_by_a_pause(either_harness: WorkerHarness) -> None:
     harness = either_harness
     hopeless = {"n_latents": 16, "hidden": [16] * 8, "output": "identity"}
     diverging = {**train("bad"), "model": hopeless, "sparsity": {"kind": "l1"}}
@@ -166,7 +166,7 @@ def test_an_error_for_good_is_told_and_not_hidden_by_a_pause(either_harness: Wor
     worker.wait_for_event("trainer_asked_to_stop")
     os.kill(trainer, signal.SIGCONT)
     ended = eventually("an end", lambda: harness.get(run) if harness.get(run).state != "running" else None)
-    assert ended.state in ("paused", "failed")  # it may have heard of the pause before its first row
+    assert ended.state in ("paused", "failed")  # it may have received the pause before its first row
     if ended.state == "paused":
         harness.write(runs.resume, run.id)
         eventually("the failure", lambda: harness.get(run).state == "failed")

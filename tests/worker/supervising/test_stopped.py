@@ -28,8 +28,9 @@ def everything(harness: WorkerHarness, run: Run) -> list[Any]:
     kept = harness.read(lambda session: list(session.scalars(select(Checkpoint).where(Checkpoint.run_id == run.id))))
     hashes = [hashlib.sha256(harness.path(one.sha256).read_bytes()).hexdigest() for one in kept]
     assert hashes == [one.sha256 for one in kept]
-    told: list[RunEvent] = harness.read(events.read, run.id)
-    return [columns(rows) for rows in ([harness.get(run)], kept, told, harness.metrics(run), harness.attempts(run))]
+    stored_events: list[RunEvent] = harness.read(events.read, run.id)
+    rows_of = ([harness.get(run)], kept, stored_events, harness.metrics(run), harness.attempts(run))
+    return [columns(rows) for rows in rows_of]
 
 
 def goes_on(*processes: int) -> None:

@@ -27,7 +27,7 @@ def events(log: str) -> list[dict[str, Any]]:
 # --- runs that are left alone ----------------------------------------------------------------------------------------
 
 
-def test_a_built_in_is_brought_in_once_and_a_run_on_it_publishes_its_model(either_empty_harness: WorkerHarness) -> None:
+def test_a_built_in_dataset_is_imported_once_and_a_run_on_it_succeeds(either_empty_harness: WorkerHarness) -> None:
     harness = either_empty_harness
     imported = harness.enqueue(kind="import", dataset="digits")
     run = harness.enqueue(name="small", model=SMALL, training={"epochs": 3})
@@ -115,9 +115,9 @@ def test_an_idle_worker_says_that_it_lives_and_leaves_at_once(harness: WorkerHar
 # --- the surroundings ------------------------------------------------------------------------------------------------
 
 
-def test_a_trainer_is_told_nothing_of_the_house(harness: WorkerHarness) -> None:
+def test_a_trainer_gets_no_secrets_of_the_service(harness: WorkerHarness) -> None:
     harness.enqueue(model=SMALL, training=ENDLESS)
-    worker = harness.worker(own_fork_server=True, api_key="a-secret-of-the-house", database_url=harness.settings.url)
+    worker = harness.worker(own_fork_server=True, api_key="a-secret-of-the-service", database_url=harness.settings.url)
     environment = Path(f"/proc/{harness.trainer_of(worker)}/environ").read_bytes()
     names = [entry.partition(b"=")[0] for entry in environment.split(b"\0")]
     assert not [name for name in names if name.startswith(b"SAE_")]
@@ -127,7 +127,7 @@ def test_a_trainer_is_told_nothing_of_the_house(harness: WorkerHarness) -> None:
     worker.wait_for_event("trainer_asked_to_stop")
     worker.send_signal(signal.SIGTERM)
     _, log = worker.communicate(timeout=60)
-    assert "a-secret-of-the-house" not in log
+    assert "a-secret-of-the-service" not in log
     assert str(harness.settings.url) not in log
 
 

@@ -82,7 +82,7 @@ def test_a_member_has_the_weights_that_a_run_of_its_own_has(harness: WorkerHarne
     )
 
 
-def test_a_member_that_diverges_is_told_of_and_the_others_are_published(harness: WorkerHarness) -> None:
+def test_a_diverged_member_is_reported_and_the_others_are_published(harness: WorkerHarness) -> None:
     base = {**SHORT, "model": {"n_latents": 16, "hidden": [16] * 8, "output": "identity"}, "sparsity": {"kind": "l1"}}
     run = sweep(harness, name="sw", base=base, grid={"training.learning_rate": [0.001, 10.0]})
     hopeless = sweep(harness, name="none", base=base, grid={"training.learning_rate": [9.0, 10.0]})

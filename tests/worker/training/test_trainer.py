@@ -195,7 +195,7 @@ def test_signals_are_left_to_the_supervisor_and_the_end_of_its_orders_ends_the_t
         assert started.process.wait(timeout=10) == 3
 
 
-def test_a_refusal_of_the_workshop_is_an_error_that_says_why(
+def test_a_refusal_of_the_core_library_is_an_error_with_its_reason(
     trainer: RunningTrainer, folder: Path, digits: Path
 ) -> None:
     with trainer() as started:
@@ -218,7 +218,7 @@ def test_a_bug_is_an_error_that_gives_no_path_away(trainer: RunningTrainer, fold
 
 
 @pytest.mark.parametrize("shortage", [MemoryError(), torch.OutOfMemoryError("CUDA out of memory")])
-def test_memory_that_ran_out_is_told_from_a_bug(shortage: Exception) -> None:
+def test_exhausted_memory_is_distinguished_from_a_bug(shortage: Exception) -> None:
     assert assignment.is_shortage(shortage)
     assert not assignment.is_shortage(RuntimeError("shapes do not match"))
 

@@ -1,4 +1,4 @@
-"""Who has tried a run, as clients are told."""
+"""The attempts at a run as clients see them."""
 
 from collections.abc import Callable
 from typing import Any
@@ -31,7 +31,7 @@ def test_every_attempt_says_who_tried_on_what_from_where_and_how_it_ended(api: A
     path = f"{RUNS}/{run}/attempts"
     assert api.http.get(path).json() == {"items": [], "next_cursor": None}
     first = claim(api, "tower-1")
-    act(api, runs.describe, run, first.fence, HERE | {"kernel": "not told"})
+    act(api, runs.describe, run, first.fence, HERE | {"kernel": "not shown"})
     act(api, checkpoints.add, run, first.fence, epoch=7, stored=Stored("a" * 64, 1))
     act(api, runs.fail, run, first.fence, code="STALLED", detail="No progress.", may_pass=True)
     waiting = api.http.get(f"{RUNS}/{run}").json()

@@ -387,7 +387,7 @@ def test_a_model_of_one_epoch_has_a_point_beside_the_line_of_a_longer_one() -> N
     assert not panels(document(2, 5)).to_dict()["vconcat"][0]["hconcat"][0]["layer"][1:]
 
 
-def test_names_that_differ_at_the_end_are_told_apart_and_keep_their_penalty() -> None:
+def test_names_that_differ_at_the_end_are_distinct_and_keep_their_penalty() -> None:
     case = document(2, 3)
     for number, model in enumerate(case["models"]):
         model["model"] = f"digits-at-28-by-28-with-a-name-of-the-long-november-{number}@1"

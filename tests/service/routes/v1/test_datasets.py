@@ -271,7 +271,7 @@ def test_what_an_earlier_process_left_of_an_upload_is_removed_at_the_start(serve
     remains = tmp_path / "data" / "uploads" / "0123"
     remains.mkdir(parents=True)
     (remains / "0").write_bytes(b"half")
-    (remains.parent / "stray").write_bytes(b"half")
+    (remains.parent / "orphaned").write_bytes(b"half")
     own = serve().app_state.uploads
     assert set(remains.parent.iterdir()) == {own, own.with_suffix(".lock")}
     assert list(own.iterdir()) == []

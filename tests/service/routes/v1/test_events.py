@@ -50,7 +50,7 @@ def page(api: Api, run: str, query: str = "") -> dict[str, Any]:
     return document
 
 
-def told(lines: Iterator[str]) -> Iterator[dict[str, Any]]:
+def read_events(lines: Iterator[str]) -> Iterator[dict[str, Any]]:
     """Events of a stream, as they come; `id` and `event` are compared with what the data say."""
     fields: dict[str, str] = {}
     for line in lines:
@@ -93,7 +93,7 @@ def test_a_stream_tells_what_happens_while_it_happens_and_ends_with_the_run(api:
     with api.http.stream("GET", f"{RUNS}/{run}/events", headers=STREAM) as answer:
         assert answer.headers["content-type"].startswith("text/event-stream")
         assert (answer.headers["cache-control"], answer.headers["x-accel-buffering"]) == ("no-store", "no")
-        stream = told(answer.iter_lines())
+        stream = read_events(answer.iter_lines())
         assert next(stream)["type"] == "queued"
         claimed = claim(api)
         assert next(stream)["data"] == {"reason": "claimed", "attempt": 1, "epoch": 0}
@@ -105,17 +105,17 @@ def test_a_stream_tells_what_happens_while_it_happens_and_ends_with_the_run(api:
         act(api, runs.acknowledge_stop, run, claimed.fence)
         assert [event["type"] for event in stream] == ["cancelled"], "and then it ends"
     again = api.http.get(f"{RUNS}/{run}/events?format=sse")
-    assert list(told(iter(again.text.splitlines()))) == page(api, run)["items"], "the same, from the start"
+    assert list(read_events(iter(again.text.splitlines()))) == page(api, run)["items"], "the same, from the start"
 
 
-def test_who_has_the_last_event_of_a_run_is_told_that_nothing_will_come(api: Api) -> None:
+def test_a_client_that_has_the_last_event_learns_that_no_more_follow(api: Api) -> None:
     run = ask(api)
     api.http.post(f"{RUNS}/{run}/cancel")
     assert [event["type"] for event in page(api, run)["items"]] == ["queued", "cancelled"]
     for number, status in (("0", 200), ("1", 200), ("2", 204)):
         answer = api.http.get(f"{RUNS}/{run}/events", headers={**STREAM, "Last-Event-ID": number})
         assert answer.status_code == status
-        assert [event["seq"] for event in told(iter(answer.text.splitlines()))] == [1, 2][int(number) :]
+        assert [event["seq"] for event in read_events(iter(answer.text.splitlines()))] == [1, 2][int(number) :]
 
 
 @pytest.mark.parametrize("ended", [False, True], ids=["waiting", "ended"])
@@ -155,7 +155,7 @@ def test_last_event_id_is_read_from_the_header_else_from_the_query(
     headers = STREAM if header is None else {**STREAM, "Last-Event-ID": header}
     answer = api.http.get(f"{RUNS}/{run}/events{query}", headers=headers)
     assert answer.status_code == 200, answer.text
-    assert [event["seq"] for event in told(iter(answer.text.splitlines()))] == expected
+    assert [event["seq"] for event in read_events(iter(answer.text.splitlines()))] == expected
 
 
 def test_last_event_id_in_the_query_is_checked_as_the_header_is(api: Api) -> None:
@@ -179,7 +179,7 @@ def test_what_cannot_be_streamed_is_refused_before_a_stream_begins(api: Api) -> 
 def test_a_stream_of_a_run_that_is_deleted_ends(api: Api) -> None:
     run = ask(api)
     with api.http.stream("GET", f"{RUNS}/{run}/events", headers=STREAM) as answer:
-        stream = told(answer.iter_lines())
+        stream = read_events(answer.iter_lines())
         next(stream)
 
         def end_and_delete(session: Any) -> None:
@@ -190,7 +190,7 @@ def test_a_stream_of_a_run_that_is_deleted_ends(api: Api) -> None:
         assert list(stream) == []
 
 
-def test_only_so_many_streams_are_open_and_each_that_ends_makes_room(serve: StartApi) -> None:
+def test_the_number_of_streams_is_limited_and_a_closed_one_frees_a_place(serve: StartApi) -> None:
     api = serve(max_streams=2)
     run = ask(api)
     address = f"{RUNS}/{run}/events"
@@ -222,7 +222,7 @@ def emptied(api: Api) -> None:
     raise AssertionError("a stream was left open")
 
 
-def test_many_follow_at_once_and_all_are_told_everything(api: Api) -> None:
+def test_many_follow_at_once_and_all_receive_every_event(api: Api) -> None:
     """More streams than the event loop has threads for requests, and requests are answered meanwhile."""
     run = ask(api)
     everything: list[list[int]] = []
@@ -234,7 +234,7 @@ def test_many_follow_at_once_and_all_are_told_everything(api: Api) -> None:
             http.stream("GET", f"{RUNS}/{run}/events", headers=STREAM) as answer,
         ):
             begun.wait(PATIENCE)
-            everything.append([event["seq"] for event in told(answer.iter_lines())])
+            everything.append([event["seq"] for event in read_events(answer.iter_lines())])
 
     followers = [threading.Thread(target=follow) for _ in range(50)]
     for follower in followers:
@@ -264,7 +264,7 @@ def test_a_reader_that_comes_back_to_a_restarted_service_misses_and_repeats_noth
                 run, claimed = ask(api), claim(api)
             headers = {**STREAM, "Last-Event-ID": str(seen[-1])} if seen else STREAM
             with api.http.stream("GET", f"{RUNS}/{run}/events", headers=headers) as answer:
-                stream = told(answer.iter_lines())
+                stream = read_events(answer.iter_lines())
                 for _ in range(3):
                     epoch += 1
                     measure(api, claimed, epoch)
@@ -292,14 +292,14 @@ def test_a_silent_stream_pings_and_goes_on(api: Api) -> None:
     async def follow() -> list[bytes]:
         followers = Followers(api.app_state.database, most=1, poll_seconds=0.01)
         app_state = dataclasses.replace(api.app_state, followers=followers)
-        heard = []
+        received = []
         async with followers:
             batch = await events.read(app_state, run, 0)
             async for text in events.stream(app_state, run, 0, batch, ping_seconds=0.05):
-                heard.append(text)
-                if len(heard) == 3:
+                received.append(text)
+                if len(received) == 3:
                     await asyncio.to_thread(act, api, runs.cancel, run)
-        return heard
+        return received
 
     first, *pings, last = asyncio.run(follow())
     assert first.startswith(b"event: queued\ndata: {")

@@ -126,7 +126,7 @@ def test_a_dataset_without_labels_is_a_conflict_that_says_so(shared_api: SharedA
     assert "labels" in answer.json()["detail"]
 
 
-def test_a_single_class_cannot_be_told_apart(shared_api: SharedApi, tmp_path: Path) -> None:
+def test_a_single_class_cannot_be_distinguished(shared_api: SharedApi, tmp_path: Path) -> None:
     images = np.random.default_rng(0).integers(0, 256, (80, 1, 3, 3), np.uint8)
     datasets.write(
         tmp_path / "alike.safetensors",
@@ -143,7 +143,7 @@ def test_a_single_class_cannot_be_told_apart(shared_api: SharedApi, tmp_path: Pa
     assert "of 1" in answer.json()["detail"]
 
 
-def test_where_no_class_is_told_from_the_rest_it_is_said_why(shared_api: SharedApi, tmp_path: Path) -> None:
+def test_a_remark_says_why_no_class_can_be_distinguished(shared_api: SharedApi, tmp_path: Path) -> None:
     rows = np.random.default_rng(0).random((60, 4), np.float32)
     labels = {"train_labels": np.arange(60) % 2, "test_labels": np.zeros(20, np.int64)}
     datasets.write(tmp_path / "sided.safetensors", train=rows, test=rows[:20], **labels)

@@ -51,9 +51,9 @@ def drain(shared_api: SharedApi) -> None:
         "THREADS": 1,
         "EXIT_WHEN_IDLE": "true",
     }
-    told = {f"SAE_{name}": str(value) for name, value in settings.items()}
+    environment = {f"SAE_{name}": str(value) for name, value in settings.items()}
     command = [sys.executable, "-m", "worker"]
-    done = subprocess.run(command, env={**os.environ, **told}, capture_output=True, text=True, timeout=PATIENCE)
+    done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
 
 
@@ -64,9 +64,9 @@ def finished(shared_api: SharedApi) -> dict[str, str]:
         name: submit(shared_api, kind="sweep", name=f"swept-{name}", reference=True, **asked)
         for name, asked in SWEEPS.items()
     }
-    contest = {"kind": "baselines", "iterations": 2, "fit_rows": 300}
-    ids["contest"] = submit(shared_api, **contest, model="kl")
-    ids["vectors"] = submit(shared_api, **contest, model="vectors", methods=["pca"])
+    baselines = {"kind": "baselines", "iterations": 2, "fit_rows": 300}
+    ids["baselines"] = submit(shared_api, **baselines, model="kl")
+    ids["vectors"] = submit(shared_api, **baselines, model="vectors", methods=["pca"])
     drain(shared_api)
     for name, run_id in ids.items():
         run = shared_api.http.get(f"/api/v1/runs/{run_id}").json()
@@ -204,7 +204,7 @@ def test_where_only_the_width_was_varied_the_chart_runs_over_it(
     assert {"8", "64", "80", "overcomplete", "no wider than the input", "dense reference"} <= set(words)
 
 
-@pytest.mark.parametrize("name", ["weights", "widths", "penalties", "contest", "vectors"])
+@pytest.mark.parametrize("name", ["weights", "widths", "penalties", "baselines", "vectors"])
 def test_every_chart_is_the_same_picture_each_time(shared_api: SharedApi, finished: dict[str, str], name: str) -> None:
     first, second = (get(shared_api, finished[name], format="png") for _ in range(2))
     assert first.content == second.content
@@ -220,7 +220,7 @@ def test_every_chart_is_the_same_picture_each_time(shared_api: SharedApi, finish
 
 
 def test_the_baselines_of_a_model_are_one_table(shared_api: SharedApi, finished: dict[str, str]) -> None:
-    found = table(shared_api, finished["contest"])
+    found = table(shared_api, finished["baselines"])
     assert (found["kind"], found["model"], found["fit_rows"]) == ("baselines", "kl@1", 300)
     methods = [entry["method"] for entry in found["entries"]]
     assert sorted(methods) == ["ksvd", "minibatch", "model", "model.truncated", "pca", "pca.truncated", "raw"]
@@ -229,9 +229,9 @@ def test_the_baselines_of_a_model_are_one_table(shared_api: SharedApi, finished:
     assert by["ksvd"]["atoms"] == 20
     assert by["raw"]["mse"] is None
     assert all(0 < entry["probe_accuracy"] <= 1 for entry in found["entries"])
-    lines = rows(get(shared_api, finished["contest"], format="csv").content)
+    lines = rows(get(shared_api, finished["baselines"], format="csv").content)
     assert [line["method"] for line in lines] == methods
-    words = texts(get(shared_api, finished["contest"], format="svg").content)
+    words = texts(get(shared_api, finished["baselines"], format="svg").content)
     assert {"K-SVD", "mini-batch dictionary", "raw inputs", "Accuracy of a linear probe"} <= set(words)
 
 
@@ -239,12 +239,12 @@ def test_the_baselines_of_a_model_are_one_table(shared_api: SharedApi, finished:
 def test_the_atoms_of_a_method_are_drawn_as_the_run_left_them(
     shared_api: SharedApi, finished: dict[str, str], method: str
 ) -> None:
-    answer = get(shared_api, finished["contest"], "/atoms", method=method, limit=4)
+    answer = get(shared_api, finished["baselines"], "/atoms", method=method, limit=4)
     assert answer.status_code == 200, answer.text
     with Image.open(io.BytesIO(answer.content)) as picture:
         pixels, text = np.asarray(picture), dict(picture.info)
     with shared_api.app_state.database.read() as session:
-        file = shared_api.app_state.artifacts.path(run_blobs.output(session, finished["contest"], "atoms"))
+        file = shared_api.app_state.artifacts.path(run_blobs.output(session, finished["baselines"], "atoms"))
     atom = load_file(file)[f"atoms.{method}"][0].reshape(8, 8)
     drawn = pixels[4 : 4 + 80 : 10, 4 : 4 + 80 : 10]
     expected = 128 + 127 * atom / np.abs(atom).max()
@@ -255,7 +255,7 @@ def test_the_atoms_of_a_method_are_drawn_as_the_run_left_them(
 
 @pytest.mark.parametrize("method", ["ksvd", "minibatch", "pca"])
 def test_matched_atoms_look_alike(shared_api: SharedApi, finished: dict[str, str], method: str) -> None:
-    answer = get(shared_api, finished["contest"], "/matches", method=method, limit=3)
+    answer = get(shared_api, finished["baselines"], "/matches", method=method, limit=3)
     assert answer.status_code == 200, answer.text
     with Image.open(io.BytesIO(answer.content)) as picture:
         pixels, text = np.asarray(picture).astype(np.float64), dict(picture.info)
@@ -273,10 +273,10 @@ def test_matched_atoms_look_alike(shared_api: SharedApi, finished: dict[str, str
         ("vectors", "/atoms", {"method": "ksvd"}, 404, "METHOD_NOT_FOUND", "pca"),
         ("vectors", "/matches", {"method": "ksvd"}, 404, "METHOD_NOT_FOUND", "pca"),
         ("vectors", "/atoms", {"method": "pca"}, 422, "NOT_AN_IMAGE", "vectors"),
-        ("contest", "/atoms", {"method": "raw"}, 422, "INVALID_REQUEST", "method"),
-        ("contest", "/atoms", {"limit": 0}, 422, "INVALID_REQUEST", "limit"),
-        ("contest", "", {"format": "npy"}, 422, "INVALID_REQUEST", "format"),
-        ("contest", "", {"of": "pca"}, 422, "INVALID_REQUEST", "of"),
+        ("baselines", "/atoms", {"method": "raw"}, 422, "INVALID_REQUEST", "method"),
+        ("baselines", "/atoms", {"limit": 0}, 422, "INVALID_REQUEST", "limit"),
+        ("baselines", "", {"format": "npy"}, 422, "INVALID_REQUEST", "format"),
+        ("baselines", "", {"of": "pca"}, 422, "INVALID_REQUEST", "of"),
         ("weights", "/atoms", {}, 409, "NO_RESULTS", "baselines"),
         ("weights", "/matches", {}, 409, "NO_RESULTS", "baselines"),
     ],
@@ -334,4 +334,4 @@ def test_a_field_that_a_worker_tells_and_nobody_promised_is_not_in_the_answer(
     shared_api: SharedApi, finished: dict[str, str]
 ) -> None:
     assert set(table(shared_api, finished["weights"])) == set(tables.SweepResults.model_fields)
-    assert set(table(shared_api, finished["contest"])) == set(tables.BaselinesResults.model_fields)
+    assert set(table(shared_api, finished["baselines"])) == set(tables.BaselinesResults.model_fields)

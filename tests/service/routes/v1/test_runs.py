@@ -1,4 +1,4 @@
-"""Runs over HTTP, on SQLite and PostgreSQL: asked for, watched, stopped, forgotten, and their files taken away."""
+"""Runs over HTTP, on SQLite and PostgreSQL: created, followed, stopped, deleted, and their files downloaded."""
 
 import base64
 import csv
@@ -168,7 +168,7 @@ def test_a_spec_is_judged_before_it_is_enqueued(serve: StartApi) -> None:
         assert session.scalar(select(func.count()).select_from(RunEvent)) == 1
 
 
-def test_no_run_is_taken_while_the_store_is_full_and_deleting_makes_room(serve: StartApi, tmp_path: Path) -> None:
+def test_no_run_is_accepted_while_the_store_is_full_until_files_are_deleted(serve: StartApi, tmp_path: Path) -> None:
     api = serve(max_stored_bytes=2**20)
     facts = datasets.Facts(kind="vectors", image_shape=None, n_inputs=1, train_rows=1, test_rows=1)
     act(api, datasets.enter, name="large", stored=stored(api, tmp_path, bytes(2**20)), facts=facts)
@@ -225,7 +225,7 @@ def test_a_running_run_is_asked_to_stop_and_with_force_is_taken_from_its_worker(
         act(api, runs.renew, held.id, held.fence, 60)
 
 
-def test_a_wish_with_an_unknown_field_changes_nothing(api: Api) -> None:
+def test_a_stop_request_with_an_unknown_field_changes_nothing(api: Api) -> None:
     run = ask(api)
     answer = api.http.post(f"{RUNS}/{run['id']}/cancel", json={"forced": True})
     assert code(answer) == (422, "INVALID_REQUEST")
@@ -233,7 +233,7 @@ def test_a_wish_with_an_unknown_field_changes_nothing(api: Api) -> None:
     assert api.http.get(f"{RUNS}/{run['id']}").json()["state"] == "queued"
 
 
-def test_a_run_is_forgotten_when_it_has_ended_and_not_before(api: Api) -> None:
+def test_a_run_can_be_deleted_when_it_has_ended_and_not_before(api: Api) -> None:
     path = f"{RUNS}/{ask(api)['id']}"
     assert code(api.http.delete(path)) == (409, "RUN_IS_LIVE")
     claim(api)
@@ -244,7 +244,7 @@ def test_a_run_is_forgotten_when_it_has_ended_and_not_before(api: Api) -> None:
     assert code(api.http.delete(path)) == (404, "RUN_NOT_FOUND")
 
 
-def test_the_last_checkpoint_of_a_failed_run_is_there_until_the_run_is_forgotten(api: Api, tmp_path: Path) -> None:
+def test_the_last_checkpoint_of_a_failed_run_exists_until_its_deletion(api: Api, tmp_path: Path) -> None:
     path, learned = f"{RUNS}/{ask(api)['id']}", b"what was learned until then"
     held = claim(api)
     act(api, checkpoints.add, held.id, held.fence, epoch=7, stored=stored(api, tmp_path, learned))
@@ -267,7 +267,7 @@ def test_an_id_that_no_run_has_is_404_everywhere(serve: StartApi, run_id: str) -
         assert answer.headers["content-type"] == "application/problem+json"
 
 
-def test_progress_and_the_reason_of_a_failure_are_told(api: Api) -> None:
+def test_progress_and_the_reason_of_a_failure_are_reported(api: Api) -> None:
     run = ask(api)
     held = claim(api)
     progress = {"epoch": 3, "epochs": 15, "rows_per_second": 1000.5, "eta_seconds": 17.25, "phase": "training"}
@@ -280,9 +280,7 @@ def test_progress_and_the_reason_of_a_failure_are_told(api: Api) -> None:
     assert failed["error"] == {"code": "DATASET_UNAVAILABLE", "detail": "Put files there."}
 
 
-def test_a_run_that_succeeded_names_its_model_and_cannot_be_forgotten_while_that_is_there(
-    api: Api, tmp_path: Path
-) -> None:
+def test_a_successful_run_names_its_model_and_is_not_deleted_before_it(api: Api, tmp_path: Path) -> None:
     run = ask(api)
     held = claim(api)
     weights, rows = stored(api, tmp_path, b"weights"), stored(api, tmp_path, b"rows")

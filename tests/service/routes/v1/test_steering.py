@@ -31,7 +31,7 @@ def claim(api: Api, owner: str = "worker") -> Any:
 
 
 def steer(api: Api, run: str, verb: str) -> tuple[str, str | None]:
-    """The state and the wish that are answered."""
+    """The state and the stop request in the response."""
     answer = api.http.post(f"{RUNS}/{run}/{verb}")
     assert answer.status_code == 200, answer.text
     assert answer.json() == api.http.get(f"{RUNS}/{run}").json()
@@ -50,7 +50,7 @@ def test_a_queued_run_is_paused_and_resumed_each_as_often_as_one_likes(api: Api)
     assert claim(api).id == run
 
 
-def test_a_running_run_has_a_wish_until_its_worker_comes_to_it(api: Api) -> None:
+def test_a_running_run_has_a_stop_request_until_its_worker_handles_it(api: Api) -> None:
     run = ask(api)
     claimed = claim(api)
     assert [steer(api, run, verb) for verb in ("pause", "pause", "resume", "pause")] == [
@@ -127,7 +127,7 @@ def test_workers_that_live_are_listed_with_what_they_run(api: Api) -> None:
 
 
 def silence(session: Any, worker_id: str) -> None:
-    """Let it be a minute and a second since the worker was heard of."""
+    """Move the worker's last heartbeat a minute and a second into the past."""
     row = session.get(Worker, worker_id)
     row.seen_at = row.seen_at.fromtimestamp(row.seen_at.timestamp() - workers.ALIVE_SECONDS - 1, row.seen_at.tzinfo)
 

@@ -33,7 +33,7 @@ def act(api: Api, function: Callable[..., Any], *args: Any, **kwargs: Any) -> An
         return function(session, *args, **kwargs)
 
 
-def test_a_sweep_is_queued_as_one_run_with_every_default_told(api: Api) -> None:
+def test_a_sweep_is_queued_as_one_run_with_every_default_filled_in(api: Api) -> None:
     answer = post(api, kind="sweep", base=BASE, grid=GRID)
     assert answer.status_code == 202, answer.text
     run = answer.json()
