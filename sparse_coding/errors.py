@@ -28,8 +28,8 @@
     +- SpecDoesNotFit
     +- CheckpointMismatch
 
-A message is a sentence for the person who asked: what was expected and what came. It never holds a path, nor more
-than a few characters of what the client sent. Raised without a message, an error says its docstring.
+A message is a sentence for the client: what was expected and what was received. It never contains a path, nor more than
+a few characters of what the client sent. Without a message, the error's docstring is used.
 """
 
 import errno

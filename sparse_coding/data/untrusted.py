@@ -268,12 +268,12 @@ def _elements(shape: tuple[int, ...]) -> int:
 
 
 def _array(data: memoryview, dtype: np.dtype[Any], shape: tuple[int, ...]) -> np.ndarray:
-    """A view of exactly these bytes; copied only where the machine could not read it in place."""
+    """A view of exactly these bytes; copied only if they are not aligned or not in this machine's byte order."""
     return np.require(np.frombuffer(data, dtype=dtype).reshape(shape), dtype.newbyteorder("="), "A")
 
 
 def _count(number: int, noun: str) -> str:
-    """A number in words that stay short, however large the number is."""
+    """A number and its noun, short even for very large numbers."""
     text = str(number) if number < 10**15 else "more than 10^15"
     return f"{text} {noun}" if number == 1 else f"{text} {noun}s"
 

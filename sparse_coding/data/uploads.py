@@ -1,4 +1,4 @@
-"""Files that a client sent -> one dataset file of ours: which format, which part, which split.
+"""Import of files that a client sent into one dataset file: detection of format, part and split.
 
 Formats are detected by their first bytes, never by what a name or a media type claims; only IDX files, which do not say
 what they hold, are distinguished by MNIST's file names. It does not know who sent them nor where the result is kept.
@@ -124,7 +124,7 @@ def import_files(
 
 
 def _read(files: Sequence[UploadedFile], folder: Path, max_bytes: int) -> dict[str, np.ndarray]:
-    """The arrays that came, by the name of their part."""
+    """The arrays in the files, by the name of their part."""
     if not files:
         raise errors.EmptyInput(f"No file came. Taken are {_FORMATS}.")
     if sum(file.path.stat().st_size for file in files) > max_bytes:
@@ -276,7 +276,7 @@ def _labels(split: str, labels: np.ndarray, rows: int) -> np.ndarray:
 
 
 def _centred(rows: Mapping[str, _Rows]) -> dict[str, _Rows]:
-    """Rows that are less the mean of each column over the training rows."""
+    """Rows with the mean of each column over the training rows subtracted."""
     train = rows["train"]
     if len(train.shape) != 2:
         raise errors.InconsistentDataset("Only vectors are centred; images stay in [0, 255]. Send them without center.")

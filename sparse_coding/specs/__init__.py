@@ -1,1 +1,1 @@
-"""What may be asked of a run. Imports no torch and no numpy."""
+"""Specs: the documents that describe runs. Imports no torch and no numpy."""

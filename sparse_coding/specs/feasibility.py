@@ -63,13 +63,14 @@ def count_parameters(model: Mlp, inputs: int) -> int:
 def training_rows(choice: DatasetChoice, facts: DatasetFacts) -> int:
     """Rows that one epoch passes over: the limit applied first, then the validation slice taken out."""
     rows = min(facts.train_rows, choice.train_limit or facts.train_rows)
+    # rounded down: a small fraction of few rows leaves them all for training
     return rows - int(rows * choice.validation_fraction)
 
 
 def sweep_objections(sweep: SweepSpec, facts: DatasetFacts) -> Iterator[Objection]:
     """Every reason why some member of `sweep` cannot be trained on such a dataset, or not all of them together."""
     members = sweep.expanded()
-    yield from dict.fromkeys(  # what they share is objected to once
+    yield from dict.fromkeys(  # an objection to a shared part is reported once
         Objection(sweep.pointer(member.number, found.pointer), found.detail)
         for member in members
         for found in objections(member.spec, facts)

@@ -1,6 +1,6 @@
-"""Fields of a spec by their dotted paths, and every combination of the values that some of them shall take.
+"""Fields of a spec by their dotted paths, and all combinations of values for some of them.
 
-Plain JSON values: it knows no spec, so it cannot say whether a path or a value means anything.
+Knows plain JSON values only; it does not check whether a path or a value is valid in a spec.
 """
 
 import itertools
@@ -40,14 +40,14 @@ def found(document: Mapping[str, Any], paths: Iterable[str]) -> dict[str, Any]:
 
 
 def overlapping(paths: Collection[str]) -> list[str]:
-    """Those that lie below another one: what stands there would be said twice."""
+    """The paths below another one, whose values would be set twice."""
     return [path for path in paths if any(path.startswith(f"{other}.") for other in paths)]
 
 
 def varied(document: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """A copy of a spec's document with the values at these paths changed.
 
-    A part that becomes of another `kind` starts from nothing: what its old kind was set to means nothing to the new.
+    A part that changes its `kind` starts empty, because the fields of the old kind do not apply to the new one.
     """
     result = dict(document)
     parts: dict[str, dict[str, Any]] = {}

@@ -1,4 +1,4 @@
-"""What may be asked of a run: the union of all kinds of spec, and its JSON document.
+"""The union of all kinds of spec, and its JSON document.
 
 Imports no torch and no numpy: the API server and the supervisor read specs without loading them.
 """
@@ -61,7 +61,7 @@ def upgrade(document: Mapping[str, Any], version: int) -> dict[str, Any]:
 
 
 def _keeping_the_last_rows(document: Mapping[str, Any]) -> dict[str, Any]:
-    """A spec of version 1, which means what it meant: a run begun with it is resumed on the rows that it began with."""
+    """Upgrade a spec of version 1 without changing its meaning: a resumed run continues on the same rows."""
     upgraded = dict(document)
     if isinstance(upgraded.get("base"), Mapping):
         upgraded["base"] = _keeping_the_last_rows(upgraded["base"])
