@@ -140,7 +140,7 @@ def test_a_single_class_cannot_be_distinguished(shared_api: SharedApi, tmp_path:
     shared_api.publish(tmp_path, {"name": "alike", "dataset": {"name": "alike"}, **short})
     answer = probe(shared_api, "alike")
     assert (answer.status_code, answer.json()["code"]) == (409, "UNSUITABLE_LABELS")
-    assert "of 1" in answer.json()["detail"]
+    assert "have 1." in answer.json()["detail"]
 
 
 def test_a_remark_says_why_no_class_can_be_distinguished(shared_api: SharedApi, tmp_path: Path) -> None:
