@@ -98,7 +98,7 @@ def test_every_constraint_of_the_tables_is_tried() -> None:
 def test_a_blob_in_use_cannot_be_deleted(populated: RegistryHarness, subtests: pytest.Subtests) -> None:
     [run] = populated.read(runs.page, limit=1, state="succeeded").items
     for content in ("dataset", "input", "checkpoint", "analysis", f"weights {run.id}"):
-        with subtests.test(content):
+        with subtests.test(ascii(content)):
             refusal(populated, f"DELETE FROM artifacts WHERE sha256 = '{populated.blob(content).sha256}'")
 
 

@@ -141,7 +141,7 @@ LEADS_NOWHERE = [
 def test_a_reference_that_leads_nowhere_says_why(harness: RegistryHarness, subtests: pytest.Subtests) -> None:
     harness.published("a")
     for reference, error in LEADS_NOWHERE:
-        with subtests.test(reference):
+        with subtests.test(ascii(reference)):
             with pytest.raises(error) as caught:
                 harness.read(models.resolve, reference)
             assert type(caught.value) is error
@@ -151,7 +151,7 @@ def test_a_reference_that_leads_nowhere_says_why(harness: RegistryHarness, subte
 def test_an_alias_that_could_be_mistaken_is_refused(harness: RegistryHarness, subtests: pytest.Subtests) -> None:
     harness.published("a")
     for alias in ("", "A", "1", "-a", "a_b", "a" * 32, "a\n", "latest!"):
-        with subtests.test(alias), pytest.raises(InvalidAlias):
+        with subtests.test(ascii(alias)), pytest.raises(InvalidAlias):
             harness.write(models.set_alias, "a", alias, 1)
 
 

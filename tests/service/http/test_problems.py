@@ -168,7 +168,7 @@ def test_a_parameter_is_named_without_its_branch_and_never_as_text(shared_api: S
 @pytest.mark.parametrize(
     ("path", "known"),
     [
-        ("/api/v1/models/kl/sparsity?treshold=0.9", "format, num_samples, split, threshold"),
+        ("/api/v1/models/kl/sparsity?treshold=0.9", "format, num_samples, sample, split, threshold"),
         ("/api/v1/models/kl/features?limit=3&treshold=1", "amplitude, cursor, format, limit, mode, sort"),
         ("/api/v1/runs?treshold=", "cursor, dataset, kind, limit, state"),
         ("/api/v1/runs/x?treshold", "none is known"),

@@ -177,7 +177,7 @@ def test_figures_that_labels_do_not_allow_are_missing_for_a_reason(partly: Share
         f"{both} learned@1: the test split of the dataset has no labels.",
         "There is no probe of tested@1: the train split of the dataset has no labels.",
         "There is no probe of uniform@1: A probe needs 2 to 100 classes; the 60 training rows that it would be fitted "
-        "on are of 1.",
+        "on have 1.",
         f"{both} vectors@1, signs@1: the dataset has no labels.",
     ):
         assert expected in report["remarks"]
