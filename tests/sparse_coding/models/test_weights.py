@@ -148,7 +148,7 @@ def test_dataset_rows_are_prepared_as_they_are_stored(trained: TrainedModel, dig
 
 @pytest.mark.parametrize("method", ["encode", "decode", "reconstruct"])
 def test_rows_of_another_width_are_refused(trained: TrainedModel, method: str) -> None:
-    with pytest.raises(errors.WrongWidth, match="rows of 5 values"):
+    with pytest.raises(errors.WrongWidth, match="the rows have 5 values"):
         getattr(trained, method)(np.zeros((2, 5), np.float32))
 
 

@@ -25,6 +25,11 @@ def is_gone(harness: WorkerHarness, trainer: int) -> None:
     assert time.monotonic() - began < ORPHAN_SECONDS
 
 
+def wait_for_file(harness: WorkerHarness, pattern: str) -> None:
+    """Wait, without a pause, for a file that a trainer has for some tens of milliseconds."""
+    eventually(pattern, lambda: list(harness.settings.work_dir.glob(pattern)), pause=0)
+
+
 def last_charge(harness: WorkerHarness, run: Run) -> tuple[str | None, str | None, int]:
     """How the last attempt that is over ended, and what the run has been charged with."""
     over = [attempt for attempt in harness.attempts(run) if attempt.outcome is not None]
@@ -77,10 +82,10 @@ def test_a_run_that_is_killed_before_its_first_epoch_and_after_its_last_ends_the
 ) -> None:
     """Before: its dataset is just being made. After: nothing is left to do but to tell the result."""
     harness = either_empty_harness
-    run = harness.request(kind)
     worker = harness.worker()
     harness.wait_until_registered(worker)
-    eventually("the preparation", lambda: (harness.get(run).progress or {}).get("phase") == "preparing")
+    run = harness.request(kind)
+    wait_for_file(harness, "*/digits.safetensors*")
     trainer = harness.trainer_of(worker)
     os.kill(worker.pid if killed == "supervisor" else trainer, signal.SIGKILL)
     is_gone(harness, trainer)
@@ -100,11 +105,9 @@ def test_a_run_that_is_killed_before_its_first_epoch_and_after_its_last_ends_the
         worker.wait_for_event("run_reaped")
     else:
         harness.skip_backoff(run)
-        trainer, unread = harness.trainer_of(worker), harness.settings.work_dir
+        trainer = harness.trainer_of(worker)
         worker.wait_for_event("trainer_ready")
-        deadline = time.monotonic() + 60
-        while not list(unread.glob("*/weights-*.safetensors")):  # without a pause: the next member does not take long
-            assert time.monotonic() < deadline
+        wait_for_file(harness, "*/weights-*.safetensors")
         os.kill(trainer, signal.SIGKILL)
     harness.skip_backoff(run)
     assert harness.read(checkpoints.latest, run.id) is None, "it begins anew"
@@ -190,7 +193,7 @@ def test_a_run_whose_workers_die_three_times_at_one_place_is_failed_and_says_wha
     eventually("the failure", lambda: harness.get(run).state == "failed")
     ended = harness.get(run)
     assert (ended.error_code, ended.attempt, ended.failures) == ("WORKER_LOST", 3, 3)
-    assert "ask for the run once more" in ended.error_detail
+    assert "create the run again, perhaps smaller" in ended.error_detail
     assert [attempt.outcome for attempt in harness.attempts(run)] == ["lost"] * 3
 
 
