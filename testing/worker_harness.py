@@ -28,7 +28,7 @@ from testing.waiting import PATIENCE, eventually
 from testing.worker_process import WorkerProcess
 from worker.supervising.fork_server import ForkServer
 
-EPOCHS = 300
+EPOCHS = 150
 """Of a run that is to be interrupted: there is time for it, and not much left to do after it."""
 
 LEARNING = {

@@ -27,7 +27,9 @@ def is_given_back(harness: WorkerHarness, run: Run) -> None:
     assert list(harness.settings.work_dir.iterdir()) == []
 
 
-@pytest.mark.parametrize("kind", ["train", "sweep"])
+@pytest.mark.parametrize(
+    ("database_url", "kind"), [("sqlite", "train"), ("postgresql", "sweep")], indirect=["database_url"]
+)
 def test_a_run_that_is_given_back_goes_on_elsewhere_and_ends_the_same(
     either_harness: WorkerHarness, uninterrupted: Uninterrupted, kind: str
 ) -> None:

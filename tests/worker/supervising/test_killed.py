@@ -36,7 +36,9 @@ def last_charge(harness: WorkerHarness, run: Run) -> tuple[str | None, str | Non
     return over[-1].outcome, over[-1].error_code, harness.get(run).failures
 
 
-@pytest.mark.parametrize("kind", ["train", "sweep"])
+@pytest.mark.parametrize(
+    ("database_url", "kind"), [("sqlite", "sweep"), ("postgresql", "train")], indirect=["database_url"]
+)
 def test_a_run_that_is_killed_in_every_way_ends_as_one_that_was_not(
     either_harness: WorkerHarness, uninterrupted: Uninterrupted, kind: str
 ) -> None:
@@ -76,7 +78,11 @@ def test_a_run_that_is_killed_in_every_way_ends_as_one_that_was_not(
     eventually("the sweeping of what they left", lambda: list(harness.settings.work_dir.iterdir()) == [])
 
 
-@pytest.mark.parametrize(("kind", "killed"), [("train", "supervisor"), ("sweep", "trainer")])
+@pytest.mark.parametrize(
+    ("database_url", "kind", "killed"),
+    [("sqlite", "train", "supervisor"), ("postgresql", "sweep", "trainer")],
+    indirect=["database_url"],
+)
 def test_a_run_that_is_killed_before_its_first_epoch_and_after_its_last_ends_the_same(
     either_empty_harness: WorkerHarness, uninterrupted: Uninterrupted, kind: str, killed: str
 ) -> None:

@@ -66,7 +66,9 @@ def pause(harness: WorkerHarness, run: Run, worker: Any, trainer: int) -> None:
     assert ended.state == "paused", ended.error_detail
 
 
-@pytest.mark.parametrize("asked", [train, sweep])
+@pytest.mark.parametrize(
+    ("database_url", "asked"), [("sqlite", train), ("postgresql", sweep)], indirect=["database_url"]
+)
 def test_a_run_that_was_paused_ends_as_one_that_was_not(either_harness: WorkerHarness, asked: Any) -> None:
     harness = either_harness
     run = enqueue(harness, asked("interrupted"))
