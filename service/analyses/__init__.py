@@ -1,1 +1,1 @@
-"""What takes longer than a page: measured once per model, dataset and formula version, and cached."""
+"""Computations of what takes longer than a page: made once per model, dataset and formula version, and cached."""

@@ -11,11 +11,11 @@ from registry import metrics
 from registry.database.tables import ModelVersion
 from service.analyses import cache, feature_quality, matches, probe, remarks, subjects
 from service.analyses.analysis import Analysis
-from service.analyses.compared import MAX_EPOCHS, Compared, ComparisonAnswer, CurvePoint, Figures
-from service.analyses.feature_quality import FeatureQuality
 from service.analyses.matches import Candidate
-from service.analyses.probe import Probed
 from service.analyses.subjects import Subject
+from service.answers.comparison import MAX_EPOCHS, Compared, ComparisonAnswer, CurvePoint, Figures
+from service.answers.feature_quality import FeatureQuality
+from service.answers.probe import Probed
 from service.state import AppState
 from service.storage import Storage
 from sparse_coding.errors import NoLabels, UnsuitableLabels

@@ -5,36 +5,14 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from pydantic import BaseModel, Field
 
 from service.analyses.analysis import Analysis, ArrayForm
 from service.analyses.subjects import Subject
+from service.answers.features import MAX_TOP, Feature, TopInput
 from sparse_coding.analysis import feature_images, sparsity
 
 SPLIT: Final = "test"
 """Statistics and the inputs that activate a latent most are taken from rows that the model was not trained on."""
-MAX_TOP: Final = 32
-"""Inputs that are stored for each latent."""
-
-
-class Feature(BaseModel):
-    """One latent's statistics over the test split."""
-
-    latent: int
-    lifetime_sparsity: float = Field(description="Fraction of rows on which its activation is above 0.1.")
-    mean: float = Field(description="Mean activation over all rows.")
-    max: float = Field(description="Largest activation.")
-    p95: float | None = Field(description="95th percentile of its positive activations; null if there are none.")
-    dead: bool = Field(description="No row activates it.")
-
-
-class TopInput(BaseModel):
-    """One of the rows that activate a latent most."""
-
-    split: str
-    index: int
-    activation: float
-    label: str | None = Field(description="Name of its class; null without labels.")
 
 
 @dataclass(frozen=True, eq=False)

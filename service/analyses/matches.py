@@ -1,35 +1,21 @@
 """The features of two models matched one to one: matched once, whichever model is named first, and cached."""
 
 import math
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from service.analyses import feature_quality, subjects
 from service.analyses.analysis import Analysis, JsonForm
 from service.analyses.feature_quality import Measured
 from service.analyses.subjects import Subject
+from service.answers.matches import MAX_ATOMS, AtomKind, Match
 from service.errors import InvalidRequest
 from sparse_coding.analysis import matching, sparsity
 from sparse_coding.analysis.matching import Pair
 
-MAX_ATOMS: Final = 4096
-"""Live latents of one model: matching takes seconds for so many, and grows with their cube. So many pairs there are
-at most."""
-
 _VERSIONS: Final = {**matching.VERSIONS, "dead_latents": sparsity.VERSIONS["dead_latents"]}
-
-AtomKind = Literal["decoder", "difference"]
-
-
-class Match(BaseModel):
-    """Two latents, one of each model, that are matched."""
-
-    first: int = Field(description="Latent of the model named first.")
-    second: int = Field(description="Latent of the model named second.")
-    cosine: float = Field(description="Magnitude of the cosine between their atoms.")
-    sign: Literal[-1, 1] = Field(description="-1 where the atoms point in opposite directions.")
 
 
 class Matches(BaseModel):

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 
 from service.analyses import probe
-from service.analyses.compared import Compared
 from service.analyses.matches import Candidate
 from service.analyses.subjects import Subject
+from service.answers.comparison import Compared
 from sparse_coding.errors import UnsuitableLabels
 
 

@@ -1,1 +1,1 @@
-"""What several answers have in common, as pydantic models: shared fields, and the results of runs by kind."""
+"""Answers as pydantic models: those of the analyses, the results of runs by kind, and fields that several share."""

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import altair as alt
 
-from service.analyses.compared import Compared, ComparisonAnswer
+from service.answers.comparison import Compared, ComparisonAnswer
 from service.charts import style
 from service.charts.style import BLUE, FAINT, GREEN, INK, PURPLE, VERMILION
 

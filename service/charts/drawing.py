@@ -9,13 +9,13 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
-from service.analyses.compared import ComparisonAnswer
-from service.analyses.probe import ProbeAnswer
-from service.analyses.selectivity import SelectivityAnswer
-from service.analyses.sparsity import SparsityAnswer
-from service.analyses.truncation import RowsTruncation
+from service.answers.comparison import ComparisonAnswer
 from service.answers.metrics import EpochRecord
+from service.answers.probe import ProbeAnswer
+from service.answers.selectivity import SelectivityAnswer
+from service.answers.sparsity import SparsityAnswer
 from service.answers.tables import BaselinesResults, SweepResults
+from service.answers.truncation import RowsTruncation
 from service.http import representations
 from service.http.representations import JSON, Representation
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import altair as alt
 
-from service.analyses.probe import ProbeAnswer, Probed
+from service.answers.probe import ProbeAnswer, Probed
 from service.charts import style
 from service.charts.style import BLUE, FAINT, GREEN, INK, VERMILION
 

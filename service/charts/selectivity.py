@@ -6,7 +6,7 @@ from typing import Final
 
 import altair as alt
 
-from service.analyses.selectivity import SelectivityAnswer
+from service.answers.selectivity import SelectivityAnswer
 from service.charts import style
 from service.charts.style import BLUE, GREEN
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import altair as alt
 
-from service.analyses.sparsity import Histogram, LifetimeSparsity, PopulationSparsity, SparsityAnswer
+from service.answers.sparsity import Histogram, LifetimeSparsity, PopulationSparsity, SparsityAnswer
 from service.charts import style
 from service.charts.style import BLUE, GREEN, INK, PURPLE
 

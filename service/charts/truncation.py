@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import altair as alt
 
-from service.analyses.truncation import RowsTruncation, SplitTruncation
+from service.answers.truncation import RowsTruncation, SplitTruncation
 from service.charts import style
 from service.charts.style import BLUE, INK, VERMILION
 

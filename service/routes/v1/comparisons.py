@@ -5,7 +5,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from service.analyses import comparison
-from service.analyses.compared import ComparisonAnswer
+from service.answers.comparison import ComparisonAnswer
 from service.charts import drawing
 from service.http import paths, representations
 from service.http.fixed import fixed_resource

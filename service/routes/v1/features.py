@@ -10,9 +10,9 @@ from pydantic import Field
 
 from registry.errors import InvalidCursor
 from service.analyses import cache, features, subjects
-from service.analyses.features import MAX_TOP, Feature, Statistics, TopInput
+from service.analyses.features import Statistics
 from service.analyses.subjects import Subject
-from service.answers.arrays import ArrayAnswer, Pixels
+from service.answers.features import MAX_TOP, Feature, FeatureAnswer
 from service.answers.looks import AmplitudeQuery, Look, ModeQuery, WithLook
 from service.answers.split import OfModel
 from service.errors import LatentNotFound
@@ -37,13 +37,6 @@ class FeaturePage(WithLook, OfModel):
     num_samples: int = Field(description="Rows of the test split that the statistics were computed on: all that fit.")
     items: list[Feature]
     next_cursor: NextCursor
-
-
-class FeatureAnswer(ArrayAnswer, WithLook, OfModel, Feature):
-    """One latent: its statistics, its feature image, and the inputs that activate it most."""
-
-    pixels: Pixels | None = Field(description="[height][width], or [height][width][3]; null for a model of vectors.")
-    top_inputs: list[TopInput] = Field(description="Largest activation first; rows that leave it at 0 are left out.")
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,11 @@ from typing import Annotated, Final
 
 import numpy as np
 from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import BaseModel, Field
 
 from service.analyses import cache, feature_quality, matches, subjects
-from service.analyses.matches import MAX_ATOMS, AtomKind, Candidate, Match, Matches
+from service.analyses.matches import Candidate, Matches
 from service.analyses.subjects import Subject
+from service.answers.matches import MAX_ATOMS, Match, MatchesAnswer
 from service.errors import InvalidRequest
 from service.http import paths, representations
 from service.http.fixed import fixed_resource
@@ -30,22 +30,6 @@ MAX_DRAWN: Final = 200
 SIDE: Final = 56
 """Side in pixels that each picture of a pair aims at."""
 FORMULAS: Final = {"mean": "pw_mcc", "dead_latents": "dead_latents"}
-
-
-class MatchesAnswer(BaseModel):
-    """Pairs of latents by falling |cosine|."""
-
-    models: list[str] = Field(description="Two versions.")
-    mean: float | None = Field(description="Mean |cosine| over all pairs (PW-MCC); null where there are none.")
-    atoms: list[AtomKind] = Field(
-        description="Atoms of each model: columns of a decoder that is one linear map, or difference images."
-    )
-    dead_latents: list[int] = Field(
-        description="For each model, the number of latents that are left out because no test row activates them."
-    )
-    matched: int = Field(description=f"Number of all pairs, at most {MAX_ATOMS:,}.")
-    pairs: list[Match] = Field(description="The first `limit` of them.")
-    formulas: dict[str, str] = Field(description="Id of the formula behind each figure.")
 
 
 def two(

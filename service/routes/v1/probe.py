@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from service.analyses import cache, probe, subjects
-from service.analyses.probe import ProbeAnswer
+from service.answers.probe import ProbeAnswer
 from service.answers.split import SplitName
 from service.charts import drawing
 from service.http import paths, representations

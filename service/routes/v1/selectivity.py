@@ -1,16 +1,17 @@
 """How selective latents are for classes, over HTTP: numbers, a heat map, pictures of the most and least selective."""
 
 from dataclasses import dataclass
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
 import numpy as np
 from fastapi import APIRouter, Query, Request, Response
 
 from service.analyses import cache, features, selectivity, subjects
-from service.analyses.selectivity import Measured, SelectiveLatent, SelectivityAnswer
+from service.analyses.selectivity import Measured
 from service.analyses.subjects import Subject
-from service.answers.looks import AmplitudeQuery, Look, ModeQuery, WithLook
-from service.answers.split import OfSplit, SplitQuery
+from service.answers.looks import AmplitudeQuery, Look, ModeQuery
+from service.answers.selectivity import SelectiveFeatures, SelectivityAnswer, Which
+from service.answers.split import SplitQuery
 from service.charts import drawing
 from service.http import paths, representations
 from service.http.fixed import fixed_resource
@@ -27,16 +28,6 @@ router = APIRouter(prefix=paths.V1, tags=["analyses"])
 
 SHOWN: Final = {"most": 16, "least": 16, "classes": 8}
 """Latents of a picture, or of each of its lines, unless another number is requested."""
-
-Which = Literal["most", "least", "classes"]
-
-
-class SelectiveFeatures(WithLook, OfSplit):
-    """The latents of a picture, in its order."""
-
-    which: Which
-    items: list[SelectiveLatent]
-    formulas: dict[str, str]
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query, Request, Response
 
 from service.analyses import cache, sparsity, subjects
-from service.analyses.sparsity import SampleName, SparsityAnswer
+from service.answers.sparsity import SampleName, SparsityAnswer
 from service.answers.split import SplitQuery
 from service.charts import drawing
 from service.http import paths, representations

@@ -7,8 +7,8 @@ from fastapi import APIRouter, Query, Request, Response
 
 from service.analyses import cache, subjects, truncation
 from service.analyses.subjects import Subject
-from service.analyses.truncation import RowsTruncation, SplitTruncation, Strip
 from service.answers.split import SplitName, SplitQuery
+from service.answers.truncation import RowsTruncation, SplitTruncation, Strip
 from service.charts import drawing
 from service.errors import Fault, InvalidRequest
 from service.http import paths, representations

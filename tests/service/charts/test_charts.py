@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from service.analyses.sparsity import SparsityAnswer
 from service.answers.metrics import EpochRecord
+from service.answers.sparsity import SparsityAnswer
 from service.charts import sparsity as sparsity_chart
 from service.charts import style, training_curves
 from service.http.representations import PNG, SVG, VEGA

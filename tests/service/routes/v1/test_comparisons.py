@@ -13,7 +13,7 @@ from PIL import Image
 from registry import metrics, models, runs
 from registry.metrics import MetricRecord
 from service.analyses import matches, subjects
-from service.analyses.compared import ComparisonAnswer
+from service.answers.comparison import ComparisonAnswer
 from service.charts import comparison as comparison_chart
 from service.charts import style
 from service.http.representations import PNG, SVG, VEGA

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from service.analyses.selectivity import SelectivityAnswer
+from service.answers.selectivity import SelectivityAnswer
 from service.answers.split import Latents
 from service.charts import selectivity as selectivity_chart
 from service.charts import style

@@ -1,10 +1,10 @@
-"""The answer of a comparison of models."""
+"""Models side by side: curves, figures, feature quality, and how similar their features are."""
 
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, Field
 
-from service.analyses.feature_quality import FeatureQuality
+from service.answers.feature_quality import FeatureQuality
 
 MAX_EPOCHS: Final = 1000
 """Records of one curve; of a longer run, records at even distances."""
