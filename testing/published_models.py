@@ -52,6 +52,17 @@ SPECS: dict[str, dict[str, Any]] = {
     },
 }
 
+
+@dataclass(frozen=True)
+class Trained:
+    """What a run came to: a weights file, its result, and what every epoch measured."""
+
+    spec: TrainSpec
+    weights: Path
+    result: dict[str, Any]
+    curves: list[MetricRecord]
+
+
 PublishModel: TypeAlias = Callable[[str], ModelVersion]
 """Publishes one more small model under a name."""
 
@@ -74,12 +85,16 @@ class SharedApi(Api):
 
     def publish(self, folder: Path, document: dict[str, Any]) -> ModelVersion:
         """Train what a spec requests, here and now, and publish it as a worker would."""
-        spec = run_specs.parse(document)
-        assert isinstance(spec, TrainSpec)
+        with self.app_state.database.read() as session:
+            digest = registered.get(session, document["dataset"]["name"]).digest
+        return self.publish_trained(train(document, self.app_state.artifacts.path(digest), folder))
+
+    def publish_trained(self, trained: Trained) -> ModelVersion:
+        """Publish a trained model as a worker would."""
+        spec, result, curves = trained.spec, trained.result, trained.curves
         with self.app_state.database.read() as session:
             digest = registered.get(session, spec.dataset.name).digest
-        weights_file, result, curves = train(spec, self.app_state.artifacts.path(digest), folder)
-        stored = self.app_state.artifacts.put(weights_file)
+        stored = self.app_state.artifacts.put(trained.weights)
         document = run_specs.document(spec)
         with self.app_state.database.write() as session:
             runs.enqueue(
@@ -99,17 +114,38 @@ class SharedApi(Api):
             return models.resolve(session, f"{done.model_name}@{done.model_version}")
 
 
-def train(spec: TrainSpec, dataset_file: Path, folder: Path) -> tuple[Path, dict[str, Any], list[MetricRecord]]:
-    """Return a weights file, the run's result, and what every epoch measured."""
+def train(document: dict[str, Any], dataset_file: Path, folder: Path) -> Trained:
+    """Train what a spec requests; the weights file is put into `folder`."""
+    spec = run_specs.parse(document)
+    assert isinstance(spec, TrainSpec)
     dataset = datasets.open(dataset_file)
     prepared = preprocessing.fit(spec.dataset, dataset)
     data = loop.load(dataset, prepared, spec, "cpu")
     state = loop.start(spec, prepared.n_inputs, "cpu")
     epochs = [dataclasses.asdict(epoch) for epoch in loop.epochs(state, data, spec)]
-    target = folder / "weights.safetensors"
+    target = folder / f"{spec.name}-weights.safetensors"
     weights.write(target, state.autoencoder, spec, prepared)
     curves = [MetricRecord(0, epoch.pop("epoch"), epoch) for epoch in epochs]
-    return target, loop.summary(state.autoencoder, data, spec), curves
+    return Trained(spec, target, loop.summary(state.autoencoder, data, spec), curves)
+
+
+@dataclass(frozen=True)
+class Published:
+    """What every shared service has: files of datasets by name, and models."""
+
+    datasets: dict[str, Path]
+    models: list[Trained]
+
+
+def make_published(folder: Path) -> Published:
+    """Write the datasets into `folder`, and train the models of `SPECS`."""
+    files = {
+        "digits": builtin_datasets.materialise("digits", folder, folder),
+        "tints": write_colour_images(folder / "tints.safetensors"),
+        "signals": write_signals(folder / "signals.safetensors"),
+    }
+    documents = [{"name": name, **document} for name, document in SPECS.items()]
+    return Published(files, [train(document, files[document["dataset"]["name"]], folder) for document in documents])
 
 
 def write_colour_images(file: Path) -> Path:

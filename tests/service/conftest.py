@@ -2,6 +2,8 @@
 empty ones, each for one test, on SQLite or PostgreSQL; and processes of their own, which may be killed.
 """
 
+import dataclasses
+import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -17,8 +19,9 @@ from testing import api as api_server
 from testing import published_models
 from testing.api import Api, RunningApi, StartApi
 from testing.databases import Templates
-from testing.published_models import ONE_STEP, SHORT, SMALL, SPECS, WIDE, PublishModel, SharedApi
+from testing.published_models import ONE_STEP, SHORT, SMALL, WIDE, PublishModel, SharedApi
 from testing.service_process import Launch, ServiceProcess
+from testing.sharing import made_once
 
 
 @pytest.fixture(scope="session")
@@ -28,6 +31,7 @@ def shared_api(tmp_path_factory: pytest.TempPathFactory, templates: Templates) -
 
     Tests only read it; what changes something publishes a model of its own.
     """
+    published = made_once(tmp_path_factory, "published", published_models.make_published)
     folder = tmp_path_factory.mktemp("shared")
     settings = ServiceSettings(
         data_dir=folder / "data", inference_threads=1, max_rows=500, max_images=100, max_waiting=4
@@ -35,11 +39,11 @@ def shared_api(tmp_path_factory: pytest.TempPathFactory, templates: Templates) -
     templates.migrate(settings)
     with api_server.running_api(settings) as running:
         shared = SharedApi(**vars(running))
-        shared.add_digits(folder)
-        shared.add_dataset("tints", published_models.write_colour_images(folder / "tints.safetensors"))
-        shared.add_dataset("signals", published_models.write_signals(folder / "signals.safetensors"))
-        for name, document in SPECS.items():
-            shared.publish(folder, {"name": name, **document})
+        for name, file in published.datasets.items():
+            shared.add_dataset(name, Path(shutil.copy(file, folder)))
+        for trained in published.models:
+            copy = Path(shutil.copy(trained.weights, folder))
+            shared.publish_trained(dataclasses.replace(trained, weights=copy))
         yield shared
 
 

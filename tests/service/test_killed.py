@@ -158,12 +158,16 @@ def test_a_run_goes_on_and_its_reader_misses_and_repeats_nothing(
     settings_with_wide_model: ServiceSettings, launch: Launch, see: Callable[..., Any], worker: Any
 ) -> None:
     """The service is killed while the run trains; the reader comes back with the number that it saw last."""
-    training = {"epochs": 200, "batch_size": 64}
+    asked = {
+        "dataset": {"name": "digits"},
+        "model": {"n_latents": 16, "hidden": [16]},
+        "training": {"epochs": 150, "batch_size": 48},
+    }
     seen: list[dict[str, Any]] = []
     run = None
     for wanted in ("checkpoint", None):
         process = launch(settings_with_wide_model)
-        run = run or process.http.post(RUNS, json={"dataset": {"name": "digits"}, "training": training}).json()["id"]
+        run = run or process.http.post(RUNS, json=asked).json()["id"]
         headers = STREAM | ({"Last-Event-ID": str(seen[-1]["seq"])} if seen else {})
         with process.http.stream("GET", f"{RUNS}/{run}/events", headers=headers) as answer:
             for event in read_events(answer.iter_lines()):
