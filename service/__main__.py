@@ -17,6 +17,7 @@ from registry.database import schema, sessions
 from registry.errors import RegistryError, for_operators
 from service.http import logs
 from service.settings import ServiceSettings
+from sparse_coding import drivers
 
 _KEYLESS: Final = """\
 SAE_HOST={host} lets other machines reach this service, and SAE_API_KEY is not set.
@@ -26,7 +27,7 @@ or leave SAE_HOST at 127.0.0.1."""
 
 
 class Server(uvicorn.Server):
-    """Prints its address once it listens, and ends streams at shutdown."""
+    """Prints its address once it listens, then begins to import torch, and ends streams at shutdown."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Bind and listen."""
@@ -36,6 +37,7 @@ class Server(uvicorn.Server):
             name = f"[{host}]" if ":" in host else host
             sys.stdout.write(f"API explorer: http://{name}:{port}/docs\n")
             sys.stdout.flush()
+            self.lifespan.state["interactive"].start()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Streams end at once; other requests have `shutdown_seconds` to finish."""
@@ -55,6 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _refused(_settings_faults(error))
     if settings.listens_beyond_this_machine and settings.api_key is None:
         return _refused(_KEYLESS.format(host=settings.host))
+    if settings.inference_device == "cuda" and drivers.cuda_device_name() is None:
+        return _refused("SAE_INFERENCE_DEVICE is cuda, but torch finds no CUDA device here; set it to cpu.")
     try:
         if options.migrate:
             schema.upgrade(settings)
@@ -70,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _serve(settings: ServiceSettings) -> int:
     server = Server(
         uvicorn.Config(
-            "service.app:from_environment",  # a name, so that invalid settings end the process before torch is imported
+            "service.app:from_environment",  # a name: what was refused above imports no routes
             factory=True,
             host=settings.host,
             port=settings.port,

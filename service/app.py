@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 
 from registry.database import schema, sessions
 from registry.stores.directory import DirectoryStore
+from service import analyses
 from service.followers import Followers
 from service.http import body_limits, documentation, parameters, problems, reception
 from service.http.access import Access
@@ -42,6 +43,7 @@ from service.routes.v1 import (
 )
 from service.settings import ServiceSettings
 from service.state import AppState
+from sparse_coding import on_demand
 
 ROUTERS: Final = (
     runs.router,
@@ -114,7 +116,8 @@ def from_environment() -> Application:
 
 @asynccontextmanager
 async def _opened(app: FastAPI, settings: ServiceSettings, measurements: Measurements) -> AsyncIterator[dict[str, Any]]:
-    """The state, open as long as the application runs; the server gets the streams, which it has to end first."""
+    """The state, open as long as the application runs; the server gets what it has to start
+    and to end by itself."""
     async with AsyncExitStack() as stack:
         database = sessions.open(settings)
         stack.callback(database.dispose)
@@ -124,14 +127,19 @@ async def _opened(app: FastAPI, settings: ServiceSettings, measurements: Measure
         artifacts = DirectoryStore(settings.artifacts_dir)
         models = ModelCache(artifacts, capacity=settings.model_cache_size, device=settings.inference_device)
         interactive, batch = (
-            Compute(threads=settings.inference_threads, max_waiting=settings.max_waiting) for _ in range(2)
+            Compute(
+                threads=settings.inference_threads,
+                max_waiting=settings.max_waiting,
+                load=lambda: on_demand.load(analyses),
+            )
+            for _ in range(2)
         )
         followers = await stack.enter_async_context(Followers(database, most=settings.max_streams))
         app.state.opened = AppState(
             settings, database, artifacts, uploads, models, interactive, batch, measurements, followers
         )
         try:
-            yield {"followers": followers}
+            yield {"followers": followers, "interactive": interactive}
         finally:
             with anyio.move_on_after(settings.shutdown_seconds):
                 for thread in (interactive, batch):

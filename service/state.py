@@ -1,7 +1,7 @@
 """What the routes share: the objects that the application opens when it starts."""
 
 from dataclasses import dataclass
-from typing import Annotated, cast
+from typing import Annotated, Final, cast
 
 from fastapi import Depends, Request
 
@@ -31,3 +31,12 @@ async def app_state(request: Request) -> AppState:
 
 
 AppStateDep = Annotated[AppState, Depends(app_state)]
+
+
+async def analyses_loaded(app_state: AppStateDep) -> None:
+    """Wait until `service.analyses` is imported: in the compute thread, so that the event loop stays free."""
+    await app_state.interactive.loaded()
+
+
+AnalysesLoaded: Final = Depends(analyses_loaded)
+"""A dependency of every router whose functions use `service.analyses` in the event loop."""

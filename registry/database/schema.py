@@ -1,7 +1,7 @@
 """Schema version: migrated by `upgrade`, checked by all other processes.
 
 This module makes migrations safe; the migrations themselves are the scripts in alembic/, which the wheel contains as
-`registry.migrations`.
+`registry.migrations`. Their file names begin with their revisions, so that alembic is imported for a migration only.
 """
 
 import fcntl
@@ -12,11 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Connection, create_engine, event, exc
+from sqlalchemy import URL, Connection, create_engine, event, exc, inspect
 
 from registry.database import file_systems, sessions
 from registry.errors import MigrationFailed, SchemaMissing, SchemaTooNew, SchemaTooOld, UnsuitableDatabase
@@ -48,7 +44,7 @@ def require_current(database: sessions.Database) -> None:
         raise SchemaMissing(f"there is no database yet: {_MIGRATE}")
     with _as_unsuitable(), database.read() as session:
         found = _version(session.connection())
-    head = ScriptDirectory.from_config(_config()).get_current_head()
+    head = revisions()[-1]
     if found is None:
         raise SchemaMissing(f"the database has no tables yet: {_MIGRATE}")
     if found != head:
@@ -74,6 +70,11 @@ def scripts() -> Path:
     return next(folder for folder in (here / "migrations", here.parent / "alembic") if (folder / "env.py").is_file())
 
 
+def revisions() -> list[str]:
+    """The revisions that this release knows, in ascending order: the beginnings of the scripts' names."""
+    return sorted(file.name.partition("_")[0] for file in (scripts() / "versions").glob("[0-9]*_*.py"))
+
+
 def _upgrade_file(url: URL) -> None:
     file = sessions.file_of(url)
     file_systems.require_local(file)
@@ -89,9 +90,10 @@ def _upgrade(url: URL) -> None:
         found = _version(connection)
         if found is not None:
             _require_known(found)
-        config = _config()
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        if found != revisions()[-1]:
+            from registry.database import migration
+
+            migration.apply(scripts(), connection)
 
 
 @contextmanager
@@ -143,7 +145,7 @@ def _copy_older(file: Path) -> None:
     with closing(sessions.connect_sqlite(file)) as connection:
         found = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone()
         version = connection.execute("SELECT version_num FROM alembic_version").fetchone() if found else None
-        if version is None or version[0] == ScriptDirectory.from_config(_config()).get_current_head():
+        if version is None or version[0] == revisions()[-1]:
             return
         _require_known(version[0])
         copy = file.with_name(f"{file.name}.{version[0]}.{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}")
@@ -152,19 +154,16 @@ def _copy_older(file: Path) -> None:
 
 
 def _version(connection: Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()
+    """The revision of the database; None without tables."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    version: str | None = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+    return version
 
 
 def _require_known(version: str) -> None:
-    if version not in {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}:
+    if version not in revisions():
         raise SchemaTooNew(
             f"the database's schema ({version}) belongs to a later release than this one: install that release, "
             "or use a copy of the database from before"
         )
-
-
-def _config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(scripts()).replace("%", "%%"))
-    config.set_main_option("path_separator", "os")
-    return config

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from registry.database.tables import ModelVersion
 from registry.stores.protocol import ArtifactStore
@@ -10,10 +10,12 @@ from service.inference.model_cache import ModelCache
 from service.state import AppState
 from sparse_coding.data import datasets
 from sparse_coding.data.datasets import Dataset
-from sparse_coding.models.weights import TrainedModel
 from sparse_coding.specs import feasibility
 from sparse_coding.specs import runs as run_specs
 from sparse_coding.specs.training import TrainSpec
+
+if TYPE_CHECKING:
+    from sparse_coding.models.weights import TrainedModel
 
 MAX_ACTIVATIONS: Final = 2**26
 """Numbers of one array that an analysis holds at a time: 256 MiB of float32."""
@@ -38,7 +40,7 @@ class Subject:
         return {"model": self.version.digest, "dataset": self.version.dataset_digest}
 
     @property
-    def model(self) -> TrainedModel:
+    def model(self) -> "TrainedModel":
         """The network, loaded unless it is in memory."""
         return self.models.get(self.version.digest)
 

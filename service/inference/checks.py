@@ -1,9 +1,13 @@
 """Checks of what a model computes, and of whether it computes images."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from sparse_coding.errors import NotAnImage, NotFinite
-from sparse_coding.models.weights import TrainedModel
+
+if TYPE_CHECKING:
+    from sparse_coding.models.weights import TrainedModel
 
 
 def finite(computed: np.ndarray, what: str) -> np.ndarray:
@@ -13,7 +17,7 @@ def finite(computed: np.ndarray, what: str) -> np.ndarray:
     return computed
 
 
-def image_shape(model: TrainedModel) -> tuple[int, int, int]:
+def image_shape(model: "TrainedModel") -> tuple[int, int, int]:
     """[channels, height, width] of a model's inputs. Raises `NotAnImage` for a model of vectors."""
     shape = model.preprocessing.image_shape
     if shape is None:

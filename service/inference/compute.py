@@ -1,7 +1,8 @@
 """A compute thread with a bounded queue: everything with tensors, large bodies or pictures runs in one, in order.
 
 The event loop stays free for health checks, torch's threads are not multiplied by the server's, and work whose client
-has disconnected is dropped before it starts.
+has disconnected is dropped before it starts. A thread imports torch when it starts: with its first work, or
+before.
 """
 
 import asyncio
@@ -11,10 +12,10 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final, ParamSpec, TypeVar
 
-import torch
 from starlette.requests import ClientDisconnect, Request
 
 from service.errors import Overloaded
+from sparse_coding import models
 
 RETRY_SECONDS: Final = 2
 """`Retry-After` when the queue is full: at some tens of milliseconds each, much of it is done by then."""
@@ -24,14 +25,18 @@ T = TypeVar("T")
 
 
 class Compute:
-    """A thread with torch's thread count set in it, and a bounded queue."""
+    """A thread with torch's thread count set in it, and a bounded queue.
 
-    def __init__(self, *, threads: int | None, max_waiting: int) -> None:
+    `load` is called in the thread before its first work; it imports what the work needs.
+    """
+
+    def __init__(self, *, threads: int | None, max_waiting: int, load: Callable[[], None] | None = None) -> None:
         self._max_waiting = max_waiting
         self._lock = threading.Lock()
         self._waiting = 0
+        self._is_loaded = threading.Event()
         self._executor = ThreadPoolExecutor(
-            max_workers=1, thread_name_prefix="compute", initializer=_set_threads, initargs=(threads,)
+            max_workers=1, thread_name_prefix="compute", initializer=self._prepare, initargs=(threads, load)
         )
 
     async def run(self, request: Request, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -54,6 +59,15 @@ class Compute:
             with contextlib.suppress(asyncio.CancelledError):
                 await gone
 
+    def start(self) -> None:
+        """Start the thread, which begins to load what computations need; returns at once."""
+        self._executor.submit(_nothing)
+
+    async def loaded(self) -> None:
+        """Wait until what computations need has been loaded."""
+        if not self._is_loaded.is_set():
+            await asyncio.wrap_future(self._executor.submit(_nothing))
+
     @property
     def waiting(self) -> int:
         """Number of computations that wait or run."""
@@ -75,20 +89,25 @@ class Compute:
         with self._lock:
             self._waiting -= 1
 
+    def _prepare(self, threads: int | None, load: Callable[[], None] | None) -> None:
+        if load is not None:
+            load()
+        if threads is not None:
+            models.devices.set_threads(threads)
+        self._is_loaded.set()
+
     def close(self) -> None:
         """Drop waiting computations, and wait for the running one."""
         self._executor.shutdown(wait=True, cancel_futures=True)
 
 
-def _set_threads(threads: int | None) -> None:
-    """Set torch's thread count, which it reads in the thread that first works in parallel."""
-    if threads is not None:
-        torch.set_num_threads(threads)
+def _nothing() -> None:
+    """Do nothing: the thread has started when this runs."""
 
 
 def _call(function: Callable[[], T]) -> T:
     """Call without gradients, which are switched off per thread and so not by the caller."""
-    with torch.inference_mode():
+    with models.devices.without_gradients():
         return function()
 
 

@@ -8,7 +8,7 @@ import itertools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import numpy as np
 import orjson
@@ -26,9 +26,11 @@ from service.storage import Storage
 from sparse_coding import errors
 from sparse_coding.data import datasets, untrusted
 from sparse_coding.data.datasets import Dataset
-from sparse_coding.models.weights import TrainedModel
 from sparse_coding.specs.catalogue import CATALOGUE
 from sparse_coding.specs.fields import Name
+
+if TYPE_CHECKING:
+    from sparse_coding.models.weights import TrainedModel
 
 ACCEPTED: Final = (JSON.media_type, NPY.media_type, SAFETENSORS.media_type)
 MAX_INDICES: Final = 100_000
@@ -217,7 +219,7 @@ def tensor(body: Body, name: str) -> np.ndarray:
     return untrusted.as_float32(tensors[name])
 
 
-def rows(app_state: Storage, model: TrainedModel, body: Body) -> np.ndarray:
+def rows(app_state: Storage, model: "TrainedModel", body: Body) -> np.ndarray:
     """The rows that a body means for a model, float32 [B, n_inputs] in raw units and finite.
 
     Rows of a dataset go through the model's resizing; rows in the body are of its width already. Of a model whose
@@ -237,7 +239,7 @@ def rows(app_state: Storage, model: TrainedModel, body: Body) -> np.ndarray:
     return values
 
 
-def _fitting(app_state: Storage, model: TrainedModel, sent: np.ndarray) -> np.ndarray:
+def _fitting(app_state: Storage, model: "TrainedModel", sent: np.ndarray) -> np.ndarray:
     check_count(app_state, model, len(sent))
     shape = model.preprocessing.image_shape
     if shape is not None and shape[0] > 1 and sent.shape[1:] == (*shape[1:], shape[0]):
@@ -247,7 +249,7 @@ def _fitting(app_state: Storage, model: TrainedModel, sent: np.ndarray) -> np.nd
     return values
 
 
-def check_count(app_state: Storage, model: TrainedModel, count: int) -> None:
+def check_count(app_state: Storage, model: "TrainedModel", count: int) -> None:
     """Raises `TooManyRows` where so many rows would take more than `max_rows` or `MAX_NUMBERS` allow."""
     widest = max(model.n_inputs, *model.spec.model.hidden, model.n_latents)
     limit = max(1, min(app_state.settings.max_rows, MAX_NUMBERS // widest))
@@ -269,7 +271,7 @@ def present_dataset(app_state: Storage, name: str) -> Dataset:
     return datasets.open(app_state.artifacts.path(digest))
 
 
-def codes(app_state: Storage, model: TrainedModel, body: Body) -> np.ndarray:
+def codes(app_state: Storage, model: "TrainedModel", body: Body) -> np.ndarray:
     """The codes in a body, float32 [B, n_latents] and finite: dense, or as indices and values.
 
     Raises the core library's `InvalidInput`, `InvalidFile` and `IndexOutOfRange`, and `InvalidRequest`.

@@ -6,29 +6,30 @@ A digest always names the same bytes, so nothing here can be out of date.
 import threading
 from collections import OrderedDict
 from concurrent.futures import Future
+from typing import TYPE_CHECKING
 
 from registry.stores.protocol import ArtifactStore
-from sparse_coding.models import devices, weights
-from sparse_coding.models.weights import TrainedModel
+from sparse_coding import models
+
+if TYPE_CHECKING:
+    from sparse_coding.models.weights import TrainedModel
 
 
 class ModelCache:
-    """At most `capacity` models on `device` (cpu, cuda or auto); thread-safe.
-
-    Raises `SpecDoesNotFit` if CUDA is requested and missing.
-    """
+    """At most `capacity` models on `device` (cpu, cuda or auto); thread-safe."""
 
     def __init__(self, artifacts: ArtifactStore, *, capacity: int, device: str = "cpu") -> None:
         self._artifacts = artifacts
         self._capacity = capacity
-        self._device = devices.device_for(device)
+        self._device = device
         self._lock = threading.Lock()
         self._loaded: OrderedDict[str, Future[TrainedModel]] = OrderedDict()
 
-    def get(self, digest: str) -> TrainedModel:
+    def get(self, digest: str) -> "TrainedModel":
         """The model whose weights file has this SHA-256. The first caller loads it; concurrent ones wait for that.
 
-        Raises `ArtifactMissing` if there is no such file; the next request tries again.
+        Raises `ArtifactMissing` if there is no such file; the next request tries again. Raises `SpecDoesNotFit` if CUDA
+        is requested and missing.
         """
         with self._lock:
             future = self._loaded.get(digest)
@@ -44,8 +45,12 @@ class ModelCache:
 
     def _load(self, digest: str, future: "Future[TrainedModel]") -> None:
         try:
-            future.set_result(weights.read(self._artifacts.path(digest), device=self._device))
+            future.set_result(self._read(digest))
         except BaseException as error:
             with self._lock:
                 self._loaded.pop(digest, None)
             future.set_exception(error)
+
+    def _read(self, digest: str) -> "TrainedModel":
+        device = models.devices.device_for(self._device)
+        return models.weights.read(self._artifacts.path(digest), device=device)

@@ -1,11 +1,11 @@
 """Pictures of the atoms that a baselines run left: a grid of one dictionary, and pairs matched with the model's."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from torch import Tensor
 
 from service.errors import MethodNotFound
 from service.inference import inputs
@@ -20,7 +20,7 @@ OWN: Final = "model"
 class AtomsFile:
     """What a run left of every dictionary: named arrays and a document, as `atom_files` writes them."""
 
-    tensors: dict[str, Tensor]
+    arrays: Mapping[str, np.ndarray]
     document: dict[str, Any]
 
     @property
@@ -34,11 +34,11 @@ class AtomsFile:
 
     def of(self, part: str, method: str) -> np.ndarray:
         """`atoms`, `pairs` or `cosines` of a method. Raises `MethodNotFound` where the run left none."""
-        found = self.tensors.get(f"{part}.{method}")
+        found = self.arrays.get(f"{part}.{method}")
         if found is None:
-            available = ", ".join(name.partition(".")[2] for name in self.tensors if name.startswith(f"{part}."))
+            available = ", ".join(name.partition(".")[2] for name in self.arrays if name.startswith(f"{part}."))
             raise MethodNotFound(f"this run left {part} of {available or 'no method'}; {method} is not among them")
-        return found.numpy()
+        return found
 
     def images(self, method: str, rows: np.ndarray) -> np.ndarray:
         """Atoms as [m, channels, height, width]."""

@@ -5,7 +5,7 @@ What a feature is, `sparse_coding.analysis.feature_images` defines.
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -13,9 +13,11 @@ from service.answers.looks import Look
 from service.inference import checks, inputs
 from service.pictures import png, words
 from service.storage import Storage
-from sparse_coding.analysis import feature_images
+from sparse_coding import analysis
 from sparse_coding.errors import TooManyRows
-from sparse_coding.models.weights import TrainedModel
+
+if TYPE_CHECKING:
+    from sparse_coding.models.weights import TrainedModel
 
 GAP: Final = 4
 """Pixels between tiles."""
@@ -25,20 +27,20 @@ LARGE_SIDE: Final = 256
 _CONTRASTS: Final = {"raw": words.SPREAD, "difference": words.SYMMETRIC}
 
 
-def check_tiles(storage: Storage, model: TrainedModel, count: int) -> None:
+def check_tiles(storage: Storage, model: "TrainedModel", count: int) -> None:
     """Raises `TooManyRows` where so many pictures of a model are more than one answer may hold."""
     most = min(storage.settings.max_images, max(1, inputs.MAX_NUMBERS // model.preprocessing.n_inputs))
     if count > most:
         raise TooManyRows(f"at most {most} pictures of this model fit into one answer; {count} were requested")
 
 
-def images(model: TrainedModel, p95: np.ndarray, look: Look, shown: Sequence[int]) -> np.ndarray:
+def images(model: "TrainedModel", p95: np.ndarray, look: Look, shown: Sequence[int]) -> np.ndarray:
     """Feature images, float32 [m, channels, height, width]; `p95` has every latent's own amplitude, or NaN."""
-    found = feature_images.decoded(model, shown, mode=look.mode, amplitude=look.amplitude, p95=p95)
+    found = analysis.feature_images.decoded(model, shown, mode=look.mode, amplitude=look.amplitude, p95=p95)
     return checks.finite(found, "pictures")
 
 
-def pixels(model: TrainedModel, p95: np.ndarray, look: Look, latent: int) -> np.ndarray | None:
+def pixels(model: "TrainedModel", p95: np.ndarray, look: Look, latent: int) -> np.ndarray | None:
     """One feature image as [height, width] or [height, width, 3]; None for a model of vectors."""
     if model.preprocessing.image_shape is None:
         return None

@@ -22,9 +22,6 @@ from sparse_coding.specs.training import Mlp
 TOLERANCE: Final = 0.1
 """An error within 10 % of the full code's counts as sufficient: the tutorial's question."""
 
-NUM_ROWS: Final = 100
-"""Rows that are decoded by default."""
-
 MAX_NUMBERS: Final = 2**28
 """Most rows x latents x widest layer of one analysis: some seconds on two processor cores."""
 

@@ -72,6 +72,11 @@ def test_a_database_that_is_not_there_or_of_another_release_is_refused(migrated:
     assert "later release" in refused(migrated)
 
 
+def test_a_device_that_is_not_there_is_refused(migrated: Path) -> None:
+    said = refused(migrated, SAE_INFERENCE_DEVICE="cuda", CUDA_VISIBLE_DEVICES="")
+    assert said == "SAE_INFERENCE_DEVICE is cuda, but torch finds no CUDA device here; set it to cpu.\n"
+
+
 def test_settings_without_sense_are_named_and_their_values_are_not(migrated: Path) -> None:
     said = refused(migrated, SAE_PORT="many", SAE_API_KEY="too-short-and-secret"[:9], SAE_MAX_ROWS="0")
     assert set(re.findall(r"^SAE_\w+", said, re.MULTILINE)) == {"SAE_PORT", "SAE_API_KEY", "SAE_MAX_ROWS"}

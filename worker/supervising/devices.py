@@ -3,7 +3,7 @@
 import platform
 from typing import Literal
 
-from worker.supervising import drivers
+from sparse_coding import drivers
 
 Choice = Literal["auto", "cpu", "cuda"]
 

@@ -12,7 +12,7 @@ from service.http.representations import PNG
 from service.pictures import atoms
 from service.pictures.atoms import AtomsFile
 from service.state import AppState, AppStateDep
-from sparse_coding.dictionaries import atom_files
+from sparse_coding import dictionaries
 
 router = APIRouter(prefix=paths.V1, tags=["runs"])
 
@@ -71,4 +71,5 @@ def _opened(app_state: AppState, run_id: str) -> AtomsFile:
     with app_state.database.read() as session:
         run_results.succeeded(runs.get(session, run_id), "baselines")
         digest = run_blobs.output(session, run_id, "atoms")
-    return AtomsFile(*atom_files.read(app_state.artifacts.path(digest)))
+    tensors, document = dictionaries.atom_files.read(app_state.artifacts.path(digest))
+    return AtomsFile({name: tensor.numpy() for name, tensor in tensors.items()}, document)

@@ -4,16 +4,16 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from service.analyses import comparison
+from service import analyses
 from service.answers.comparison import ComparisonAnswer
 from service.charts import drawing
 from service.http import paths, representations
 from service.http.fixed import fixed_resource
 from service.http.representations import CHARTS, JSON, ChartForm
 from service.references import Chosen, several
-from service.state import AppStateDep
+from service.state import AnalysesLoaded, AppStateDep
 
-router = APIRouter(prefix=paths.V1, tags=["analyses"])
+router = APIRouter(prefix=paths.V1, tags=["analyses"], dependencies=[AnalysesLoaded])
 
 LEAST: Final = 2
 MOST: Final = 8
@@ -52,6 +52,6 @@ async def get_comparison(
     compared: the figures of each are measured on its own dataset, and a remark says so.
     """
     wanted = representations.choose(request, (JSON, *CHARTS), form)
-    answer = await comparison.answer(request, app_state, [each.version for each in named])
+    answer = await analyses.comparison.answer(request, app_state, [each.version for each in named])
     content = await app_state.interactive.run(request, drawing.written, answer, drawing.comparison, wanted)
     return representations.fixed(request, content, wanted, pinned=all(each.pinned for each in named))

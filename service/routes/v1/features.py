@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import Field
 
 from registry.errors import InvalidCursor
-from service.analyses import cache, features, subjects
-from service.analyses.features import Statistics
+from service import analyses
+from service.analyses import cache, subjects
 from service.analyses.subjects import Subject
 from service.answers.features import MAX_TOP, Feature, FeatureAnswer
 from service.answers.looks import AmplitudeQuery, Look, ModeQuery, WithLook
@@ -23,10 +23,13 @@ from service.http.representations import JSON, PNG, PictureForm
 from service.inference import checks
 from service.pictures import features as pictures
 from service.references import ChosenDep
-from service.state import AppStateDep
+from service.state import AnalysesLoaded, AppStateDep
 from service.storage import Storage
 
-router = APIRouter(prefix=paths.V1, tags=["analyses"])
+if TYPE_CHECKING:
+    from service.analyses.features import Statistics
+
+router = APIRouter(prefix=paths.V1, tags=["analyses"], dependencies=[AnalysesLoaded])
 
 Sort = Literal["index", "lifetime_sparsity"]
 
@@ -73,7 +76,7 @@ async def list_features(
     of, look = subjects.of(app_state, chosen.version), Look(mode, amplitude)
     if wanted == PNG:
         await app_state.interactive.run(request, lambda: checks.image_shape(of.model))
-    statistics = await cache.result(request, app_state, features.analysis, of)
+    statistics = await cache.result(request, app_state, analyses.features.analysis, of)
     shown, following = _page(statistics, of.version.digest, _Selection(sort, cursor, min(limit, MAX_PAGE)))
     if wanted == PNG:
         content = await app_state.interactive.run(request, _grid, app_state, of, statistics, look, shown)
@@ -111,7 +114,7 @@ async def get_feature(
         raise LatentNotFound(f"latents of this model are numbered from 0 to {of.n_latents - 1}")
     if wanted == PNG:
         await app_state.interactive.run(request, lambda: checks.image_shape(of.model))
-    statistics = await cache.result(request, app_state, features.analysis, of)
+    statistics = await cache.result(request, app_state, analyses.features.analysis, of)
     if wanted == PNG:
         content = await app_state.interactive.run(request, _single, of, statistics, look, latent)
     else:
@@ -119,7 +122,7 @@ async def get_feature(
     return representations.fixed(request, content, wanted, pinned=chosen.pinned)
 
 
-def _page(statistics: Statistics, digest: str, selection: _Selection) -> tuple[list[int], str | None]:
+def _page(statistics: "Statistics", digest: str, selection: _Selection) -> tuple[list[int], str | None]:
     """The latents of one page, and the cursor of the next. A cursor belongs to one model version and one order."""
     count = len(statistics.dead)
     by_index = selection.sort == "index"
@@ -135,24 +138,24 @@ def _page(statistics: Statistics, digest: str, selection: _Selection) -> tuple[l
     return order[start:end].tolist(), f"{end}{suffix}" if end < count else None
 
 
-def _described(of: Subject, statistics: Statistics, look: Look, latent: int, top: int) -> bytes:
+def _described(of: Subject, statistics: "Statistics", look: Look, latent: int, top: int) -> bytes:
     answer = FeatureAnswer(
         **dict(statistics.of(latent)),
         model=of.reference,
         **vars(look),
         pixels=pictures.pixels(of.model, statistics.p95, look, latent),
-        top_inputs=features.top_inputs(of, statistics, latent, top),
+        top_inputs=analyses.features.top_inputs(of, statistics, latent, top),
     )
     return representations.json_bytes(answer)
 
 
-def _grid(storage: Storage, of: Subject, statistics: Statistics, look: Look, shown: Sequence[int]) -> bytes:
+def _grid(storage: Storage, of: Subject, statistics: "Statistics", look: Look, shown: Sequence[int]) -> bytes:
     pictures.check_tiles(storage, of.model, len(shown))
     images = pictures.images(of.model, statistics.p95, look, shown)
     dead = [latent for latent in shown if statistics.dead[latent]]
     return pictures.grid(of.reference, look, images, shown, dead)
 
 
-def _single(of: Subject, statistics: Statistics, look: Look, latent: int) -> bytes:
+def _single(of: Subject, statistics: "Statistics", look: Look, latent: int) -> bytes:
     images = pictures.images(of.model, statistics.p95, look, [latent])
     return pictures.single(of.reference, look, images, latent, dead=bool(statistics.dead[latent]))

@@ -1,13 +1,13 @@
 """The features of two models matched one to one, over HTTP: the pairs as numbers, and as pictures above each other."""
 
 from collections.abc import Sequence
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import numpy as np
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from service.analyses import cache, feature_quality, matches, subjects
-from service.analyses.matches import Candidate, Matches
+from service import analyses
+from service.analyses import cache, subjects
 from service.analyses.subjects import Subject
 from service.answers.matches import MAX_ATOMS, Match, MatchesAnswer
 from service.errors import InvalidRequest
@@ -19,11 +19,14 @@ from service.pictures import features as feature_pictures
 from service.pictures import pairs as pictures
 from service.pictures import png, words
 from service.references import Chosen, several
-from service.state import AppStateDep
+from service.state import AnalysesLoaded, AppStateDep
 from service.storage import Storage
-from sparse_coding.analysis import feature_images
+from sparse_coding import analysis
 
-router = APIRouter(prefix=paths.V1, tags=["analyses"])
+if TYPE_CHECKING:
+    from service.analyses.matches import Matches
+
+router = APIRouter(prefix=paths.V1, tags=["analyses"], dependencies=[AnalysesLoaded])
 
 MAX_DRAWN: Final = 200
 """Pairs of one picture."""
@@ -75,13 +78,15 @@ async def get_matches(
     """
     wanted = representations.choose(request, (JSON, PNG), form)
     both = [subjects.of(app_state, each.version) for each in named]
-    await app_state.interactive.run(request, matches.require_one_width, *both)
+    await app_state.interactive.run(request, analyses.matches.require_one_width, *both)
     if wanted == PNG:
         await app_state.interactive.run(request, _require_one_shape, both)
-    measured = await cache.results(request, app_state, lambda: list(map(feature_quality.analysis, both)))
-    first, second = await app_state.interactive.run(request, lambda: list(map(Candidate, both, measured)))
-    found = await cache.result(request, app_state, matches.analysis, first, second)
-    oriented = matches.oriented(found, first, second)
+    measured = await cache.results(request, app_state, lambda: list(map(analyses.feature_quality.analysis, both)))
+    first, second = await app_state.interactive.run(
+        request, lambda: list(map(analyses.matches.Candidate, both, measured))
+    )
+    found = await cache.result(request, app_state, analyses.matches.analysis, first, second)
+    oriented = analyses.matches.oriented(found, first, second)
     if wanted == PNG:
         content = await app_state.interactive.run(request, _picture, app_state, both, oriented, limit)
     else:
@@ -89,7 +94,7 @@ async def get_matches(
     return representations.fixed(request, content, wanted, pinned=all(each.pinned for each in named))
 
 
-def _answer(both: Sequence[Subject], found: Matches, limit: int) -> MatchesAnswer:
+def _answer(both: Sequence[Subject], found: "Matches", limit: int) -> MatchesAnswer:
     return MatchesAnswer(
         models=[each.reference for each in both],
         mean=found.mean,
@@ -101,7 +106,7 @@ def _answer(both: Sequence[Subject], found: Matches, limit: int) -> MatchesAnswe
     )
 
 
-def _picture(storage: Storage, both: Sequence[Subject], found: Matches, limit: int) -> bytes:
+def _picture(storage: Storage, both: Sequence[Subject], found: "Matches", limit: int) -> bytes:
     pairs = found.pairs[: min(limit, MAX_DRAWN)]
     if not pairs:
         raise InvalidRequest("models: there are no pairs to draw, because all latents of one of them are dead")
@@ -119,10 +124,10 @@ def _require_one_shape(both: Sequence[Subject]) -> None:
 
 
 def _images(of: Subject, latents: Sequence[int]) -> np.ndarray:
-    return checks.finite(feature_images.decoded(of.model, latents, mode="difference"), "pictures")
+    return checks.finite(analysis.feature_images.decoded(of.model, latents, mode="difference"), "pictures")
 
 
-def _text(both: Sequence[Subject], found: Matches, pairs: Sequence[Match]) -> dict[str, str]:
+def _text(both: Sequence[Subject], found: "Matches", pairs: Sequence[Match]) -> dict[str, str]:
     """Description of the picture, as tEXt chunks."""
     facts = {
         "models": [each.reference for each in both],

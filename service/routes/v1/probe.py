@@ -4,7 +4,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from service.analyses import cache, probe, subjects
+from service import analyses
+from service.analyses import cache, subjects
 from service.answers.probe import ProbeAnswer
 from service.answers.split import SplitName
 from service.charts import drawing
@@ -12,9 +13,9 @@ from service.http import paths, representations
 from service.http.fixed import fixed_resource
 from service.http.representations import CHARTS, JSON, ChartForm
 from service.references import ChosenDep
-from service.state import AppStateDep
+from service.state import AnalysesLoaded, AppStateDep
 
-router = APIRouter(prefix=paths.V1, tags=["analyses"])
+router = APIRouter(prefix=paths.V1, tags=["analyses"], dependencies=[AnalysesLoaded])
 
 
 @router.get(
@@ -38,8 +39,8 @@ async def get_probe(
     """
     wanted = representations.choose(request, (JSON, *CHARTS), form)
     of = subjects.of(app_state, chosen.version)
-    task = await app_state.interactive.run(request, probe.task, of, split)
-    found = await cache.results(request, app_state, lambda: probe.all_of(of, task))
-    answer = probe.answer(of, task, found)
+    task = await app_state.interactive.run(request, analyses.probe.task, of, split)
+    found = await cache.results(request, app_state, lambda: analyses.probe.all_of(of, task))
+    answer = analyses.probe.answer(of, task, found)
     content = await app_state.interactive.run(request, drawing.written, answer, drawing.probe, wanted)
     return representations.fixed(request, content, wanted, pinned=chosen.pinned)

@@ -1,13 +1,13 @@
 """How selective latents are for classes, over HTTP: numbers, a heat map, pictures of the most and least selective."""
 
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import numpy as np
 from fastapi import APIRouter, Query, Request, Response
 
-from service.analyses import cache, features, selectivity, subjects
-from service.analyses.selectivity import Measured
+from service import analyses
+from service.analyses import cache, subjects
 from service.analyses.subjects import Subject
 from service.answers.looks import AmplitudeQuery, Look, ModeQuery
 from service.answers.selectivity import SelectiveFeatures, SelectivityAnswer, Which
@@ -21,10 +21,13 @@ from service.pictures import features as feature_pictures
 from service.pictures import png
 from service.pictures import selectivity as pictures
 from service.references import ChosenDep
-from service.state import AppStateDep
+from service.state import AnalysesLoaded, AppStateDep
 from service.storage import Storage
 
-router = APIRouter(prefix=paths.V1, tags=["analyses"])
+if TYPE_CHECKING:
+    from service.analyses.selectivity import Measured
+
+router = APIRouter(prefix=paths.V1, tags=["analyses"], dependencies=[AnalysesLoaded])
 
 SHOWN: Final = {"most": 16, "least": 16, "classes": 8}
 """Latents of a picture, or of each of its lines, unless another number is requested."""
@@ -38,7 +41,7 @@ class _Choice:
     limit: int
     look: Look
 
-    def lines(self, measured: Measured) -> list[list[int]]:
+    def lines(self, measured: "Measured") -> list[list[int]]:
         """The latents of a picture; those of a class are a line of their own."""
         if self.which == "classes":
             return [latents.tolist() for latents in measured.found.by_class(self.limit)]
@@ -65,10 +68,10 @@ async def get_selectivity(
     """
     wanted = representations.choose(request, (JSON, *CHARTS), form)
     of = subjects.of(app_state, chosen.version)
-    found = await cache.result(request, app_state, selectivity.analysis, of, split)
+    found = await cache.result(request, app_state, analyses.selectivity.analysis, of, split)
 
     def content() -> bytes:
-        answer = selectivity.measured(of, split, found).answer()
+        answer = analyses.selectivity.measured(of, split, found).answer()
         return drawing.written(answer, drawing.selectivity, wanted)
 
     return representations.fixed(
@@ -108,17 +111,17 @@ async def draw_selectivity(
     of = subjects.of(app_state, chosen.version)
     if wanted == PNG:
         await app_state.interactive.run(request, lambda: checks.image_shape(of.model))
-    found = await cache.result(request, app_state, selectivity.analysis, of, split)
-    measured = await app_state.interactive.run(request, selectivity.measured, of, split, found)
+    found = await cache.result(request, app_state, analyses.selectivity.analysis, of, split)
+    measured = await app_state.interactive.run(request, analyses.selectivity.measured, of, split, found)
     if wanted == PNG:
-        statistics = await cache.result(request, app_state, features.analysis, of)
+        statistics = await cache.result(request, app_state, analyses.features.analysis, of)
         content = await app_state.interactive.run(request, _picture, app_state, of, measured, choice, statistics.p95)
     else:
         content = representations.json_bytes(_listed(measured, choice))
     return representations.fixed(request, content, wanted, pinned=chosen.pinned)
 
 
-def _listed(measured: Measured, choice: _Choice) -> SelectiveFeatures:
+def _listed(measured: "Measured", choice: _Choice) -> SelectiveFeatures:
     items = [measured.item(latent) for line in choice.lines(measured) for latent in line]
     return SelectiveFeatures(
         model=measured.model,
@@ -126,11 +129,11 @@ def _listed(measured: Measured, choice: _Choice) -> SelectiveFeatures:
         which=choice.which,
         **vars(choice.look),
         items=items,
-        formulas=selectivity.FORMULAS,
+        formulas=analyses.selectivity.FORMULAS,
     )
 
 
-def _picture(storage: Storage, of: Subject, measured: Measured, choice: _Choice, p95: np.ndarray) -> bytes:
+def _picture(storage: Storage, of: Subject, measured: "Measured", choice: _Choice, p95: np.ndarray) -> bytes:
     """Lines one below the other, or one line broken where it makes the picture about square."""
     lines = choice.lines(measured)
     shown = [latent for line in lines for latent in line]

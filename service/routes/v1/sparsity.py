@@ -4,7 +4,8 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request, Response
 
-from service.analyses import cache, sparsity, subjects
+from service import analyses
+from service.analyses import cache, subjects
 from service.answers.sparsity import SampleName, SparsityAnswer
 from service.answers.split import SplitQuery
 from service.charts import drawing
@@ -12,9 +13,9 @@ from service.http import paths, representations
 from service.http.fixed import fixed_resource
 from service.http.representations import CHARTS, JSON, ChartForm
 from service.references import ChosenDep
-from service.state import AppStateDep
+from service.state import AnalysesLoaded, AppStateDep
 
-router = APIRouter(prefix=paths.V1, tags=["analyses"])
+router = APIRouter(prefix=paths.V1, tags=["analyses"], dependencies=[AnalysesLoaded])
 
 MAX_SAMPLES: Final = 1_000_000
 
@@ -46,7 +47,9 @@ async def get_sparsity(
     """
     wanted = representations.choose(request, (JSON, *CHARTS), form)
     of = subjects.of(app_state, chosen.version)
-    statistics = await cache.result(request, app_state, sparsity.analysis, of, split, num_samples, sample, threshold)
+    statistics = await cache.result(
+        request, app_state, analyses.sparsity.analysis, of, split, num_samples, sample, threshold
+    )
     answer = SparsityAnswer.of(statistics, model=of.reference, split=split)
     content = await app_state.interactive.run(request, drawing.written, answer, drawing.sparsity, wanted)
     return representations.fixed(request, content, wanted, pinned=chosen.pinned)

@@ -1,11 +1,12 @@
 """How much of a model's codes is needed, over HTTP: errors by number of latents kept, a chart, strips of pictures."""
 
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import numpy as np
 from fastapi import APIRouter, Query, Request, Response
 
-from service.analyses import cache, subjects, truncation
+from service import analyses
+from service.analyses import cache, subjects
 from service.analyses.subjects import Subject
 from service.answers.split import SplitName, SplitQuery
 from service.answers.truncation import RowsTruncation, SplitTruncation, Strip
@@ -20,13 +21,16 @@ from service.inference.inputs import Body, DatasetRows, NumberRows
 from service.pictures import features as feature_pictures
 from service.pictures import png, strip, words
 from service.references import ChosenDep
-from service.state import AppState, AppStateDep
-from sparse_coding.analysis.truncation import NUM_ROWS
+from service.state import AnalysesLoaded, AppState, AppStateDep
 from sparse_coding.errors import TooManyRows
-from sparse_coding.models.weights import TrainedModel
 
-router = APIRouter(prefix=paths.V1, tags=["analyses"])
+if TYPE_CHECKING:
+    from sparse_coding.models.weights import TrainedModel
 
+router = APIRouter(prefix=paths.V1, tags=["analyses"], dependencies=[AnalysesLoaded])
+
+NUM_ROWS: Final = 100
+"""Rows of a split that are truncated unless another number is requested."""
 MAX_ROWS: Final = 1000
 MAX_LINES: Final = 16
 MAX_STEPS: Final = 32
@@ -65,7 +69,7 @@ async def get_truncation(
     """
     wanted = representations.choose(request, (JSON, *CHARTS), form)
     of = subjects.of(app_state, chosen.version)
-    figures = await cache.result(request, app_state, truncation.analysis, of, split, rows)
+    figures = await cache.result(request, app_state, analyses.truncation.analysis, of, split, rows)
     answer = SplitTruncation.of(figures, model=of.reference, split=split)
     content = await app_state.interactive.run(request, drawing.written, answer, drawing.truncation, wanted)
     return representations.fixed(request, content, wanted, pinned=chosen.pinned)
@@ -132,14 +136,14 @@ async def draw_strip(
 
 def _of_body(app_state: AppState, of: Subject, body: Body, wanted: Representation) -> bytes:
     rows = _sent(app_state, of, body, MAX_ROWS)
-    answer = RowsTruncation.of(truncation.measured(of.model, rows), model=of.reference)
+    answer = RowsTruncation.of(analyses.truncation.measured(of.model, rows), model=of.reference)
     return drawing.written(answer, drawing.truncation, wanted)
 
 
 def _sent(app_state: AppState, of: Subject, body: Body, most: int) -> np.ndarray:
     """The rows in a body. Raises `TooManyRows` for more than may be truncated at once."""
     rows = inputs.rows(app_state, of.model, body)
-    limit = truncation.fitting(of, most)
+    limit = analyses.truncation.fitting(of, most)
     if len(rows) > limit:
         raise TooManyRows(f"at most {limit} rows of this model are truncated at once; {len(rows)} came")
     app_state.measurements.rows.labels("truncate").inc(len(rows))
@@ -150,7 +154,7 @@ def _strip_of_split(
     app_state: AppState, of: Subject, split: SplitName, index: int, steps: str | None, wanted: Representation
 ) -> bytes:
     rows = of.model.prepare(of.dataset.take(split, [index]).rows)
-    truncation.fitting(of, len(rows))
+    analyses.truncation.fitting(of, len(rows))
     return _strip(app_state, of, rows, steps, wanted)
 
 
@@ -163,7 +167,7 @@ def _strip(app_state: AppState, of: Subject, rows: np.ndarray, steps: str | None
     if wanted == PNG:
         checks.image_shape(of.model)
         feature_pictures.check_tiles(app_state, of.model, len(rows) * (len(counts) + 3))
-    answer = truncation.strip(of.reference, of.model, rows, counts)
+    answer = analyses.truncation.strip(of.reference, of.model, rows, counts)
     return _picture(of.model, rows, answer) if wanted == PNG else representations.json_bytes(answer)
 
 
@@ -178,11 +182,11 @@ def _counts(n_latents: int, steps: str | None) -> list[int]:
     return [count for count in counts if count < n_latents]
 
 
-def _picture(model: TrainedModel, rows: np.ndarray, answer: Strip) -> bytes:
+def _picture(model: "TrainedModel", rows: np.ndarray, answer: Strip) -> bytes:
     """Each line: the original, then its reconstruction from each number of latents."""
     kept = [line.latents_kept for line in answer.lines]
     sufficient = [line.sufficient_latents for line in answer.lines]
-    images = [truncation.images(model, row, line) for row, line in zip(rows, answer.lines, strict=True)]
+    images = [analyses.truncation.images(model, row, line) for row, line in zip(rows, answer.lines, strict=True)]
     facts = {"latents_kept": kept, "mse": [line.mse for line in answer.lines], "sufficient_latents": sufficient}
     text = {
         "layout": "each line: the original, then what comes back from so many of its largest latents; framed: from the "

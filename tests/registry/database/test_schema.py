@@ -15,7 +15,9 @@ from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, inspect, text
 
 from registry import runs
@@ -68,6 +70,14 @@ def described(connection: Connection) -> dict[str, Any]:
         "postgresql": "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'",
     }[connection.dialect.name]
     return lists | {"indexes": dict(tuple(row) for row in connection.execute(text(wanted)))}
+
+
+def test_the_names_of_the_scripts_begin_with_their_revisions_in_ascending_order() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(schema.scripts()))
+    config.set_main_option("path_separator", "os")
+    known = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
+    assert schema.revisions() == known[::-1]
 
 
 def test_the_migrations_make_exactly_the_tables_that_are_declared(connection: Connection) -> None:

@@ -64,6 +64,37 @@ def test_work_runs_in_the_one_thread_without_gradients(compute: Compute) -> None
     assert first[1:] == (True, 1)
 
 
+def test_what_work_needs_is_loaded_in_the_thread_while_the_event_loop_stays_free() -> None:
+    api = Api()
+    thread = Compute(threads=1, max_waiting=2, load=lambda: loaded_in.append(api()))
+    loaded_in: list[str] = []
+
+    async def main() -> str:
+        thread.start()
+        loaded = asyncio.ensure_future(thread.loaded())
+        await asyncio.to_thread(api.begun.wait, 30)
+        running = asyncio.ensure_future(thread.run(Client().request, lambda: threading.current_thread().name))
+        assert not loaded.done()
+        api.open.set()
+        await asyncio.gather(loaded, thread.loaded())
+        return await running
+
+    assert [asyncio.run(main())] == loaded_in
+    thread.close()
+
+
+def test_loaded_does_not_wait_for_work_that_runs_later(compute: Compute) -> None:
+    async def main() -> None:
+        api = Api()
+        await compute.loaded()
+        running = asyncio.ensure_future(compute.run(Client().request, api))
+        await compute.loaded()
+        api.open.set()
+        await running
+
+    asyncio.run(main())
+
+
 def test_what_the_work_raises_reaches_the_caller(compute: Compute) -> None:
     def fail(text: str, *, more: str) -> None:
         raise ValueError(text + more)

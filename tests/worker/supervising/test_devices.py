@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from worker.supervising import drivers
+from sparse_coding import drivers
 from worker.supervising.devices import DeviceMissing, Devices
 
 UUIDS = ["GPU-1a2b", "GPU-1a3c", "GPU-9f00"]
