@@ -35,6 +35,7 @@ class Compute:
         self._lock = threading.Lock()
         self._waiting = 0
         self._is_loaded = threading.Event()
+        self._has_failed = False
         self._executor = ThreadPoolExecutor(
             max_workers=1, thread_name_prefix="compute", initializer=self._prepare, initargs=(threads, load)
         )
@@ -89,11 +90,20 @@ class Compute:
         with self._lock:
             self._waiting -= 1
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether what computations need could not be loaded; the error is in the log."""
+        return self._has_failed
+
     def _prepare(self, threads: int | None, load: Callable[[], None] | None) -> None:
-        if load is not None:
-            load()
-        if threads is not None:
-            models.devices.set_threads(threads)
+        try:
+            if load is not None:
+                load()
+            if threads is not None:
+                models.devices.set_threads(threads)
+        except BaseException:
+            self._has_failed = True
+            raise
         self._is_loaded.set()
 
     def close(self) -> None:

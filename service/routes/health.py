@@ -33,7 +33,10 @@ async def get_liveness() -> Health:
 
 @router.get("/readyz", summary="Check readiness", responses=problems.responses(503))
 def get_readiness(app_state: AppStateDep) -> Health:
-    """200 if the database has this release's schema and artifacts can be written; else 503 with the reasons."""
+    """200 if the database has this release's schema, artifacts can be written, and computations did not fail to load.
+
+    Else 503 with the reasons. While computations are still being loaded, requests that need them wait.
+    """
     faults = list(_missing(app_state))
     if faults:
         raise NotReady("; ".join(f"{fault.pointer}: {fault.detail}" for fault in faults), faults)
@@ -66,3 +69,5 @@ def _missing(app_state: AppState) -> Iterator[Fault]:
             pass
     except OSError:
         yield Fault("artifacts", "the artifacts folder cannot be written")
+    if app_state.interactive.has_failed:
+        yield Fault("computations", "torch or a module of this release cannot be imported; the log says why")

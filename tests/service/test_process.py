@@ -91,6 +91,17 @@ def test_it_says_where_the_explorer_is_and_that_answers(start: Callable[..., Any
     assert "server" not in process.http.get("/livez").headers
 
 
+def test_a_service_whose_torch_cannot_be_imported_is_not_ready(start: Callable[..., Any], tmp_path: Path) -> None:
+    broken = tmp_path / "modules" / "torch.py"
+    broken.parent.mkdir()
+    broken.write_text("raise ImportError('libtorch.so: cannot open shared object file')\n")
+    process = start(PYTHONPATH=str(broken.parent))
+    answer = eventually("the failure", lambda: (found := process.http.get("/readyz")).status_code == 503 and found)
+    assert answer.json()["errors"][0]["pointer"] == "computations"
+    assert process.http.get("/livez").status_code == 200
+    assert "libtorch.so" in process.end(), "the log says why"
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_with_0_and_every_line_of_its_log_is_json(start: Callable[..., Any], number: int) -> None:
     process = start(SAE_API_KEY=KEY)
