@@ -10,6 +10,7 @@ import struct
 from dataclasses import dataclass
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -161,7 +162,7 @@ def test_the_same_seed_gives_identical_weights_and_another_seed_does_not(
 
 
 def test_pictures_open_and_have_the_promised_size(local_service: LocalService, uploaded: Uploaded, run: Any) -> None:
-    def picture(answer: Any) -> Image.Image:
+    def picture(answer: httpx.Response) -> Image.Image:
         assert answer.raise_for_status().headers["content-type"] == "image/png"
         image = Image.open(io.BytesIO(answer.content))
         image.load()

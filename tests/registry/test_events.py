@@ -4,6 +4,7 @@ import threading
 from typing import Any
 
 import pytest
+from sqlalchemy.orm import Session
 
 from registry import checkpoints, events, metrics, runs
 from registry.database.tables import TERMINAL, Run
@@ -137,7 +138,7 @@ def test_pausing_and_resuming_are_events(harness: RegistryHarness) -> None:
 def test_a_transition_that_is_undone_tells_nothing(harness: RegistryHarness) -> None:
     run = harness.running()
 
-    def record_and_fail(session: Any) -> None:
+    def record_and_fail(session: Session) -> None:
         runs.record(session, run.id, run.fence, metrics=[runs.MetricRecord(0, 1, {})])
         runs.succeed(session, run.id, run.fence + 1, result={})
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -18,7 +18,7 @@ DIGITS = {"dataset": {"name": "digits"}}
 
 
 @pytest.fixture
-def registry(tmp_path: Any, postgres_database: str) -> RegistrySettings:
+def registry(tmp_path: Path, postgres_database: str) -> RegistrySettings:
     settings = RegistrySettings(data_dir=tmp_path / "data", database_url=postgres_database)
     schema.upgrade(settings)
     return settings

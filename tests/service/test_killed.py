@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import httpx
 import numpy as np
@@ -29,8 +29,12 @@ STREAM = {"Accept": "text/event-stream"}
 PATIENCE = 60.0
 
 
+See: TypeAlias = Callable[..., Any]
+"""`see(query)` is its rows; `see(runs.get, run)` is what the function of the registry returns."""
+
+
 @pytest.fixture
-def see(settings_with_wide_model: ServiceSettings) -> Iterator[Callable[..., Any]]:
+def see(settings_with_wide_model: ServiceSettings) -> Iterator[See]:
     """Looks past the service into the registry: `see(query)` is its rows, `see(runs.get, run)` what the verb says."""
     database = sessions.open(settings_with_wide_model)
 
@@ -78,7 +82,7 @@ class Crowd:
 
 
 def test_posts_that_were_on_their_way_make_one_run_for_each_key_when_they_are_repeated(
-    settings_with_wide_model: ServiceSettings, launch: Launch, see: Callable[..., Any]
+    settings_with_wide_model: ServiceSettings, launch: Launch, see: See
 ) -> None:
     """Killed after the third response; repeated requests to the next service get those three responses."""
     process = launch(settings_with_wide_model)
@@ -94,7 +98,7 @@ def test_posts_that_were_on_their_way_make_one_run_for_each_key_when_they_are_re
     assert {row.id for row in see(select(Run.id).where(Run.state == "queued"))} == set(again.values())
 
 
-def every_run_is_whole(see: Callable[..., Any]) -> None:
+def every_run_is_whole(see: See) -> None:
     stored_events = see(select(RunEvent.run_id, RunEvent.seq, RunEvent.type).where(RunEvent.type == "queued"))
     read = see(select(RunInput.run_id, RunInput.role))
     for run, kind in see(select(Run.id, Run.kind).where(Run.state == "queued")):
@@ -105,7 +109,7 @@ def every_run_is_whole(see: Callable[..., Any]) -> None:
 
 
 def test_half_an_upload_leaves_nothing_and_is_repeated_in_full(
-    settings_with_wide_model: ServiceSettings, launch: Launch, see: Callable[..., Any]
+    settings_with_wide_model: ServiceSettings, launch: Launch, see: See
 ) -> None:
     process, uploads = launch(settings_with_wide_model), settings_with_wide_model.uploads_dir
     file = io.BytesIO()
@@ -155,7 +159,7 @@ def worker(settings_with_wide_model: ServiceSettings) -> Iterator["subprocess.Po
 
 
 def test_a_run_goes_on_and_its_reader_misses_and_repeats_nothing(
-    settings_with_wide_model: ServiceSettings, launch: Launch, see: Callable[..., Any], worker: Any
+    settings_with_wide_model: ServiceSettings, launch: Launch, see: See, worker: "subprocess.Popen[bytes]"
 ) -> None:
     """The service is killed while the run trains; the reader comes back with the number that it saw last."""
     asked = {

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 import pytest
 from starlette.requests import Request
@@ -51,8 +51,12 @@ def migrated(tmp_path: Path) -> Path:
     return folder
 
 
+Start: TypeAlias = Callable[..., ServiceProcess]
+"""`start(SAE_NAME=value)` starts a service on a migrated registry."""
+
+
 @pytest.fixture
-def start(migrated: Path, launch: Launch) -> Callable[..., Any]:
+def start(migrated: Path, launch: Launch) -> Start:
     return partial(launch, RegistrySettings(data_dir=migrated))
 
 
@@ -84,14 +88,14 @@ def test_settings_without_sense_are_named_and_their_values_are_not(migrated: Pat
     assert "too-short" not in said
 
 
-def test_it_says_where_the_explorer_is_and_that_answers(start: Callable[..., Any]) -> None:
+def test_it_says_where_the_explorer_is_and_that_answers(start: Start) -> None:
     process = start()
     assert process.http.get("/docs").status_code == 200
     assert process.http.get("/readyz").status_code == 200
     assert "server" not in process.http.get("/livez").headers
 
 
-def test_a_service_whose_torch_cannot_be_imported_is_not_ready(start: Callable[..., Any], tmp_path: Path) -> None:
+def test_a_service_whose_torch_cannot_be_imported_is_not_ready(start: Start, tmp_path: Path) -> None:
     broken = tmp_path / "modules" / "torch.py"
     broken.parent.mkdir()
     broken.write_text("raise ImportError('libtorch.so: cannot open shared object file')\n")
@@ -103,7 +107,7 @@ def test_a_service_whose_torch_cannot_be_imported_is_not_ready(start: Callable[.
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_with_0_and_every_line_of_its_log_is_json(start: Callable[..., Any], number: int) -> None:
+def test_a_signal_ends_it_with_0_and_every_line_of_its_log_is_json(start: Start, number: int) -> None:
     process = start(SAE_API_KEY=KEY)
     process.http.get("/api/v1/runs?hush=secret-word", headers={"X-API-Key": KEY, "X-Request-ID": "one"})
     process.http.get("/api/v1/runs", headers={"X-API-Key": "wrong-" + KEY})

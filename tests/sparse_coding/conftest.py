@@ -15,10 +15,12 @@ import pytest
 from sparse_coding.data import builtin_datasets, datasets, preprocessing
 from sparse_coding.data.datasets import Dataset
 from sparse_coding.models import weights
+from sparse_coding.models.weights import TrainedModel
 from sparse_coding.specs import runs as run_specs
 from sparse_coding.specs.training import TrainSpec
 from sparse_coding.training import loop
 from sparse_coding.training.loop import TrainingData, TrainingState
+from testing.core_library import Ask, Prepare
 
 
 @pytest.fixture(scope="session")
@@ -132,7 +134,7 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 
 
 @pytest.fixture(scope="session")
-def ask() -> Callable[..., TrainSpec]:
+def ask() -> Ask:
     """A spec with short training of a small network, and whatever is asked otherwise."""
 
     def make(**parts: Any) -> TrainSpec:
@@ -150,7 +152,7 @@ def ask() -> Callable[..., TrainSpec]:
 
 
 @pytest.fixture(scope="session")
-def prepare() -> Callable[..., tuple[TrainingState, TrainingData]]:
+def prepare() -> Prepare:
     """A fresh state and the data of a spec, on the CPU."""
 
     def make(asked: TrainSpec, dataset: Dataset) -> tuple[TrainingState, TrainingData]:
@@ -162,7 +164,7 @@ def prepare() -> Callable[..., tuple[TrainingState, TrainingData]]:
 
 
 @pytest.fixture(scope="session")
-def trained(digits: Dataset, ask: Callable[..., TrainSpec], prepare: Callable[..., Any], tmp_path_factory: Any) -> Any:
+def trained(digits: Dataset, ask: Ask, prepare: Prepare, tmp_path_factory: pytest.TempPathFactory) -> TrainedModel:
     """A model of the digits, after three epochs, read back from its file."""
     asked = ask(training={"epochs": 3, "learning_rate": 0.005})
     state, data = prepare(asked, digits)

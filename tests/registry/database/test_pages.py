@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 import pytest
+from sqlalchemy.orm import Session
 
 from registry import datasets, models, runs
 from registry.database import pages
@@ -34,7 +35,7 @@ def add_version(harness: RegistryHarness, _: int) -> str:
     return harness.read(models.resolve, "versions").id
 
 
-def versions(session: Any, **options: Any) -> pages.Page[Any]:
+def versions(session: Session, **options: Any) -> pages.Page[Any]:
     return models.versions(session, "versions", **options)
 
 

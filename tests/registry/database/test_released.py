@@ -2,6 +2,7 @@
 
 import re
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +54,7 @@ def released(request: pytest.FixtureRequest, tmp_path: Path) -> Released:
 
 
 @pytest.fixture
-def upgraded(released: Released) -> Any:
+def upgraded(released: Released) -> Iterator[sessions.Database]:
     """Its database, brought to this release's schema."""
     schema.upgrade(released.settings)
     database = sessions.open(released.settings)

@@ -241,7 +241,7 @@ def environment(settings: RegistrySettings) -> dict[str, str]:
 
 
 @pytest.fixture
-def migrating(empty: RegistrySettings) -> Iterator[Any]:
+def migrating(empty: RegistrySettings) -> Iterator[Callable[[], None]]:
     """Another process's migration, under way until `migrating()`."""
     if on_sqlite(empty):
         empty.data_dir.mkdir()

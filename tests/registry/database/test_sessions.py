@@ -30,7 +30,7 @@ def on_sqlite(tmp_path: Path) -> RegistrySettings:
 
 
 def test_a_block_that_raises_leaves_nothing_behind(harness: RegistryHarness) -> None:
-    def break_off(session: Any) -> None:
+    def break_off(session: Session) -> None:
         runs.enqueue(session, kind="train", spec={}, spec_version=1)
         raise KeyError
 
@@ -204,7 +204,7 @@ def test_a_full_disk_is_called_by_its_name(on_sqlite: RegistrySettings) -> None:
     with database.write() as session:
         session.execute(text("CREATE TABLE large (content)"))
 
-    def fill(session: Any) -> None:
+    def fill(session: Session) -> None:
         session.execute(text(f"PRAGMA max_page_count = {session.scalar(text('PRAGMA page_count'))}"))
         session.execute(text("INSERT INTO large VALUES (zeroblob(1000000))"))
 

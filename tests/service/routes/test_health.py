@@ -1,7 +1,7 @@
 """Liveness, readiness with its reasons, and the numbers for Prometheus."""
 
 import shutil
-from typing import Any
+from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
@@ -65,7 +65,7 @@ def test_metrics_time_requests_by_route_template_and_never_by_path(serve: StartA
     assert "nowhere" not in api.http.get("/metrics").text
 
 
-def test_two_services_in_one_process_count_apart(serve: StartApi, tmp_path: Any) -> None:
+def test_two_services_in_one_process_count_apart(serve: StartApi, tmp_path: Path) -> None:
     first, second = serve(data_dir=tmp_path / "first"), serve(data_dir=tmp_path / "second")
     first.http.get("/livez")
     name = "http_server_request_duration_seconds_count"

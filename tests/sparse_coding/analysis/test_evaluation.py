@@ -1,8 +1,5 @@
 """Figures on held-out rows: identities that must hold, numbers worked out by hand, and a naive oracle."""
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 import pytest
 import torch
@@ -15,7 +12,8 @@ from sparse_coding.data.preprocessing import Preprocessing
 from sparse_coding.models import autoencoder
 from sparse_coding.models.autoencoder import Autoencoder
 from sparse_coding.specs.sparsity import NoPenalty
-from sparse_coding.specs.training import Mlp, TrainSpec
+from sparse_coding.specs.training import Mlp
+from testing.core_library import Ask, Prepare
 
 
 def copying(width: int, offset: float) -> Autoencoder:
@@ -147,7 +145,7 @@ def test_the_error_of_the_mean_row_is_the_line_and_one_percent_below_it_counts_a
 
 
 def test_a_network_that_learned_is_not_collapsed_and_its_summary_is_consistent(
-    digits: Dataset, ask: Callable[..., TrainSpec], prepare: Callable[..., Any]
+    digits: Dataset, ask: Ask, prepare: Prepare
 ) -> None:
     x = varied(500) / 5
     held_out = evaluation.hold_out(x, x, Preprocessing(5, None, None))

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +11,7 @@ from sparse_coding.analysis import feature_images
 from sparse_coding.data.datasets import Dataset
 from sparse_coding.models import weights
 from sparse_coding.models.weights import TrainedModel
-from sparse_coding.specs.training import TrainSpec
+from testing.core_library import Ask, Prepare
 
 CODES = np.array([[0, 0.5, 0.1], [0, 0.0, 0.05], [0, 0.7, 0.0], [0, 0.7, 0.02]], np.float32)
 
@@ -63,7 +62,7 @@ def test_a_latent_that_is_not_there_is_refused(trained: TrainedModel, latent: in
 
 
 def test_features_of_vectors_have_no_picture(
-    dataset_of: Callable[..., Dataset], ask: Callable[..., TrainSpec], prepare: Any, tmp_path: Path
+    dataset_of: Callable[..., Dataset], ask: Ask, prepare: Prepare, tmp_path: Path
 ) -> None:
     asked = ask()
     state, data = prepare(asked, dataset_of(np.full((80, 3), 0.5, np.float32)))

@@ -1,8 +1,5 @@
 """Hoyer's sparsity and the stability of codes: hand-computed cases, and what must not change them."""
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 import pytest
 
@@ -10,6 +7,7 @@ from sparse_coding.analysis import feature_quality
 from sparse_coding.analysis.feature_quality import Stability
 from sparse_coding.data.datasets import Dataset
 from sparse_coding.models.weights import TrainedModel
+from testing.core_library import Ask, Prepare
 
 
 def test_hoyer_by_hand() -> None:
@@ -54,9 +52,7 @@ def test_codes_move_by_what_the_same_noise_does_to_them(trained: TrainedModel, d
     assert feature_quality.stability(trained, rows) == found
 
 
-def test_a_code_that_hears_nothing_does_not_move(
-    ask: Callable[..., Any], prepare: Callable[..., Any], digits: Dataset
-) -> None:
+def test_a_code_that_hears_nothing_does_not_move(ask: Ask, prepare: Prepare, digits: Dataset) -> None:
     asked = ask(sparsity={"kind": "none"})
     state, data = prepare(asked, digits)
     for parameter in state.autoencoder.encoder.parameters():

@@ -10,7 +10,7 @@ import pytest
 from sparse_coding.analysis import matching
 from sparse_coding.data.datasets import Dataset
 from sparse_coding.models.weights import TrainedModel
-from sparse_coding.specs.training import TrainSpec
+from testing.core_library import Ask, Prepare
 
 IDENTITY = {"hidden": [], "n_latents": 7, "output": "identity"}
 
@@ -87,7 +87,7 @@ def test_no_atoms_have_no_mean() -> None:
     assert np.isnan(nothing.mean)
 
 
-def made(ask: Callable[..., TrainSpec], prepare: Callable[..., Any], source: Dataset, **parts: Any) -> TrainedModel:
+def made(ask: Ask, prepare: Prepare, source: Dataset, **parts: Any) -> TrainedModel:
     asked = ask(**parts)
     state, data = prepare(asked, source)
     return TrainedModel(state.autoencoder, data.preprocessing, asked, {})
@@ -95,7 +95,7 @@ def made(ask: Callable[..., TrainSpec], prepare: Callable[..., Any], source: Dat
 
 @pytest.mark.parametrize("scaling", ["none", "minmax"])
 def test_one_linear_map_has_its_columns_for_atoms_in_raw_units(
-    ask: Callable[..., TrainSpec], prepare: Callable[..., Any], dataset_of: Callable[..., Dataset], scaling: str
+    ask: Ask, prepare: Prepare, dataset_of: Callable[..., Dataset], scaling: str
 ) -> None:
     rows = np.random.default_rng(0).normal(5, 3, (100, 9)).astype(np.float32)
     parts = {"dataset": {"name": "signals", "scaling": scaling}, "model": IDENTITY, "sparsity": {"kind": "none"}}
@@ -115,7 +115,7 @@ def test_one_linear_map_has_its_columns_for_atoms_in_raw_units(
     ids=["deep", "behind a sigmoid", "more latents than are decoded at once"],
 )
 def test_any_other_decoder_has_its_difference_images(
-    ask: Callable[..., TrainSpec], prepare: Callable[..., Any], digits: Dataset, model: dict[str, Any]
+    ask: Ask, prepare: Prepare, digits: Dataset, model: dict[str, Any]
 ) -> None:
     network = made(ask, prepare, digits, model=model)
     found = matching.dictionary(network)

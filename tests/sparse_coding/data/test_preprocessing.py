@@ -1,7 +1,6 @@
 """What is done to rows, undone again, and what a client may send."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +13,8 @@ from sparse_coding import errors
 from sparse_coding.data import preprocessing, sampling
 from sparse_coding.data.datasets import Dataset
 from sparse_coding.data.preprocessing import Preprocessing
-from sparse_coding.specs.training import TrainSpec
+from sparse_coding.models.weights import TrainedModel
+from testing.core_library import Ask
 
 GREY = Preprocessing(6, (1, 2, 3), None)
 COLOUR = Preprocessing(12, (3, 2, 2), None)
@@ -27,9 +27,7 @@ def test_bytes_are_divided_by_255_and_floats_are_left() -> None:
     assert torch.equal(VECTORS.to_inputs(values), values)
 
 
-def test_scaling_is_fitted_on_the_rows_that_are_learned_from(
-    dataset_of: Callable[..., Dataset], ask: Callable[..., TrainSpec]
-) -> None:
+def test_scaling_is_fitted_on_the_rows_that_are_learned_from(dataset_of: Callable[..., Dataset], ask: Ask) -> None:
     rows = np.array([[0, 5, -1], [10, 5, 1], [4, 5, 0], [1000, 1000, 1000]], np.float32)
     choice = ask(dataset={"scaling": "minmax", "train_limit": 3}).dataset
     fitted = preprocessing.fit(choice, dataset_of(rows))
@@ -42,9 +40,7 @@ def test_scaling_is_fitted_on_the_rows_that_are_learned_from(
     assert scaled[3].tolist() == [100, 995, 500.5], "values outside the range pass unclamped"
 
 
-def test_the_validation_slice_does_not_reach_the_scaling(
-    dataset_of: Callable[..., Dataset], ask: Callable[..., TrainSpec]
-) -> None:
+def test_the_validation_slice_does_not_reach_the_scaling(dataset_of: Callable[..., Dataset], ask: Ask) -> None:
     rows = np.arange(10, dtype=np.float32)[:, None]
     choice = ask(dataset={"scaling": "minmax", "validation_fraction": 0.3, "validation_seed": None}).dataset
     fitted = preprocessing.fit(choice, dataset_of(rows))
@@ -57,7 +53,7 @@ def test_the_validation_slice_does_not_reach_the_scaling(
     assert fitted.span.item() == np.ptp(learned)
 
 
-def test_images_are_scaled_in_units_of_zero_to_one(digits: Dataset, ask: Callable[..., TrainSpec]) -> None:
+def test_images_are_scaled_in_units_of_zero_to_one(digits: Dataset, ask: Ask) -> None:
     fitted = preprocessing.fit(ask(dataset={"scaling": "minmax", "image_size": 12}).dataset, digits)
     scaled = fitted.to_inputs(torch.from_numpy(fitted.rows(digits.split("train").rows).copy()))
     assert scaled.amin(0).tolist() == [0] * 144
@@ -125,7 +121,7 @@ def test_a_body_that_does_not_fit_is_refused_in_words(
     assert str(caught.value).endswith(".")
 
 
-def test_a_body_of_bytes_and_a_dataset_row_of_bytes_are_the_same_input(trained: Any, digits: Dataset) -> None:
+def test_a_body_of_bytes_and_a_dataset_row_of_bytes_are_the_same_input(trained: TrainedModel, digits: Dataset) -> None:
     stored = digits.split("test").rows[:5]
     body = trained.preprocessing.from_body(stored.reshape(5, 64))
     np.testing.assert_array_equal(body, trained.prepare(stored))

@@ -1,6 +1,5 @@
 """Drawn rows: the same for a seed, in the classes' proportions, and one rule for all that measure training rows."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from sparse_coding.data.datasets import Dataset
 from sparse_coding.specs import runs as run_specs
 from sparse_coding.specs.sweep import SweepSpec
 from sparse_coding.specs.training import TrainSpec
+from testing.core_library import Ask
 
 
 def test_sorted_classes_are_drawn_in_their_proportions() -> None:
@@ -105,9 +105,7 @@ def test_rows_of_a_split_are_all_of_them_or_drawn(by_class: Dataset) -> None:
     assert sampling.of_split(by_class.split("test"), 99).rule == "stratified"
 
 
-def test_figures_of_training_rows_leave_the_validation_slice_out(
-    by_class: Dataset, ask: Callable[..., TrainSpec]
-) -> None:
+def test_figures_of_training_rows_leave_the_validation_slice_out(by_class: Dataset, ask: Ask) -> None:
     asked = ask(dataset={"validation_fraction": 0.3}).dataset
     sample = sampling.of_learned(asked, by_class, 20)
     assert len(sample.indices) == 20

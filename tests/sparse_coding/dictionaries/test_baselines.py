@@ -20,7 +20,7 @@ from sparse_coding.dictionaries.baselines import Entry, Ground, Progress
 from sparse_coding.models import weights
 from sparse_coding.models.weights import TrainedModel
 from sparse_coding.specs.baselines import Method
-from sparse_coding.specs.training import TrainSpec
+from testing.core_library import Ask, Prepare
 
 ALL: tuple[Method, ...] = ("ksvd", "minibatch", "pca", "raw")
 LINES = ["model", "model.truncated", "ksvd", "minibatch", "pca", "pca.truncated", "raw"]
@@ -37,9 +37,7 @@ def table(ground: Ground) -> dict[str, Entry]:
 
 
 @pytest.fixture(scope="module")
-def model_of(
-    ask: Callable[..., TrainSpec], prepare: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
-) -> Callable[..., TrainedModel]:
+def model_of(ask: Ask, prepare: Prepare, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., TrainedModel]:
     """An untrained model of a dataset."""
 
     def make(dataset: Dataset, /, **parts: Any) -> TrainedModel:

@@ -23,6 +23,7 @@ from sparse_coding.models.weights import TrainedModel
 from sparse_coding.specs import runs as run_specs
 from sparse_coding.specs.training import TrainSpec
 from sparse_coding.training import loop
+from testing.core_library import Prepare
 
 Ask = Callable[..., TrainSpec]
 
@@ -117,7 +118,9 @@ def test_a_file_read_back_is_the_same_model(written: Path, trained: TrainedModel
 
 
 @pytest.fixture
-def scaled(dataset_of: Callable[..., Dataset], ask: Ask, prepare: Any, tmp_path: Path) -> tuple[TrainedModel, Any]:
+def scaled(
+    dataset_of: Callable[..., Dataset], ask: Ask, prepare: Prepare, tmp_path: Path
+) -> tuple[TrainedModel, np.ndarray]:
     rows = np.random.default_rng(3).normal(20, 5, (200, 4)).astype(np.float32)
     asked = ask(dataset={"scaling": "minmax"}, model={"output": "identity"}, training={"epochs": 1})
     state, data = prepare(asked, dataset_of(rows))
@@ -126,7 +129,9 @@ def scaled(dataset_of: Callable[..., Dataset], ask: Ask, prepare: Any, tmp_path:
     return weights.read(tmp_path / "scaled"), rows
 
 
-def test_scaling_travels_in_the_file_and_reconstructions_are_in_raw_units(scaled: tuple[TrainedModel, Any]) -> None:
+def test_scaling_travels_in_the_file_and_reconstructions_are_in_raw_units(
+    scaled: tuple[TrainedModel, np.ndarray],
+) -> None:
     model, rows = scaled
     low, span = rows.min(0), rows.max(0) - rows.min(0)
     x = torch.from_numpy((rows - low) / span)
@@ -212,7 +217,7 @@ def test_metadata_that_do_not_fit_the_tensors_are_refused(
 
 @pytest.mark.parametrize("span", [0.0, -1.0])
 def test_a_span_that_nothing_can_be_divided_by_is_refused(
-    scaled: tuple[TrainedModel, Any], tmp_path: Path, span: float
+    scaled: tuple[TrainedModel, np.ndarray], tmp_path: Path, span: float
 ) -> None:
     rewritten(tmp_path / "scaled", {"scaling.span": torch.full((4,), span)}, {})
     with pytest.raises(errors.UnreadableFile):

@@ -14,6 +14,7 @@ from sparse_coding.specs import runs as run_specs
 from testing.processes import is_alive
 from testing.waiting import eventually
 from testing.worker_harness import WorkerHarness
+from testing.worker_process import WorkerProcess
 
 SMALL = {"n_latents": 16, "hidden": [16]}
 LONG = {"epochs": 200, "batch_size": 64}
@@ -56,7 +57,7 @@ def curves(harness: WorkerHarness, run: Run) -> list[Any]:
     return [(member, epoch, {**record, "seconds": None}) for member, epoch, record in rows]
 
 
-def pause(harness: WorkerHarness, run: Run, worker: Any, trainer: int) -> None:
+def pause(harness: WorkerHarness, run: Run, worker: WorkerProcess, trainer: int) -> None:
     """Have the run paused; its trainer stands still until it has been asked, so that it cannot end before."""
     os.kill(trainer, signal.SIGSTOP)
     harness.write(runs.pause, run.id)

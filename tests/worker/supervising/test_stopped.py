@@ -14,6 +14,7 @@ from registry.database.tables import Checkpoint, Run, RunEvent
 from testing.processes import is_alive
 from testing.waiting import eventually
 from testing.worker_harness import Uninterrupted, WorkerHarness
+from testing.worker_process import WorkerProcess
 
 LEASE = {"lease_seconds": 30, "renew_seconds": 5}
 """The shortest lease that can be set."""
@@ -38,14 +39,14 @@ def goes_on(*processes: int) -> None:
         os.kill(pid, signal.SIGCONT)
 
 
-def gives_up(harness: WorkerHarness, zombie: Any, trainer: int, folder: str) -> None:
+def gives_up(harness: WorkerHarness, zombie: WorkerProcess, trainer: int, folder: str) -> None:
     """The zombie notices, ends its trainer, and cleans up after itself."""
     zombie.wait_for_event("run_given_up")
     eventually("the death of its trainer", lambda: not is_alive(trainer))
     eventually("the end of its folder", lambda: not (harness.settings.work_dir / folder).exists())
 
 
-def takes_another(harness: WorkerHarness, zombie: Any) -> None:
+def takes_another(harness: WorkerHarness, zombie: WorkerProcess) -> None:
     """The worker goes on to claim other runs; there is nobody else to do so."""
     other = harness.enqueue(kind="import", dataset="digits")
     eventually("another run", lambda: harness.get(other).state == "succeeded")
@@ -142,7 +143,7 @@ def test_a_lease_that_is_really_over_goes_to_another_worker(
         assert everything(harness, run) == before
 
 
-def stop_within_a_transaction(harness: WorkerHarness, run: Run, worker: Any) -> None:
+def stop_within_a_transaction(harness: WorkerHarness, run: Run, worker: WorkerProcess) -> None:
     """SIGSTOP a worker whose transaction waits for a lock on the run, and then gets it, on PostgreSQL."""
     waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
     with harness.database.write() as session:

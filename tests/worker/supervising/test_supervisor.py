@@ -131,7 +131,7 @@ def test_a_trainer_gets_no_secrets_of_the_service(harness: WorkerHarness) -> Non
     assert str(harness.settings.url) not in log
 
 
-def test_a_database_without_tables_is_refused_in_one_sentence(harness: WorkerHarness, tmp_path: Any) -> None:
+def test_a_database_without_tables_is_refused_in_one_sentence(harness: WorkerHarness, tmp_path: Path) -> None:
     worker = harness.worker(data_dir=tmp_path / "empty")
     _, log = worker.communicate(timeout=60)
     assert worker.returncode == 1

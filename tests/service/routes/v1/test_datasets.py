@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 from PIL import Image
@@ -49,7 +50,7 @@ def parts(**files: bytes) -> list[tuple[str, tuple[str, bytes]]]:
     return [("files", (name.replace("__", "."), content)) for name, content in files.items()]
 
 
-def code(answer: Any) -> tuple[int, str]:
+def code(answer: httpx.Response) -> tuple[int, str]:
     assert answer.headers["content-type"] == "application/problem+json", answer.text
     assert len(answer.content) < 3000
     return answer.status_code, answer.json()["code"]

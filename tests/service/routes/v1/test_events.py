@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy.orm import Session
 
 from registry import runs
 from registry.database import schema
@@ -182,7 +183,7 @@ def test_a_stream_of_a_run_that_is_deleted_ends(api: Api) -> None:
         stream = read_events(answer.iter_lines())
         next(stream)
 
-        def end_and_delete(session: Any) -> None:
+        def end_and_delete(session: Session) -> None:
             runs.cancel(session, run)
             runs.delete(session, run)
 

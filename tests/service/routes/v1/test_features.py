@@ -5,6 +5,7 @@ import json
 import math
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 from PIL import Image
@@ -19,7 +20,7 @@ def features(shared_api: SharedApi, model: str = "kl", below: str = "", **query:
     return shared_api.http.get(f"/api/v1/models/{model}/features{below}", params=query)
 
 
-def picture(answer: Any) -> Image.Image:
+def picture(answer: httpx.Response) -> Image.Image:
     assert answer.headers["content-type"] == "image/png", answer.text
     image = Image.open(io.BytesIO(answer.content))
     image.load()

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from PIL import Image
 from sqlalchemy import func, select
@@ -55,7 +56,7 @@ def stored(api: Api, folder: Path, content: bytes) -> Stored:
     return blob
 
 
-def code(answer: Any) -> tuple[int, str]:
+def code(answer: httpx.Response) -> tuple[int, str]:
     assert answer.headers["content-type"] == "application/problem+json"
     return answer.status_code, answer.json()["code"]
 

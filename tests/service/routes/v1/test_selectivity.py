@@ -6,6 +6,7 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 from PIL import Image
@@ -29,7 +30,7 @@ def pictures(shared_api: SharedApi, model: str = "kl", **query: Any) -> Any:
     return selectivity(shared_api, model, "/features", **query)
 
 
-def picture(answer: Any) -> Any:
+def picture(answer: httpx.Response) -> Any:
     assert answer.headers["content-type"] == "image/png", answer.text
     image = Image.open(io.BytesIO(answer.content))
     image.load()

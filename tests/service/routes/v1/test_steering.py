@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import httpx
+from sqlalchemy.orm import Session
 
 from registry import runs, workers
 from registry.database.tables import Worker
@@ -126,7 +127,7 @@ def test_workers_that_live_are_listed_with_what_they_run(api: Api) -> None:
     assert api.http.get("/api/v1/workers?cursor=x").json()["code"] == "INVALID_CURSOR"
 
 
-def silence(session: Any, worker_id: str) -> None:
+def silence(session: Session, worker_id: str) -> None:
     """Move the worker's last heartbeat a minute and a second into the past."""
     row = session.get(Worker, worker_id)
     row.seen_at = row.seen_at.fromtimestamp(row.seen_at.timestamp() - workers.ALIVE_SECONDS - 1, row.seen_at.tzinfo)

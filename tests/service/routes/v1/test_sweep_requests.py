@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import Any
 
+import httpx
 import pytest
 
 from registry import runs
@@ -135,7 +136,7 @@ def swept(api: Api) -> tuple[Api, str]:
     return api, f"{RUNS}/{run['id']}/metrics"
 
 
-def seen(answer: Any) -> list[tuple[int, int]]:
+def seen(answer: httpx.Response) -> list[tuple[int, int]]:
     return [(item["member"], item["epoch"]) for item in answer.json()["items"]]
 
 

@@ -5,6 +5,7 @@ import json
 import xml.etree.ElementTree as ElementTree
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 from PIL import Image
@@ -35,7 +36,7 @@ def posted(shared_api: SharedApi, verb: str, body: Any, model: str = "kl") -> An
     return shared_api.http.post(f"/api/v1/models/{model}/{verb}", json=body).raise_for_status().json()
 
 
-def picture(answer: Any) -> Any:
+def picture(answer: httpx.Response) -> Any:
     assert answer.headers["content-type"] == "image/png", answer.text
     image = Image.open(io.BytesIO(answer.content))
     image.load()

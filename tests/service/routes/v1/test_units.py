@@ -4,6 +4,7 @@ import io
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 import safetensors.numpy
@@ -47,7 +48,7 @@ def post(api: SharedApi, model: str, route: str, **body: Any) -> Any:
     return api.http.post(f"/api/v1/models/{model}/{route}", **body)
 
 
-def code(answer: Any) -> tuple[int, str]:
+def code(answer: httpx.Response) -> tuple[int, str]:
     return answer.status_code, answer.json().get("code")
 
 
