@@ -33,9 +33,10 @@ up: setup
 test: setup
 	$(PYTEST) -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
-# Without the tests that start processes, and without the checks of shapes that make training in tests four times slower.
+# Without the tests that start processes or take seconds, and without the checks of shapes, which make training in tests
+# four times slower.
 test-fast: setup
-	JAXTYPING_DISABLE=1 $(PYTEST) -n $(CPUS) --dist loadfile --no-loadscope-reorder -m "not process and not soak" $(ARGS)
+	JAXTYPING_DISABLE=1 $(PYTEST) -n $(CPUS) --dist loadfile --no-loadscope-reorder -m "not process and not slow and not soak" $(ARGS)
 
 # What `test` leaves out: long outages, fifty runs of the random schedule.
 test-soak: setup

@@ -304,6 +304,7 @@ def test_more_results_than_one_transaction_deletes_are_all_deleted(
 # --- all at once -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_collectors_and_writers_at_the_same_time_leave_every_row_its_file(
     harness: RegistryHarness, store: DirectoryStore, put: Callable[[str], Stored]
 ) -> None:

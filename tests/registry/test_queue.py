@@ -74,6 +74,7 @@ def test_a_claim_walks_along_the_queue_and_sorts_nothing(harness: RegistryHarnes
     harness.write(claim_and_explain)
 
 
+@pytest.mark.slow
 def test_eight_threads_drain_a_hundred_runs_each_exactly_once(harness: RegistryHarness) -> None:
     wanted = {harness.enqueue(priority=number % 3).id for number in range(100)}
     start = Barrier(8)

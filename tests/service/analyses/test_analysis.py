@@ -154,6 +154,7 @@ def test_every_analysis_has_a_version_of_each_formula(shared_api: SharedApi) -> 
     assert set(matching.VERSIONS) == {matching.PW_MCC}
 
 
+@pytest.mark.slow
 def test_what_is_kept_is_answered_while_something_slow_is_computed(shared_api: SharedApi) -> None:
     """The slow thing ends only after the kept answer has come: if that waited, both would wait for ever."""
     path = "/api/v1/models/kl/probe"

@@ -81,6 +81,7 @@ def texts(svg: bytes) -> list[str]:
     return [element.text or "" for element in ElementTree.fromstring(svg).iter() if element.tag.endswith("text")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", sorted(CODES))
 def test_sparsity_is_drawn_from_any_codes(case: str) -> None:
     image = opened(style.render(sparsity_chart.histograms(report(CODES[case])), PNG))

@@ -129,6 +129,7 @@ DENSE = network({"n_latents": 5, "hidden": [7]}, {"kind": "kl"}, 4)
 RECTIFIED = network({"n_latents": 5, "hidden": [7]}, {"kind": "l1"}, 4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", [DENSE, RECTIFIED])
 @given(rows=arrays.arrays(np.float32, st.tuples(st.integers(1, 9), st.just(4)), elements=st.floats(0, 1, width=32)))
 @settings(deadline=None)

@@ -495,6 +495,7 @@ def test_every_file_with_bytes_after_it_is_refused(read: Read, form: str, more: 
         read(form, VALID[form] + more)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", VALID)
 @settings(max_examples=600, deadline=None)
 @given(data=st.data())
@@ -512,6 +513,7 @@ def test_a_file_with_changed_bytes_gives_arrays_or_one_of_our_errors(
     assert all(array.size <= len(changed) for array in arrays)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", VALID)
 def test_every_single_byte_may_be_anything(read: Read, form: str) -> None:
     for position in range(len(VALID[form])):

@@ -46,6 +46,7 @@ def rows(hidden: Tensor) -> Tensor:
     return sparse_codes(2000, 24, 3, seed=4) @ hidden
 
 
+@pytest.mark.slow
 def test_a_dictionary_is_found_again_from_rows_without_noise(hidden: Tensor, rows: Tensor) -> None:
     fit = ksvd.start(rows, 24, 3, seed=0)
     last = list(ksvd.iterations(fit, 60))[-1]

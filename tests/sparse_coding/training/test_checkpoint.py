@@ -31,6 +31,7 @@ def run(state: TrainingState, data: TrainingData, asked: TrainSpec, until: int) 
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop", [0, 1, 3])
 @pytest.mark.parametrize("sparsity", [{"kind": "kl"}, {"kind": "l1"}], ids=str)
 def test_interrupted_and_resumed_equals_uninterrupted_bit_for_bit(

@@ -60,6 +60,7 @@ def plain_loop(asked: TrainSpec, x: Tensor) -> tuple[nn.Sequential, list[tuple[f
     return network, curve
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sparsity", SPARSITIES, ids=str)
 def test_training_is_a_plain_loop_over_torchs_own_parts(
     digits: Dataset, ask: Ask, prepare: Prepare, sparsity: dict[str, Any]
@@ -89,6 +90,7 @@ def test_records_count_epochs_and_hold_the_held_out_figures(digits: Dataset, ask
     assert result["formulas"]["sparsity"] == "kl.batch"
 
 
+@pytest.mark.slow
 def test_a_short_training_on_digits_learns(digits: Dataset, ask: Ask, prepare: Prepare) -> None:
     asked = ask(
         model={"hidden": [128], "n_latents": 32},
@@ -172,6 +174,7 @@ def test_a_loss_that_is_not_finite_ends_the_run(dataset_of: Callable[..., Datase
     assert caught.value.may_pass is False
 
 
+@pytest.mark.slow
 def test_vectors_train_with_an_identity_output(dataset_of: Callable[..., Dataset], ask: Ask, prepare: Prepare) -> None:
     generator = np.random.default_rng(0)
     rows = (generator.normal(0, 3, (600, 2)) @ generator.normal(0, 1, (2, 9)) - 4).astype(np.float32)

@@ -86,6 +86,7 @@ DIFFERENT = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stacked", [True, False], ids=["stacked", "side by side"])
 @pytest.mark.parametrize("changes", DIFFERENT, ids=["kl", "l1", "l1 sum", "none"])
 def test_in_float64_every_member_learns_what_it_learns_alone(changes: dict[str, Any], stacked: bool) -> None:
@@ -98,6 +99,7 @@ def test_in_float64_every_member_learns_what_it_learns_alone(changes: dict[str, 
             torch.testing.assert_close(learned(ensembles)[member.number][name], weight, rtol=0, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stacked", [True, False], ids=["stacked", "side by side"])
 def test_in_float32_a_member_stays_with_itself_alone_for_twenty_steps_and_ends_at_its_loss(stacked: bool) -> None:
     data = rows_of()

@@ -73,6 +73,7 @@ def texts(svg: bytes) -> list[str]:
 # --- side by side ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_each_model_stands_with_what_other_routes_say_of_it(compared: SharedApi) -> None:
     answer = comparison(compared, "l1,kl@1")
     assert answer.status_code == 200, answer.text
@@ -230,6 +231,7 @@ def test_each_member_of_a_run_has_its_own_curves(api: Api) -> None:
         assert len(metrics.read(session, run.id)) == 4
 
 
+@pytest.mark.slow
 def test_a_comparison_is_computed_once_and_kept_as_long_as_its_names_mean_the_same(compared: SharedApi) -> None:
     for names, cached in (
         ("kl@1,l1@1", "private, max-age=31536000, immutable"),
@@ -350,6 +352,7 @@ def panels(case: dict[str, Any]) -> Any:
     return comparison_chart.panels(ComparisonAnswer.model_validate(case))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "case",
     [

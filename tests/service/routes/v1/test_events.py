@@ -223,6 +223,7 @@ def emptied(api: Api) -> None:
     raise AssertionError("a stream was left open")
 
 
+@pytest.mark.slow
 def test_many_follow_at_once_and_all_receive_every_event(api: Api) -> None:
     """More streams than the event loop has threads for requests, and requests are answered meanwhile."""
     run = ask(api)

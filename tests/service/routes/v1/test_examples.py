@@ -65,6 +65,7 @@ def test_the_smallest_example_of_a_run_asks_for_a_model_of_the_shape_of_the_demo
     assert run_specs.parse(smallest).name == of_the_demo["name"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["json", "npy", "safetensors", "vega", "png", "svg"])
 def test_every_format_that_is_documented_is_given(shared_api: SharedApi, form: str) -> None:
     document = shared_api.http.get("/openapi.json").json()

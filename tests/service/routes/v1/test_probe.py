@@ -172,6 +172,7 @@ def test_the_probe_comes_as_a_chart_in_three_forms(shared_api: SharedApi) -> Non
     assert image.width > image.height
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["json", "vega", "png", "svg"])
 @pytest.mark.parametrize(
     ("reference", "cached"), [("kl@1", "private, max-age=31536000, immutable"), ("kl", "private, no-cache")]

@@ -134,6 +134,7 @@ def test_the_lists_name_the_latents_in_their_order(shared_api: SharedApi, model:
     assert sorted(latent for latents in report["per_class"].values() for latent in latents) == speaking
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["json", "vega", "png", "svg"])
 @pytest.mark.parametrize(("reference", "cached"), [("kl@1", IMMUTABLE), ("kl", "private, no-cache")])
 def test_every_form_is_the_same_each_time_and_can_be_kept(
@@ -281,6 +282,7 @@ def test_the_look_of_pictures_is_that_of_features(shared_api: SharedApi) -> None
     assert loud.text["amplitude"] == "p95"
 
 
+@pytest.mark.slow
 def test_where_all_latents_are_silent_the_pictures_are_blank(
     shared_api: SharedApi, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -110,6 +110,7 @@ def test_the_three_histograms_come_as_one_chart_in_three_forms(shared_api: Share
     assert image.width > 2 * image.height
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["json", "vega", "png", "svg"])
 @pytest.mark.parametrize(
     ("reference", "cached"), [("kl@1", "private, max-age=31536000, immutable"), ("kl", "private, no-cache")]

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import httpx
+import pytest
 from sqlalchemy.orm import Session
 
 from registry import runs, workers
@@ -133,6 +134,7 @@ def silence(session: Session, worker_id: str) -> None:
     row.seen_at = row.seen_at.fromtimestamp(row.seen_at.timestamp() - workers.ALIVE_SECONDS - 1, row.seen_at.tzinfo)
 
 
+@pytest.mark.slow
 def test_twenty_posts_with_one_key_make_one_run_whichever_service_gets_them(
     service_settings: ServiceSettings, running_api: RunningApi
 ) -> None:

@@ -123,6 +123,7 @@ def test_rows_that_are_sent_give_the_same_as_those_of_the_split(shared_api: Shar
     np.testing.assert_allclose(by_value["mse"]["mean"], of_split["mse"]["mean"], rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_rows_are_as_many_as_there_are(shared_api: SharedApi) -> None:
     assert truncation(shared_api).json()["num_samples"] == 100
     assert truncation(shared_api).json()["rows_chosen"] == "stratified"
@@ -139,6 +140,7 @@ def test_errors_of_scaled_vectors_are_in_scaled_units(shared_api: SharedApi) -> 
     assert report["full_mse"] == pytest.approx(np.mean(mse), rel=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["json", "vega", "png", "svg"])
 @pytest.mark.parametrize(("reference", "cached"), [("kl@1", IMMUTABLE), ("kl", "private, no-cache")])
 def test_every_form_is_the_same_each_time_and_can_be_kept(
@@ -153,6 +155,7 @@ def test_every_form_is_the_same_each_time_and_can_be_kept(
     assert (again.status_code, again.content) == (304, b"")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["kl", "l1", "dead", "vectors"])
 def test_the_chart_names_the_number_that_is_enough(shared_api: SharedApi, model: str) -> None:
     report = truncation(shared_api, model).json()
