@@ -28,17 +28,21 @@ from testing.waiting import PATIENCE, eventually
 from testing.worker_process import WorkerProcess
 from worker.supervising.fork_server import ForkServer
 
-EPOCHS = 150
-"""Of a run that is to be interrupted: there is time for it, and not much left to do after it."""
+EPOCHS = {"train": 150, "sweep": 90}
+"""Of a run that is to be interrupted: there is time for it, some five seconds, and not much left to do after it."""
 
-LEARNING = {
-    "dataset": {"name": "digits"},
-    "model": {"n_latents": 16, "hidden": [16]},
-    "training": {"epochs": EPOCHS, "batch_size": 48},
-}
+
+def _learning(kind: str) -> dict[str, Any]:
+    return {
+        "dataset": {"name": "digits"},
+        "model": {"n_latents": 16, "hidden": [16]},
+        "training": {"epochs": EPOCHS[kind], "batch_size": 48},
+    }
+
+
 REQUESTS: dict[str, dict[str, Any]] = {
-    "train": {"kind": "train", **LEARNING},
-    "sweep": {"kind": "sweep", "base": LEARNING, "grid": {"sparsity.weight": [0.001, 0.1]}},
+    "train": {"kind": "train", **_learning("train")},
+    "sweep": {"kind": "sweep", "base": _learning("sweep"), "grid": {"sparsity.weight": [0.001, 0.1]}},
     "baselines": {"kind": "baselines", "model": "judged@1", "fit_rows": 300, "iterations": 600, "methods": ["ksvd"]},
 }
 
@@ -150,7 +154,7 @@ class WorkerHarness(Transactions):
     def worker(
         self, environment: dict[str, str] | None = None, own_fork_server: bool = False, **settings: object
     ) -> WorkerProcess:
-        """Start `python -m worker` on this registry, in its own session, by default on one thread of the CPU.
+        """Start a worker on this registry, in its own session, by default on one thread of the CPU.
 
         It shares the fork server of the test session, unless it needs one of its own.
         """
@@ -174,7 +178,7 @@ class WorkerHarness(Transactions):
     def run_until_idle(self, **settings: object) -> str:
         """Let a worker do all that is queued; return its log."""
         process = self.worker(None, False, exit_when_idle=True, **settings)
-        _, log = process.communicate(timeout=2 * PATIENCE)
+        log = process.ended(2 * PATIENCE)
         assert process.returncode == 0, log
         return log
 
@@ -218,7 +222,7 @@ class WorkerHarness(Transactions):
             for pid in [*process.trainers(), *fork_servers_of(process.pid), process.pid]:
                 if is_alive(pid):
                     os.kill(pid, signal.SIGKILL)
-            process.communicate()
+            process.wait(PATIENCE)
         self.database.dispose()
 
     # --- runs that are interrupted, and what they come to ---

@@ -1,42 +1,39 @@
 """`python -m worker` as a process of its own, with its log in a file."""
 
 import json
-import subprocess
-import sys
+import os
+import socket
+from contextlib import ExitStack
 from pathlib import Path
 
+from testing.preloaded import PreloadedProcess
 from testing.processes import is_alive
 from testing.waiting import PATIENCE, eventually
 
 
-class WorkerProcess(subprocess.Popen[str]):
-    """A worker process whose log is a file: a pipe that nobody reads would hold it up once it is full."""
+class WorkerProcess(PreloadedProcess):
+    """A worker and its log, read up to some place."""
 
     def __init__(self, log: Path, environment: dict[str, str], fork_server: int | None = None) -> None:
         self.log, self.position = log, 0
-        shared = [] if fork_server is None else [fork_server]
-        options = [f"--fork-server={descriptor}" for descriptor in shared]
-        with log.open("w") as written:
-            super().__init__(
-                [sys.executable, "-m", "worker", *options],
-                env=environment,
-                pass_fds=shared,
-                stderr=written,
-                text=True,
-                start_new_session=True,
-            )
+        log.touch()
+        with ExitStack() as stack:
+            shared = None
+            if fork_server is not None:
+                shared = stack.enter_context(socket.socket(fileno=os.dup(fork_server)))
+            super().__init__("worker", environment, output=Path(os.devnull), log=log, fork_server=shared)
 
     def trainers(self) -> list[int]:
         """Return the process ids of its trainers that live, whoever has forked them."""
         lines = [line for line in self.log.read_text().splitlines() if '"trainer_started"' in line]
         return [pid for pid in (int(json.loads(line)["pid"]) for line in lines) if is_alive(pid)]
 
-    def communicate(self, _input: str | None = None, timeout: float | None = None) -> tuple[str, str]:
-        """Wait for its end; return no output, and the rest of its log."""
-        self.wait(timeout)
+    def ended(self, within: float = PATIENCE) -> str:
+        """Wait for its end; return the rest of its log."""
+        self.wait(within)
         rest = self.log.read_text()[self.position :]
         self.position += len(rest)
-        return "", rest
+        return rest
 
     def wait_for_event(self, event: str, within: float = PATIENCE) -> None:
         """Read the log up to that event."""

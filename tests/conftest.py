@@ -29,6 +29,24 @@ FIRST = ("worker", "end_to_end", "client", "service", "registry", "sparse_coding
 """Folders in the order in which they are shared out among pytest's processes: the longest files first."""
 
 
+class ImmediateFailures:
+    """Prints a failure when it happens: tests that are cut off print no summary."""
+
+    def __init__(self, terminal: pytest.TerminalReporter) -> None:
+        self._terminal = terminal
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self._terminal.write_line(f"\n{report.when} of {report.nodeid}:\n{report.longreprtext}")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    if terminal is not None:  # in the processes of pytest-xdist there is none
+        config.pluginmanager.register(ImmediateFailures(terminal))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark tests that start processes; begin with what takes longest."""
     for item in items:

@@ -10,8 +10,6 @@ import os
 import random
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -48,6 +46,7 @@ from registry.stores.directory import DirectoryStore
 from sparse_coding.specs import runs as run_specs
 from testing.databases import Templates
 from testing.network import free_port
+from testing.preloaded import PreloadedProcess
 from testing.processes import is_alive, read_proc
 from testing.waiting import eventually
 
@@ -130,8 +129,8 @@ class World:
     chance: random.Random
     size: Size
     ports: list[int] = field(default_factory=lambda: [free_port() for _ in range(SERVICES)])
-    services: dict[int, "subprocess.Popen[bytes]"] = field(default_factory=dict)
-    workers: list["subprocess.Popen[bytes]"] = field(default_factory=list)
+    services: dict[int, PreloadedProcess] = field(default_factory=dict)
+    workers: list[PreloadedProcess] = field(default_factory=list)
     hired: list[int] = field(default_factory=list)
     stopped: dict[int, float] = field(default_factory=dict)
     asked: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -151,17 +150,11 @@ class World:
 
     # --- processes ---
 
-    def start(self, module: str, **settings: object) -> "subprocess.Popen[bytes]":
+    def start(self, module: str, **settings: object) -> PreloadedProcess:
         given = {"data_dir": self.settings.data_dir, "database_url": self.settings.database_url, **settings}
         named = {f"SAE_{name.upper()}": str(value) for name, value in given.items() if value is not None}
-        with (self.folder / f"{module}.log").open("ab") as log:
-            return subprocess.Popen(
-                [sys.executable, "-m", module],
-                env={**os.environ, "OMP_NUM_THREADS": "1", **named},
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        log = self.folder / f"{module}.log"
+        return PreloadedProcess(module, {**os.environ, "OMP_NUM_THREADS": "1", **named}, output=log, log=log)
 
     def hire(self) -> None:
         """A worker that is quicker in everything than by default, so that much happens in a minute."""
@@ -185,7 +178,7 @@ class World:
             if port not in self.services:
                 self.serve(port)
 
-    def a_worker(self) -> "subprocess.Popen[bytes]":
+    def a_worker(self) -> PreloadedProcess:
         return self.chance.choice(self.workers)
 
     def a_trainer(self) -> int | None:
@@ -430,7 +423,7 @@ class World:
         self.replenish()
         eventually("the start of all services", lambda: all(map(self.answers, self.ports)), within=PATIENCE)
 
-    def is_known(self, worker: "subprocess.Popen[bytes]") -> bool:
+    def is_known(self, worker: PreloadedProcess) -> bool:
         """Whether it has said that it lives: before, it may still be starting, and end by any signal."""
         return bool(self.see(select(Worker.pid).where(Worker.pid == worker.pid)))
 

@@ -88,8 +88,8 @@ def launch() -> Iterator[Launch]:
     """`launch(registry, SAE_NAME=value)` starts a service as a process of its own; it is killed after the test."""
     started: list[ServiceProcess] = []
 
-    def begin(registry: RegistrySettings, **settings: str) -> ServiceProcess:
-        started.append(ServiceProcess(registry, **settings))
+    def begin(registry: RegistrySettings, executed: bool = False, **settings: str) -> ServiceProcess:
+        started.append(ServiceProcess(registry, executed=executed, **settings))
         return started[-1]
 
     yield begin

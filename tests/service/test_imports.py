@@ -34,7 +34,7 @@ def test_a_service_that_listens_begins_to_load_torch_by_itself(
 ) -> None:
     settings = ServiceSettings(data_dir=tmp_path)
     templates.migrate(settings)
-    process = launch(settings)
+    process = launch(settings, executed=True)
     mapped = Path(f"/proc/{process.process.pid}/maps")
     eventually("loading torch", lambda: "libtorch_cpu" in mapped.read_text())
     assert process.http.get("/livez").status_code == 200

@@ -57,7 +57,7 @@ Start: TypeAlias = Callable[..., ServiceProcess]
 
 @pytest.fixture
 def start(migrated: Path, launch: Launch) -> Start:
-    return partial(launch, RegistrySettings(data_dir=migrated))
+    return partial(launch, RegistrySettings(data_dir=migrated), executed=True)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.0.7", "my-machine.example"])

@@ -132,6 +132,6 @@ def _uninterrupted(open_harness: OpenHarness, folder: Path) -> Uninterrupted:
         outcomes = {kind: harness.outcome(run) for kind, run in requested.items()}
     for kind, members in (("train", 1), ("sweep", 2)):
         assert [curve[:2] for curve in outcomes[kind].curves] == [
-            (member, epoch) for epoch in range(1, EPOCHS + 1) for member in range(members)
+            (member, epoch) for epoch in range(1, EPOCHS[kind] + 1) for member in range(members)
         ]
     return Uninterrupted(outcomes, judged)

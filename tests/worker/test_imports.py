@@ -6,6 +6,7 @@ import sys
 import pytest
 
 TENSORS = ("torch", "numpy", "safetensors", "sklearn")
+ONLY_SOME_RUNS = ("sklearn", "scipy", "torchvision")
 DATABASE = ("sqlalchemy", "registry", "psycopg", "alembic")
 
 
@@ -16,7 +17,7 @@ DATABASE = ("sqlalchemy", "registry", "psycopg", "alembic")
         ("worker.__main__", TENSORS),
         ("worker.messages", TENSORS + DATABASE),
         ("worker.training.trainer", TENSORS + DATABASE),
-        ("worker.training.assignment", DATABASE),
+        ("worker.training.assignment", DATABASE + ONLY_SOME_RUNS),
         ("worker", TENSORS + DATABASE),
     ],
 )

@@ -17,8 +17,8 @@ from sparse_coding.specs.baselines import BaselinesSpec
 from sparse_coding.specs.runs import AnySpec, ImportSpec
 from sparse_coding.specs.sweep import SweepSpec
 from sparse_coding.specs.training import TrainSpec
-from worker import exits, messages
-from worker.training import baselines_run, materials
+from worker import exits, messages, training
+from worker.training import materials
 from worker.training.pipe import Pipe
 from worker.training.sweep_run import SweepRun
 from worker.training.training_run import TrainingRun
@@ -73,7 +73,7 @@ def _carry_out(asked: AnySpec, start: messages.Start, pipe: Pipe, here: messages
         case ImportSpec():
             return _import_dataset(asked, start, pipe)
         case BaselinesSpec():
-            return baselines_run.carry_out(asked, start, pipe, here)
+            return training.baselines_run.carry_out(asked, start, pipe, here)
 
 
 def _import_dataset(asked: ImportSpec, start: messages.Start, pipe: Pipe) -> messages.Result:

@@ -7,8 +7,8 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from sparse_coding import errors
-from sparse_coding.data import builtin_datasets, datasets
+from sparse_coding import data, errors
+from sparse_coding.data import datasets
 from sparse_coding.data.datasets import Dataset
 from sparse_coding.specs import feasibility
 from sparse_coding.specs.training import TrainSpec
@@ -21,7 +21,7 @@ def dataset(name: str, start: messages.Start, pipe: Pipe) -> tuple[Dataset, str 
     pipe.say(messages.Progress(phase="preparing"))
     if start.inputs.dataset is not None:
         return datasets.open(start.inputs.dataset), None
-    path = builtin_datasets.materialise(name, start.folder, start.sources)
+    path = data.builtin_datasets.materialise(name, start.folder, start.sources)
     opened = datasets.open(path)  # before it is reported: the file is moved away then, but stays mapped
     made = messages.Dataset(name=name, facts=opened.facts, classes=opened.classes, **file(path))
     pipe.say(made)

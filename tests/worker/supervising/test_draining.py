@@ -122,7 +122,7 @@ def test_a_database_that_does_not_answer_holds_up_no_worker_that_was_asked_twice
         eventually("a wait", lambda: harness.read(lambda session: session.scalar(text(waits))))
         eventually("the end", lambda: ended_by_another(worker))
         assert worker.returncode == 1
-    assert "worker_cut_off" in worker.communicate()[1]
+    assert "worker_cut_off" in worker.ended()
     eventually("the death of the trainer", lambda: not is_alive(trainer))
     assert harness.get(run).state == "running", "its lease, or the proof of its worker's death, gives it to another"
 

@@ -15,8 +15,8 @@ from testing.waiting import eventually
 from testing.worker_harness import Uninterrupted, WorkerHarness
 
 ENDLESS = {"model": {"n_latents": 16, "hidden": [16]}, "training": {"epochs": 100_000, "batch_size": 64}}
-ORPHAN_SECONDS = 2.0
-"""How long a trainer may outlive its supervisor."""
+ORPHAN_SECONDS = 10.0
+"""How long a trainer may be seen after its supervisor, on a busy machine."""
 
 
 def is_gone(harness: WorkerHarness, trainer: int) -> None:

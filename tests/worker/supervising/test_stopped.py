@@ -3,7 +3,6 @@
 import hashlib
 import os
 import signal
-import time
 from typing import Any
 
 import pytest
@@ -125,11 +124,9 @@ def test_a_lease_that_is_really_over_goes_to_another_worker(
             goes_on(trainer)
         else:
             stop_within_a_transaction(harness, run, zombie)
-    began = time.monotonic()
     successors = [harness.worker(reap_seconds=1, **LEASE) for harness, *_ in stopped]
     for harness, run, *_ in stopped:
         assert harness.outcome(run) == uninterrupted.outcomes["train"]
-        assert time.monotonic() - began < 100
         first, second = harness.attempts(run)
         assert (first.outcome, first.error_code, second.outcome) == ("lost", "WORKER_LOST", "succeeded")
         lapse = (first.ended_at - harness.read(events.read, run.id)[0].created_at).total_seconds()

@@ -126,14 +126,14 @@ def test_a_trainer_gets_no_secrets_of_the_service(harness: WorkerHarness) -> Non
     worker.send_signal(signal.SIGTERM)
     worker.wait_for_event("trainer_asked_to_stop")
     worker.send_signal(signal.SIGTERM)
-    _, log = worker.communicate(timeout=60)
+    log = worker.ended()
     assert "a-secret-of-the-service" not in log
     assert str(harness.settings.url) not in log
 
 
 def test_a_database_without_tables_is_refused_in_one_sentence(harness: WorkerHarness, tmp_path: Path) -> None:
     worker = harness.worker(data_dir=tmp_path / "empty")
-    _, log = worker.communicate(timeout=60)
+    log = worker.ended()
     assert worker.returncode == 1
     assert log.count("\n") == 1
     assert "python -m registry migrate" in log
@@ -141,7 +141,7 @@ def test_a_database_without_tables_is_refused_in_one_sentence(harness: WorkerHar
 
 def test_a_setting_that_makes_no_sense_is_refused_by_its_name(harness: WorkerHarness) -> None:
     worker = harness.worker(lease_seconds=1)
-    _, log = worker.communicate(timeout=60)
+    log = worker.ended()
     assert worker.returncode == 1
     assert "SAE_LEASE_SECONDS" in log
     assert "Traceback" not in log
@@ -149,7 +149,7 @@ def test_a_setting_that_makes_no_sense_is_refused_by_its_name(harness: WorkerHar
 
 def test_cuda_that_is_demanded_in_vain_is_refused_in_one_sentence(harness: WorkerHarness) -> None:
     worker = harness.worker({"CUDA_VISIBLE_DEVICES": ""}, device="cuda")
-    _, log = worker.communicate(timeout=60)
+    log = worker.ended()
     assert worker.returncode == 1
     assert "SAE_DEVICE is cuda" in log
     assert "Traceback" not in log
