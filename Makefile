@@ -31,16 +31,16 @@ up: setup
 
 # All tests but those of `test-soak`. Files are shared out among several processes, most of which wait for others.
 test: setup
-	$(PYTEST) -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(PYTEST) -n $(JOBS) --dist loadfile --no-loadscope-reorder --max-worker-restart=0 $(ARGS)
 
 # Without the tests that start processes or take seconds, and without the checks of shapes, which make training in tests
 # four times slower.
 test-fast: setup
-	JAXTYPING_DISABLE=1 $(PYTEST) -n $(CPUS) --dist loadfile --no-loadscope-reorder -m "not process and not slow and not soak" $(ARGS)
+	JAXTYPING_DISABLE=1 $(PYTEST) -n $(CPUS) --dist loadfile --no-loadscope-reorder --max-worker-restart=0 -m "not process and not slow and not soak" $(ARGS)
 
 # What `test` leaves out: long outages, fifty runs of the random schedule.
 test-soak: setup
-	$(PYTEST) -m soak $(ARGS)
+	$(PYTEST) -m soak -o faulthandler_timeout=0 $(ARGS)
 
 check: setup
 	$(BIN)/ruff check .

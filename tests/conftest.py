@@ -3,12 +3,14 @@
 The import hook has to be set before anything imports `sparse_coding`. Fixtures of one package live beside its tests.
 """
 
+import faulthandler
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+from _pytest.faulthandler import fault_handler_stderr_fd_key
 from jaxtyping import install_import_hook
 
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # read when torch is loaded: as the worker's trainers have it
@@ -24,6 +26,9 @@ from testing.databases import Templates, postgres_database, postgres_server  # n
 
 PROCESS_FIXTURES = {"launch", "local_service", "open_harness", "sae", "trainer", "world"}
 """Fixtures that start processes, or let a test start them."""
+
+CLEANUP_SECONDS = 180.0
+"""How long what a test has started may take to end."""
 
 FIRST = ("worker", "end_to_end", "client", "service", "registry", "sparse_coding")
 """Folders in the order in which they are shared out among pytest's processes: the longest files first."""
@@ -59,6 +64,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _place(item: pytest.Item) -> tuple[bool, int]:
     folder = item.path.relative_to(Path(__file__).parent).parts[0]
     return item.get_closest_marker("process") is None, FIRST.index(folder)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
+    """End this process if the cleanup takes too long: after a failure, the timeouts of pyproject.toml count no more."""
+    log = item.config.stash[fault_handler_stderr_fd_key]
+    faulthandler.dump_traceback_later(CLEANUP_SECONDS, exit=True, file=log)
+    try:
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 @pytest.fixture(autouse=True)
