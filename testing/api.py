@@ -15,13 +15,19 @@ from service import app
 from service.settings import ServiceSettings
 from service.state import AppState
 from testing import openapi_contract
+from testing.waiting import PATIENCE
+
+CLOSING_SECONDS = 10
+"""How long a response may go on after the end of a test: one that failed may have left a stream without an end."""
 
 
 class Server(uvicorn.Server):
     """A real server in a thread, which says when it has begun to listen or has given up."""
 
     def __init__(self, application: FastAPI) -> None:
-        super().__init__(uvicorn.Config(application, port=0, lifespan="on", log_config=None, access_log=False))
+        config = uvicorn.Config(application, port=0, lifespan="on", log_config=None, access_log=False)
+        config.timeout_graceful_shutdown = CLOSING_SECONDS
+        super().__init__(config)
         self.settled = threading.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -52,7 +58,8 @@ def serving(application: app.Application) -> Iterator[httpx.Client]:
             yield http
     finally:
         server.should_exit = True
-        thread.join()
+        thread.join(PATIENCE)
+        assert not thread.is_alive(), "the server does not end"
 
 
 @dataclass(frozen=True)

@@ -51,5 +51,7 @@ def running_trainer(**environment: str) -> Iterator[Trainer]:
         env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
     )
     with process:
-        yield Trainer(process)
-        process.kill()
+        try:
+            yield Trainer(process)
+        finally:
+            process.kill()

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from testing.waiting import PATIENCE
+
 SAE = Path(sys.executable).with_name("sae")
 HEAVY = {"torch", "numpy", "sqlalchemy", "alembic", "fastapi", "sklearn", "altair"}
 OTHER_PACKAGES = {"service", "worker", "registry", "sparse_coding"}
@@ -24,7 +26,9 @@ finally:
 
 def run(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("SAE_")}
-    return subprocess.run([SAE, *arguments], env={**clean, **settings}, capture_output=True, text=True, timeout=60)
+    return subprocess.run(
+        [SAE, *arguments], env={**clean, **settings}, capture_output=True, text=True, timeout=PATIENCE
+    )
 
 
 def test_help_loads_no_tensors_no_database_and_no_other_package() -> None:

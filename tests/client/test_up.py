@@ -2,7 +2,6 @@
 
 import re
 import signal
-import time
 
 import httpx
 import pytest
@@ -19,9 +18,7 @@ def test_a_signal_ends_up_with_0_and_leaves_no_process(sae: StartSae, number: in
     assert httpx.get(f"http://127.0.0.1:{up.port}/readyz", trust_env=False).status_code == 200
     family = up.descendants()
     assert len(family) >= 2, "an API and a worker"
-    begun = time.monotonic()
     assert up.end(number) == 0, up.output
-    assert time.monotonic() - begun < 10
     assert survivors(family) == []
 
 

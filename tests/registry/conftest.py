@@ -29,6 +29,7 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path, templates: Template
     yield settings
     if url is not None:
         with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("SET lock_timeout = '60s'")  # a test that failed may have left a transaction open
             connection.execute(f"TRUNCATE {', '.join(tables.Base.metadata.tables)}")
 
 

@@ -155,7 +155,7 @@ def worker(settings_with_wide_model: ServiceSettings) -> Iterator["subprocess.Po
         ) as process,
     ):
         yield process
-        process.terminate()
+        process.kill()
 
 
 def test_a_run_goes_on_and_its_reader_misses_and_repeats_nothing(

@@ -22,6 +22,7 @@ from registry.database.tables import Run
 from registry.errors import DatabaseFull, DatabaseUnavailable, for_operators
 from registry.settings import RegistrySettings
 from testing.registry_harness import RegistryHarness
+from testing.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -147,17 +148,18 @@ def far_away(postgres_url: str) -> Iterator[URL]:
 
         def forward() -> None:
             client, _ = listener.accept()
-            back = threading.Thread(target=pump, args=(server, client))
-            back.start()
-            pump(client, server)
-            back.join()
-            client.close()
+            with client:
+                back = threading.Thread(target=pump, args=(server, client), daemon=True)
+                back.start()
+                pump(client, server)
+                back.join()
 
-        forwarding = threading.Thread(target=forward)
+        forwarding = threading.Thread(target=forward, daemon=True)
         forwarding.start()
         host, port = listener.getsockname()
         yield url.set(drivername="postgresql+psycopg", host=host, port=port, query={})
-        forwarding.join()
+        forwarding.join(PATIENCE)
+        assert not forwarding.is_alive(), "the connection is still open"
 
 
 def options(database: sessions.Database) -> dict[str, int]:

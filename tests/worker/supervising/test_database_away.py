@@ -12,7 +12,7 @@ from sqlalchemy import select, text
 from registry.database.tables import Run
 from registry.errors import DatabaseUnavailable
 from testing.processes import is_alive
-from testing.waiting import eventually
+from testing.waiting import PATIENCE, eventually
 from testing.worker_harness import Outage, Uninterrupted, WorkerHarness
 
 _WAITING = "FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
@@ -49,7 +49,7 @@ def test_thirty_seconds_without_a_database_cost_a_run_nothing(
         assert [attempt.outcome for attempt in harness.attempts(run)] == ["succeeded"]
         assert harness.get(run).failures == 0
         worker.terminate()
-        assert worker.wait(timeout=60) == 0
+        assert worker.wait(PATIENCE) == 0
     for harness in both_harnesses:
         other = harness.enqueue(kind="import", dataset="digits")
         eventually("another run", partial(has_succeeded, harness, other))

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from registry import checkpoints, workers
 from registry.database.tables import Run
 from testing.processes import is_alive
-from testing.waiting import eventually
+from testing.waiting import PATIENCE, eventually
 from testing.worker_harness import Uninterrupted, WorkerHarness
 from testing.worker_process import WorkerProcess
 
@@ -42,7 +42,7 @@ def test_a_run_that_is_given_back_goes_on_elsewhere_and_ends_the_same(
     os.killpg(worker.pid, signal.SIGINT if kind == "train" else signal.SIGTERM)  # as a terminal does, or a container
     worker.wait_for_event("trainer_asked_to_stop")
     os.kill(trainer, signal.SIGCONT)
-    assert worker.wait(timeout=60) == 0
+    assert worker.wait(PATIENCE) == 0
     assert not is_alive(trainer)
     is_given_back(harness, run)
     done = harness.read(checkpoints.latest, run.id).epoch
@@ -72,7 +72,7 @@ def test_baselines_that_are_given_back_begin_anew_and_end_the_same(
     worker.terminate()
     worker.wait_for_event("trainer_asked_to_stop")
     os.kill(trainer, signal.SIGCONT)
-    assert worker.wait(timeout=60) == 0
+    assert worker.wait(PATIENCE) == 0
     is_given_back(harness, run)
     harness.worker()
     assert harness.outcome(run) == uninterrupted.outcomes["baselines"]

@@ -15,6 +15,7 @@ from testing.waiting import eventually
 from testing.worker_harness import Uninterrupted, WorkerHarness
 
 ENDLESS = {"model": {"n_latents": 16, "hidden": [16]}, "training": {"epochs": 100_000, "batch_size": 64}}
+NEVER = 3600.0
 ORPHAN_SECONDS = 10.0
 """How long a trainer may be seen after its supervisor, on a busy machine."""
 
@@ -66,7 +67,7 @@ def test_a_run_that_is_killed_in_every_way_ends_as_one_that_was_not(
     harness.wait_until_registered(worker)
     worker.kill()
     os.kill(trainer, signal.SIGKILL)
-    harness.worker(checkpoint_seconds=3600)  # a newer checkpoint would clear the charge
+    harness.worker(checkpoint_seconds=NEVER)  # a newer checkpoint would clear the charge
     assert harness.outcome(run) == uninterrupted.outcomes[kind]
     assert last_charge(harness, run) == ("succeeded", None, 1)
     attempts = harness.attempts(run)
@@ -88,7 +89,7 @@ def test_a_run_that_is_killed_before_its_first_epoch_and_after_its_last_ends_the
 ) -> None:
     """Before: its dataset is just being made. After: nothing is left to do but to tell the result."""
     harness = either_empty_harness
-    worker = harness.worker()
+    worker = harness.worker(checkpoint_seconds=NEVER)
     harness.wait_until_registered(worker)
     run = harness.request(kind)
     wait_for_file(harness, "*/digits.safetensors*")
@@ -98,7 +99,7 @@ def test_a_run_that_is_killed_before_its_first_epoch_and_after_its_last_ends_the
     assert harness.epochs(run) == []
 
     if killed == "supervisor":
-        worker = harness.worker()
+        worker = harness.worker(checkpoint_seconds=NEVER)
         worker.wait_for_event("run_claimed")
         harness.wait_until_registered(worker)
         with harness.database.write() as session:  # so that the outcome has to wait
@@ -107,7 +108,7 @@ def test_a_run_that_is_killed_before_its_first_epoch_and_after_its_last_ends_the
             eventually("the result", lambda: not is_alive(trainer))
             worker.kill()
             worker.wait()
-        worker = harness.worker()
+        worker = harness.worker(checkpoint_seconds=NEVER)
         worker.wait_for_event("run_reaped")
     else:
         harness.skip_backoff(run)

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from registry import runs
 from registry.database import sessions
-from testing.waiting import eventually
+from testing.waiting import PATIENCE, eventually
 from testing.worker_harness import Outage, WorkerHarness
 from worker.supervising.lease import Lease, LeaseLost
 
@@ -142,6 +142,6 @@ def test_a_renewal_that_had_to_wait_too_long_renews_nothing(harness: WorkerHarne
         with holder.lease:
             eventually("the loss", lambda: holder.reported_at)
         (late,) = [thread for thread in threading.enumerate() if thread.name == "lease _renew"]
-    late.join(timeout=60)
+    late.join(PATIENCE)
     assert not late.is_alive()
     assert expires_in(harness, holder) == LEASE

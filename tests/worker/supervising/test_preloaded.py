@@ -7,7 +7,7 @@ import pytest
 
 from registry.database.tables import Run
 from testing.processes import fork_servers_of, is_alive
-from testing.waiting import eventually
+from testing.waiting import PATIENCE, eventually
 from testing.worker_harness import Uninterrupted, WorkerHarness
 from testing.worker_process import WorkerProcess
 
@@ -77,5 +77,5 @@ def test_no_process_is_left_of_a_worker_that_was_killed_or_asked_to_stop(harness
     worker = harness.worker(own_fork_server=True)
     trainer, server = harness.trainer_of(worker), server_of(harness, worker)
     os.kill(worker.pid, number)
-    worker.wait(timeout=60)
+    worker.wait(PATIENCE)
     eventually("the end of both", lambda: not is_alive(trainer) and not is_alive(server), within=2)

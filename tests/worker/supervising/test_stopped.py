@@ -3,6 +3,7 @@
 import hashlib
 import os
 import signal
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from sqlalchemy import select, text
 from registry import checkpoints, events, runs
 from registry.database.tables import Checkpoint, Run, RunEvent
 from testing.processes import is_alive
-from testing.waiting import eventually
+from testing.waiting import PATIENCE, eventually
 from testing.worker_harness import Uninterrupted, WorkerHarness
 from testing.worker_process import WorkerProcess
 
@@ -34,8 +35,10 @@ def everything(harness: WorkerHarness, run: Run) -> list[Any]:
 
 
 def goes_on(*processes: int) -> None:
+    """Let processes go on; the first of them may kill another before that one's turn comes."""
     for pid in processes:
-        os.kill(pid, signal.SIGCONT)
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
 
 
 def gives_up(harness: WorkerHarness, zombie: WorkerProcess, trainer: int, folder: str) -> None:
@@ -100,7 +103,7 @@ def test_a_result_that_comes_too_late_is_no_second_one(either_harness: WorkerHar
     successor = harness.worker()
     end = harness.outcome(run)
     successor.terminate()
-    successor.wait(timeout=60)
+    successor.wait(PATIENCE)
     before = everything(harness, run)
     goes_on(zombie.pid)
     gives_up(harness, zombie, trainer, folder.name)
@@ -133,7 +136,7 @@ def test_a_lease_that_is_really_over_goes_to_another_worker(
         assert lapse > LEASE["lease_seconds"], "not before the lease was over"
     for (harness, run, zombie, trainer), successor in zip(stopped, successors, strict=True):
         successor.terminate()
-        successor.wait(timeout=60)
+        successor.wait(PATIENCE)
         before = everything(harness, run)
         goes_on(zombie.pid, trainer)
         gives_up(harness, zombie, trainer, f"{run.id}-1")

@@ -15,7 +15,7 @@ import torch
 from sparse_coding.models import weights
 from testing.processes import is_alive
 from testing.trainer_process import RunningTrainer
-from testing.waiting import eventually
+from testing.waiting import PATIENCE, eventually
 from worker import messages
 from worker.training import assignment
 
@@ -178,7 +178,7 @@ def test_checkpoints_come_as_often_as_they_are_wanted(trainer: RunningTrainer, f
 def test_a_trainer_that_gets_no_order_ends(trainer: RunningTrainer) -> None:
     with trainer() as started:
         started.process.stdin.close()
-        assert started.process.wait(timeout=10) == 3
+        assert started.process.wait(PATIENCE) == 3
 
 
 def test_signals_are_left_to_the_supervisor_and_the_end_of_its_orders_ends_the_trainer(
@@ -192,7 +192,7 @@ def test_signals_are_left_to_the_supervisor_and_the_end_of_its_orders_ends_the_t
         later = (report for report in started.reports() if isinstance(report, messages.Metrics))
         assert any(report.epoch > seen + 20 for report in later)
         started.process.stdin.close()
-        assert started.process.wait(timeout=10) == 3
+        assert started.process.wait(PATIENCE) == 3
 
 
 def test_a_refusal_of_the_core_library_is_an_error_with_its_reason(
@@ -254,7 +254,7 @@ def test_the_kernel_ends_a_trainer_whose_starter_is_killed() -> None:
 def test_a_trainer_whose_starter_is_gone_already_does_not_begin() -> None:
     command = [sys.executable, "-m", "worker.training.trainer", "--parent", str(os.getpid() + 1)]
     with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
-        assert process.wait(timeout=30) == 3, "though its orders have not ended"
+        assert process.wait(PATIENCE) == 3, "though its orders have not ended"
 
 
 def ignores(pid: int, number: int) -> bool:
