@@ -32,19 +32,19 @@ EPOCHS = {"train": 150, "sweep": 90}
 """Of a run that is to be interrupted: there is time for it, some five seconds, and not much left to do after it."""
 
 
-def _learning(kind: str) -> dict[str, Any]:
-    return {
+BASELINES = {"kind": "baselines", "model": "judged@1", "fit_rows": 300, "iterations": 600, "methods": ["ksvd"]}
+
+
+def learning(kind: str, name: str, epochs: int | None = None) -> dict[str, Any]:
+    """The spec of a train run, or of a sweep of two members."""
+    base = {
         "dataset": {"name": "digits"},
         "model": {"n_latents": 16, "hidden": [16]},
-        "training": {"epochs": EPOCHS[kind], "batch_size": 48},
+        "training": {"epochs": epochs or EPOCHS[kind], "batch_size": 48},
     }
-
-
-REQUESTS: dict[str, dict[str, Any]] = {
-    "train": {"kind": "train", **_learning("train")},
-    "sweep": {"kind": "sweep", "base": _learning("sweep"), "grid": {"sparsity.weight": [0.001, 0.1]}},
-    "baselines": {"kind": "baselines", "model": "judged@1", "fit_rows": 300, "iterations": 600, "methods": ["ksvd"]},
-}
+    if kind == "train":
+        return {"kind": kind, "name": name, **base}
+    return {"kind": kind, "name": name, "base": base, "grid": {"sparsity.weight": [0.001, 0.1]}}
 
 
 @dataclass(frozen=True)
@@ -102,9 +102,9 @@ class WorkerHarness(Transactions):
         columns = {"kind": kind, "spec": whole, "spec_version": spec_version, "dataset_name": name}
         return self.write(runs.enqueue, **columns, device=whole.get("device", "auto")).run
 
-    def request(self, kind: str, name: str = "asked", judged: Path | None = None) -> Run:
-        """Enqueue a run that is long enough to be interrupted; baselines take the weights that they judge."""
-        document = REQUESTS[kind] if kind == "baselines" else {**REQUESTS[kind], "name": name}
+    def request(self, kind: str, name: str = "asked", epochs: int | None = None, judged: Path | None = None) -> Run:
+        """Enqueue a run, by default one that is long enough to be interrupted; baselines take the weights they judge."""
+        document = BASELINES if kind == "baselines" else learning(kind, name, epochs)
         inputs = (
             None
             if judged is None
@@ -165,7 +165,7 @@ class WorkerHarness(Transactions):
             "device": "cpu",
             "threads": 1,
             "poll_seconds": 0.1,
-            "idle_seconds": 0.05,
+            "idle_seconds": 0.2,
             "write_seconds": 0.2,
             **settings,
         }

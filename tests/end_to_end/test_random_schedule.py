@@ -257,11 +257,11 @@ class World:
     def _train(self) -> dict[str, Any]:
         which, seed = self.chance.randrange(2), self.chance.randrange(self.size.seeds)
         penalty = [{"kind": "kl"}, {"kind": "l1"}][which]
-        training = {"epochs": 80 + 30 * which, "batch_size": 128, "seed": seed}
+        training = {"epochs": 50 + 20 * which, "batch_size": 128, "seed": seed}
         return {"name": f"m{which}", "dataset": DIGITS, "model": SMALL, "sparsity": penalty, "training": training}
 
     def _sweep(self) -> dict[str, Any]:
-        base = {"dataset": DIGITS, "model": SMALL, "training": {"epochs": 50, "batch_size": 128}}
+        base = {"dataset": DIGITS, "model": SMALL, "training": {"epochs": 30, "batch_size": 128}}
         return {"kind": "sweep", "name": "s", "base": base, "grid": {"sparsity.weight": [0.001, 0.01]}}
 
     def _import(self) -> dict[str, Any]:

@@ -85,13 +85,13 @@ def test_a_run_that_is_killed_in_every_way_ends_as_one_that_was_not(
     indirect=["database_url"],
 )
 def test_a_run_that_is_killed_before_its_first_epoch_and_after_its_last_ends_the_same(
-    either_empty_harness: WorkerHarness, uninterrupted: Uninterrupted, kind: str, killed: str
+    either_empty_harness: WorkerHarness, kind: str, killed: str
 ) -> None:
     """Before: its dataset is just being made. After: nothing is left to do but to tell the result."""
     harness = either_empty_harness
     worker = harness.worker(checkpoint_seconds=NEVER)
     harness.wait_until_registered(worker)
-    run = harness.request(kind)
+    run = harness.request(kind, epochs=30)
     wait_for_file(harness, "*/digits.safetensors*")
     trainer = harness.trainer_of(worker)
     os.kill(worker.pid if killed == "supervisor" else trainer, signal.SIGKILL)
@@ -118,7 +118,7 @@ def test_a_run_that_is_killed_before_its_first_epoch_and_after_its_last_ends_the
         os.kill(trainer, signal.SIGKILL)
     harness.skip_backoff(run)
     assert harness.read(checkpoints.latest, run.id) is None, "it begins anew"
-    assert harness.outcome(run) == uninterrupted.outcomes[kind]
+    assert harness.outcome(run) == harness.outcome(harness.request(kind, epochs=30))
     assert harness.get(run).failures == 2
     outcome = "lost" if killed == "supervisor" else "failed"
     assert [attempt.outcome for attempt in harness.attempts(run)] == [outcome, outcome, "succeeded"]

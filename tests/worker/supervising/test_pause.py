@@ -17,7 +17,7 @@ from testing.worker_harness import WorkerHarness
 from testing.worker_process import WorkerProcess
 
 SMALL = {"n_latents": 16, "hidden": [16]}
-LONG = {"epochs": 200, "batch_size": 64}
+LONG = {"epochs": 100, "batch_size": 64}
 ENDLESS = {"epochs": 100_000, "batch_size": 64}
 
 
