@@ -103,7 +103,7 @@ class WorkerHarness(Transactions):
         return self.write(runs.enqueue, **columns, device=whole.get("device", "auto")).run
 
     def request(self, kind: str, name: str = "asked", epochs: int | None = None, judged: Path | None = None) -> Run:
-        """Enqueue a run, by default one that is long enough to be interrupted; baselines take the weights they judge."""
+        """Enqueue a run, by default one long enough to be interrupted; baselines take the weights that they judge."""
         document = BASELINES if kind == "baselines" else learning(kind, name, epochs)
         inputs = (
             None

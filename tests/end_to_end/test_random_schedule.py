@@ -158,7 +158,7 @@ class World:
 
     def hire(self) -> None:
         """A worker that is quicker in everything than by default, so that much happens in a minute."""
-        paces = {"poll_seconds": 0.1, "idle_seconds": 0.1, "reap_seconds": 1, "renew_seconds": 5, "lease_seconds": 30}
+        paces = {"poll_seconds": 0.1, "idle_seconds": 0.2, "reap_seconds": 1, "renew_seconds": 5, "lease_seconds": 30}
         seconds = self.chance.choice([0, 0.2, 0.5])
         worker = self.start("worker", device="cpu", threads=1, checkpoint_seconds=seconds, **paces)
         self.workers.append(worker)
