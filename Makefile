@@ -11,8 +11,8 @@ READY := $(VENV)/.ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input $(if $(MAKE_TERMERR),,--quiet)
 PYTEST := $(BIN)/python -m pytest
 CPUS := $(shell nproc)
-# pytest processes: two more than processors, for most of the time they wait
-JOBS ?= $(shell expr $(CPUS) + 2)
+# pytest processes: more than processors, for they wait for others half of the time
+JOBS ?= $(shell expr $(CPUS) + 3)
 # every process of a test would compile this code anew
 unexport PYTHONDONTWRITEBYTECODE
 # nvidia-ml-py, which asks the driver for devices, is needed everywhere
