@@ -72,7 +72,7 @@ _TENSOR_DTYPES: Final = {
 }
 
 
-_BOOLEANS: Final = "booleans came: send them as uint8, which is array.astype('uint8')"
+_BOOLEANS: Final = "booleans came: send vectors as float32, images and labels as uint8"
 _OTHER_ARRAYS: Final = {
     "O": "objects came, which are pickles, and those are never read",
     "b": _BOOLEANS,

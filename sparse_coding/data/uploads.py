@@ -7,7 +7,7 @@ what they hold, are distinguished by MNIST's file names. It does not know who se
 import math
 import re
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -34,6 +34,8 @@ MAX_CLASS_NAME: Final = 200
 """Characters of a class's name."""
 SUMMED: Final = 256
 """Roundings that a sum of many terms may differ by: a column of such sums that ought to be equal does not vary."""
+SMALLEST: Final = float(np.finfo(np.float32).tiny)
+"""The smallest positive float32 in full precision."""
 MAX_NAMED: Final = 10
 """Columns that a message names."""
 
@@ -224,7 +226,7 @@ def _splits(arrays: Mapping[str, np.ndarray]) -> tuple[dict[str, _Rows], dict[st
     if ("train_images" in arrays) == ("train_vectors" in arrays):
         raise errors.InconsistentDataset("A dataset must hold either train_images or train_vectors.")
     kind, rows_of = ("images", _images) if "train_images" in arrays else ("vectors", _vectors)
-    rows = {part.removesuffix(f"_{kind}"): rows_of(arrays[part]) for part in arrays if part.endswith(kind)}
+    rows = {part.removesuffix(f"_{kind}"): rows_of(part, arrays[part]) for part in arrays if part.endswith(kind)}
     labels = {part.removesuffix("_labels"): arrays[part] for part in arrays if part.endswith("labels")}
     if len(rows) + len(labels) < len(arrays) or not labels.keys() <= rows.keys():
         raise errors.InconsistentDataset(
@@ -233,31 +235,38 @@ def _splits(arrays: Mapping[str, np.ndarray]) -> tuple[dict[str, _Rows], dict[st
     return rows, {split: _labels(split, values, rows[split].shape[0]) for split, values in labels.items()}
 
 
-def _images(array: np.ndarray) -> _Rows:
+def _images(name: str, array: np.ndarray) -> _Rows:
     """Channels first: [n, h, w], [n, h, w, c] and [n, c, h, w] become views of shape [n, c, h, w]."""
     if array.dtype != np.uint8:
-        raise errors.UnsupportedDtype(f"The values of images must be uint8; got {array.dtype}.")
+        raise errors.UnsupportedDtype(
+            f"{name} must be uint8, the pixels of images from 0 to 255; got {_type_name(array)}. Other numbers are "
+            "vectors: floats of shape [rows, n]."
+        )
     if array.ndim == 3:
         array = array[:, np.newaxis]
     elif array.ndim == 4 and array.shape[3] in (1, 3):
         array = np.moveaxis(array, 3, 1)
     if array.ndim != 4 or array.shape[1] not in (1, 3) or not all(MIN_SIDE <= n <= MAX_SIDE for n in array.shape[2:]):
         raise errors.UnsupportedFormat(
-            "Images must have the shape [rows, height, width] or [rows, height, width, 3], with sides of "
+            f"{name} must have the shape [rows, height, width] or [rows, height, width, 3], with sides of "
             f"{MIN_SIDE} to {MAX_SIDE} pixels; got {list(array.shape)}."
         )
     return _Rows(array, np.dtype(np.uint8))
 
 
-def _vectors(array: np.ndarray) -> _Rows:
+def _type_name(array: np.ndarray) -> str:
+    return "bfloat16" if array.dtype == untrusted.BFLOAT16 else str(array.dtype)
+
+
+def _vectors(name: str, array: np.ndarray) -> _Rows:
     if array.dtype.kind != "f" and array.dtype != untrusted.BFLOAT16:
         raise errors.UnsupportedDtype(
-            f"The values of vectors must be floats; got {array.dtype}. Send them as float64, which is "
-            "array.astype('float64'). Images have the shape [rows, height, width]."
+            f"{name} must be floats; got {_type_name(array)}. Send vectors as float32 or float64; "
+            "images, as uint8, have the shape [rows, height, width]."
         )
     if array.ndim != 2 or array.shape[1] > MAX_WIDTH:
         raise errors.UnsupportedFormat(
-            f"Vectors must have the shape [rows, n] with n of at most {MAX_WIDTH}; got {list(array.shape)}."
+            f"{name} must have the shape [rows, n] with n of at most {MAX_WIDTH}; got {list(array.shape)}."
         )
     return _Rows(array, np.dtype(np.float32))
 
@@ -266,7 +275,8 @@ def _labels(split: str, labels: np.ndarray, rows: int) -> np.ndarray:
     """Labels of shape [rows], integers or texts; a column of them is one too."""
     if labels.dtype.kind not in "iuUS":
         raise errors.UnsupportedDtype(
-            f"{split}_labels must be integers or texts; got {labels.dtype}. Send class indices, as integers, or names."
+            f"{split}_labels must be integers or texts; got {_type_name(labels)}. "
+            "Send class indices, as integers, or names."
         )
     if labels.shape not in ((rows,), (rows, 1)):
         raise errors.InconsistentDataset(
@@ -294,31 +304,65 @@ def _checked_means(means: np.ndarray, rows: _Rows) -> np.ndarray:
 
 
 def _check_precision(rows: Mapping[str, _Rows]) -> None:
-    """Raises `PrecisionLost` where a column varies over all rows of the file, and would not as float32."""
+    """Raises `ValuesTooLarge` for values that no float32 has, and `PrecisionLost` where a column varies over the
+    training rows, or over all rows, and would not as float32.
+    """
     if rows["train"].source.dtype.itemsize <= 4:
         return
-    lost = _varying(rows, exact=True) & ~_varying(rows, exact=False)
-    if lost.any():
-        columns = np.flatnonzero(lost)
-        named = ", ".join(map(str, columns[:MAX_NAMED].tolist())) + (", ..." if len(columns) > MAX_NAMED else "")
+    exact, stored = _Ranges.of(rows, exact=True), _Ranges.of(rows, exact=False)
+    beyond = ~np.isfinite(stored.largest) & np.isfinite(exact.largest)
+    if beyond.any():
+        raise errors.ValuesTooLarge(
+            f"{_some_of(beyond)} hold values that are too large for float32, in which rows are stored; the largest is "
+            f"{exact.largest[beyond].max():.2g}. Divide them by a constant, so that they are of the order of 1."
+        )
+    lost = (exact.varying & ~stored.varying).any(axis=0)
+    tiny = lost & (exact.largest < SMALLEST)
+    if tiny.any():
         raise errors.PrecisionLost(
-            f"{len(columns)} of {len(lost)} columns vary in the file, but not as float32, in which rows are stored: "
-            f"{named} (counted from 0). Their offset is too large for their spread: upload with center=true, which "
+            f"{_some_of(tiny)} vary in the file, but not as float32, in which rows are stored: their values are too "
+            f"small; the largest is {exact.largest[tiny].max():.2g}. Multiply them by a constant, so that they are of "
+            "the order of 1."
+        )
+    if lost.any():
+        raise errors.PrecisionLost(
+            f"{_some_of(lost)} vary in the file, but not as float32, in which rows are stored. "
+            "Their offset is too large for their spread: upload with center=true, which "
             "subtracts the mean of each column first, or subtract one before."
         )
 
 
-def _varying(rows: Mapping[str, _Rows], *, exact: bool) -> np.ndarray:
-    """Which columns vary by more than rounding, in the precision of the file or in that of storage."""
-    low, high, epsilon = np.full(rows["train"].shape[1], np.inf), np.full(rows["train"].shape[1], -np.inf), 0.0
-    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused when it is written
-        for part in rows.values():
-            for piece in part.pieces():
-                values = part.exact(piece) if exact else part[piece]
-                low, high = np.minimum(low, values.min(axis=0)), np.maximum(high, values.max(axis=0))
-                epsilon = float(np.finfo(values.dtype).eps) * (SUMMED if exact else 1)
-        found: np.ndarray = variation.varies(low, high, epsilon)
-    return found
+def _some_of(columns: np.ndarray) -> str:
+    """How many of all columns these are, and the first of them."""
+    found = np.flatnonzero(columns)
+    more = ", ..." if len(found) > MAX_NAMED else ""
+    named = ", ".join(map(str, found[:MAX_NAMED].tolist()))
+    return f"{len(found)} of {len(columns)} columns ({named}{more}; counted from 0)"
+
+
+@dataclass(frozen=True)
+class _Ranges:
+    """What the columns hold, in the precision of the file or in that of storage."""
+
+    varying: np.ndarray
+    """[2, columns]: whether a column varies by more than rounding over all rows, and over the training rows."""
+    largest: np.ndarray
+    """The largest magnitude of each column."""
+
+    @classmethod
+    def of(cls, rows: Mapping[str, _Rows], *, exact: bool) -> "_Ranges":
+        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused when it is written
+            (low, high), (train_low, train_high) = _range(rows.values(), exact), _range([rows["train"]], exact)
+            epsilon = float(np.finfo(low.dtype).eps) * (SUMMED if exact else 1)
+            varying = variation.varies(np.array([low, train_low]), np.array([high, train_high]), epsilon)
+            return cls(varying, np.maximum(np.abs(low), np.abs(high)))
+
+
+def _range(parts: Iterable[_Rows], exact: bool) -> tuple[np.ndarray, np.ndarray]:
+    """The least and the largest value of each column."""
+    pieces = (part.exact(piece) if exact else part[piece] for part in parts for piece in part.pieces())
+    ranges = [(piece.min(axis=0), piece.max(axis=0)) for piece in pieces]
+    return np.min([low for low, _ in ranges], axis=0), np.max([high for _, high in ranges], axis=0)
 
 
 def _divided(

@@ -154,17 +154,26 @@ def coded(
     An unused atom becomes the direction of the worst-represented row, as in the paper, and the rows are coded again,
     until all atoms are used or all rows are represented. Without replacement, an unused atom would never change: the
     update stage fits only atoms that rows use. Matching pursuit chooses the new atom first for that row, so it stays
-    used, every round adds used atoms, and the loop ends.
+    used, unless the row is so close to another atom that rounding decides. Then a round may leave as many unused atoms
+    as before, and the loop ends with the dictionary before it.
     """
     codes = pursuit.omp(rows, atoms, k)
-    while len(unused := (codes == 0).all(0).nonzero()[:, 0]):
+    while len(unused := _unused(codes)):
         replacements = worst_represented(rows, rows - codes @ atoms, len(unused))
         if not len(replacements):
             break
-        atoms = atoms.clone()
-        atoms[unused[: len(replacements)]] = replacements
-        codes = pursuit.omp(rows, atoms, k)
+        replaced = atoms.clone()
+        replaced[unused[: len(replacements)]] = replacements
+        coded_again = pursuit.omp(rows, replaced, k)
+        if len(_unused(coded_again)) >= len(unused):
+            break
+        atoms, codes = replaced, coded_again
     return atoms, codes
+
+
+def _unused(codes: Tensor) -> Tensor:
+    """Indices of the atoms that no row uses."""
+    return (codes == 0).all(0).nonzero()[:, 0]
 
 
 @torch.inference_mode()

@@ -286,7 +286,7 @@ NAN, INFINITY = np.full((4, 2), np.nan, np.float32), np.full((4, 2), -np.inf, np
         "no rows": ({"x": npy(VECTORS[:0])}, errors.EmptyInput),
         "nan": ({"x": npy(NAN)}, errors.NotFinite),
         "infinity": ({"x": npy(INFINITY)}, errors.NotFinite),
-        "infinite as float32": ({"x": npy(np.full((4, 2), 1e39))}, errors.NotFinite),
+        "infinite as float32": ({"x": npy(np.full((4, 2), 1e39))}, errors.ValuesTooLarge),
         "nan in the test split": (bad(train_vectors=VECTORS[:, :2], test_vectors=NAN), errors.NotFinite),
         "idx without training images": ({TRAIN_LABELS: idx(LABELS)}, errors.InconsistentDataset),
         "idx of strange names": ({"a": idx(GREY), "b": idx(LABELS)}, errors.UnsupportedFormat),

@@ -219,3 +219,14 @@ def test_rows_of_another_scale_have_the_same_atoms_and_scaled_errors(rows: Tenso
             scale**2 * one.error,
             scale**2 * one.best,
         )
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("k", [1, 2, 3])
+def test_rows_that_differ_only_by_rounding_in_their_direction_are_coded_in_finite_time(k: int) -> None:
+    """Nearly all rows are parallel: for each atom that is added, another one is used no more."""
+    drawn = np.random.default_rng(0).random((400, 3)) * [1e7, 1, 1] - [5e6, 0, 0]
+    fit = ksvd.start(torch.from_numpy(drawn.astype(np.float32)), 3, k, seed=0)
+    errors = [one.best for one in ksvd.iterations(fit, 3)]
+    assert all(np.isfinite(errors))
+    assert errors[-1] <= float((drawn**2).mean()) * 1e-6

@@ -412,6 +412,33 @@ def test_a_column_that_float32_would_destroy_needs_center(api: Api) -> None:
     assert send(api, "times", npy(rows), query="?center=true").status_code == 200
 
 
+@pytest.mark.parametrize("query", ["", "?center=true"])
+@pytest.mark.parametrize(
+    ("column", "expected", "advice"),
+    [
+        ([1e40, 1e39, 0.0], "VALUES_TOO_LARGE", "Divide"),
+        ([1e300, 3e300, 2e300], "VALUES_TOO_LARGE", "Divide"),
+        ([1e-50, 2e-50, 3e-50], "PRECISION_LOST", "Multiply"),
+    ],
+)
+def test_the_advice_for_what_float32_cannot_hold_fits_the_cause(
+    api: Api, column: list[float], expected: str, advice: str, query: str
+) -> None:
+    rows = np.stack([np.tile(column, 10), np.linspace(0, 1, 30)], axis=1)
+    answer = send(api, "far", npy(rows), query=query)
+    assert code(answer) == (422, expected)
+    assert advice in answer.json()["detail"]
+    assert "center=true" not in answer.json()["detail"]
+
+
+def test_a_column_that_float32_would_destroy_in_training_is_refused_whatever_the_test_rows_hold(api: Api) -> None:
+    train = np.stack([1.7e9 + np.arange(40.0), np.linspace(0, 1, 40)], axis=1)
+    file = io.BytesIO()
+    np.savez(file, train_vectors=train, test_vectors=np.array([[0.0, 0.5], [1.7e9, 0.2]]))
+    answer = send(api, "split", file.getvalue(), media_type="application/zip")
+    assert code(answer) == (422, "PRECISION_LOST")
+
+
 def test_values_whose_squares_leave_float32_are_refused(api: Api) -> None:
     answer = send(api, "huge", npy(np.array([[3e38, 0], [1, 2], [3, 4]])))
     assert code(answer) == (422, "VALUES_TOO_LARGE")

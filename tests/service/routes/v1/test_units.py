@@ -146,4 +146,4 @@ def test_bfloat16_bodies_are_their_float32_values(api: SharedApi) -> None:
 def test_booleans_in_a_body_are_refused_with_the_way_out(api: SharedApi) -> None:
     answer = post(api, "kl", "encode", content=npy(np.ones((2, 64), bool)), headers=NPY)
     assert code(answer) == (422, "UNSUPPORTED_DTYPE")
-    assert "astype('uint8')" in answer.json()["detail"]
+    assert "float32" in answer.json()["detail"]
