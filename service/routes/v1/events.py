@@ -268,7 +268,9 @@ def _read(app_state: AppState, run_id: str, after: int, limit: int) -> Batch:
         run = runs.get(session, run_id)  # first: a run that has finished by now has no later events
         rows = events.read(session, run_id, after, limit + 1)
     page, following = pages.ascending(rows, limit, lambda row: row.seq)
-    return Batch([_answer(row) for row in page], following, run.state in tables.TERMINAL, run.event_seq)
+    # PostgreSQL shows the second query what was committed after the first: the run may have finished in between
+    ended = run.state in tables.TERMINAL or any(row.type in tables.TERMINAL for row in page)
+    return Batch([_answer(row) for row in page], following, ended, max([run.event_seq, *(row.seq for row in page)]))
 
 
 def _answer(row: tables.RunEvent) -> EventAnswer:

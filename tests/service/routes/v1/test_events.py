@@ -10,6 +10,8 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import Engine
+from sqlalchemy.event import listen, remove
 from sqlalchemy.orm import Session
 
 from registry import runs
@@ -251,6 +253,36 @@ def test_many_follow_at_once_and_all_receive_every_event(api: Api) -> None:
         follower.join()
     assert everything == [list(range(1, 14))] * 50
     emptied(api)
+
+
+def test_a_stream_ends_with_a_run_that_finishes_between_the_two_queries_of_a_read(api: Api) -> None:
+    """PostgreSQL shows the second query what was committed after the first, SQLite does not."""
+    run = ask(api)
+    claimed = claim(api)
+    steps = [lambda: act(api, runs.succeed, run, claimed.fence, result={})]
+
+    def finish(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if steps and "FROM run_events" in statement:
+            steps.pop()()
+
+    async def follow() -> list[bytes]:
+        followers = Followers(api.app_state.database, most=1, poll_seconds=0.01)
+        app_state = dataclasses.replace(api.app_state, followers=followers)
+        async with followers, asyncio.timeout(PATIENCE):
+            batch = await events.read(app_state, run, 0)
+            return [text async for text in events.stream(app_state, run, 0, batch)]
+
+    listen(Engine, "before_cursor_execute", finish)
+    try:
+        received = asyncio.run(follow())
+    finally:
+        remove(Engine, "before_cursor_execute", finish)
+    assert steps == []
+    assert [line for text in received for line in text.decode().splitlines() if line.startswith("id: ")] == [
+        "id: 1",
+        "id: 2",
+        "id: 3",
+    ]
 
 
 def test_a_reader_that_comes_back_to_a_restarted_service_misses_and_repeats_nothing(
