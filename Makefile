@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input $(if $(MAKE_T
 PYTEST := $(BIN)/python -m pytest
 CPUS := $(shell nproc)
 # pytest processes: more than processors, for they wait for others half of the time
-JOBS ?= $(shell expr $(CPUS) + 3)
+JOBS ?= $(shell expr $(CPUS) + 2)
 # every process of a test would compile this code anew
 unexport PYTHONDONTWRITEBYTECODE
 # nvidia-ml-py, which asks the driver for devices, is needed everywhere
