@@ -10,7 +10,6 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
 from functools import cache
 from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext
@@ -31,7 +30,7 @@ def _context() -> ForkServerContext:
 
 
 class PreloadedProcess:
-    """`python -m MODULE ARGUMENTS` in a session of its own, used as a `subprocess.Popen` is.
+    """`python -m MODULE` in a session of its own, used as a `subprocess.Popen` is.
 
     It appends its standard output and its log to files: a pipe that nobody reads would hold it up once it is full.
     """
@@ -43,10 +42,9 @@ class PreloadedProcess:
         *,
         output: Path,
         log: Path,
-        arguments: Sequence[str] = (),
         fork_server: socket.socket | None = None,
     ) -> None:
-        given = (module, environment, output, log, list(arguments), fork_server)
+        given = (module, environment, output, log, fork_server)
         self._process = _context().Process(target=_become, args=given, daemon=True)
         self._process.start()
         assert self._process.pid is not None
@@ -87,7 +85,6 @@ def _become(
     environment: dict[str, str],
     output: Path,
     log: Path,
-    arguments: list[str],
     fork_server: socket.socket | None,
 ) -> None:
     """Be what `python -m module` would be."""
@@ -98,6 +95,5 @@ def _become(
     os.environ.clear()
     os.environ.update(environment)
     random.seed()  # else all have the same, and so the same pauses
-    shared = [] if fork_server is None else [f"--fork-server={fork_server.detach()}"]
-    sys.argv[1:] = [*arguments, *shared]
+    sys.argv[1:] = [] if fork_server is None else [f"--fork-server={fork_server.detach()}"]
     runpy.run_module(module, run_name="__main__", alter_sys=True)

@@ -63,7 +63,8 @@ class Database:
             event.listen(self._reader, "connect", _refuse_writes)
         else:
             self._writer = _postgresql_engine(self.url)
-            self._reader = self._writer.execution_options(postgresql_readonly=True)
+            # READ COMMITTED would show each query what was committed after the one before it
+            self._reader = self._writer.execution_options(postgresql_readonly=True, isolation_level="REPEATABLE READ")
 
     @contextmanager
     def write(self) -> Iterator[Session]:
@@ -76,7 +77,9 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A read-only transaction, which does not block writers. Raises DatabaseUnavailable."""
+        """A read-only transaction, which does not block writers. All its queries see the database at one time, that of
+        the first. Raises DatabaseUnavailable.
+        """
         with translated(), Session(self._reader, expire_on_commit=False) as session:
             yield session
 

@@ -265,12 +265,10 @@ async def read(app_state: AppState, run_id: str, after: int) -> Batch:
 
 def _read(app_state: AppState, run_id: str, after: int, limit: int) -> Batch:
     with app_state.database.read() as session:
-        run = runs.get(session, run_id)  # first: a run that has finished by now has no later events
+        run = runs.get(session, run_id)
         rows = events.read(session, run_id, after, limit + 1)
     page, following = pages.ascending(rows, limit, lambda row: row.seq)
-    # PostgreSQL shows the second query what was committed after the first: the run may have finished in between
-    ended = run.state in tables.TERMINAL or any(row.type in tables.TERMINAL for row in page)
-    return Batch([_answer(row) for row in page], following, ended, max([run.event_seq, *(row.seq for row in page)]))
+    return Batch([_answer(row) for row in page], following, run.state in tables.TERMINAL, run.event_seq)
 
 
 def _answer(row: tables.RunEvent) -> EventAnswer:

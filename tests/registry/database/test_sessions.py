@@ -58,6 +58,15 @@ def test_a_reader_neither_waits_for_a_writer_nor_sees_its_half_done_work(harness
     assert harness.read(runs.counts)["queued"] == 1
 
 
+def test_all_queries_of_a_reader_see_the_same_time(harness: RegistryHarness) -> None:
+    run = harness.enqueue()
+    with harness.database.read() as session:
+        assert runs.counts(session)["queued"] == 1
+        harness.write(runs.cancel, run.id)
+        assert runs.counts(session)["queued"] == 1
+    assert harness.read(runs.counts)["queued"] == 0
+
+
 def test_writers_that_read_first_wait_for_each_other_and_lose_nothing(harness: RegistryHarness) -> None:
     """With plain transactions, SQLite would refuse the second of two that read before they write."""
     run = harness.enqueue(spec_version=0)

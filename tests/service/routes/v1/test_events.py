@@ -256,7 +256,7 @@ def test_many_follow_at_once_and_all_receive_every_event(api: Api) -> None:
 
 
 def test_a_stream_ends_with_a_run_that_finishes_between_the_two_queries_of_a_read(api: Api) -> None:
-    """PostgreSQL shows the second query what was committed after the first, SQLite does not."""
+    """A read that sees the run unfinished does not see its last event either, else the stream would wait for ever."""
     run = ask(api)
     claimed = claim(api)
     steps = [lambda: act(api, runs.succeed, run, claimed.fence, result={})]
