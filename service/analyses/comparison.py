@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from fastapi import Request
 
@@ -13,11 +12,20 @@ from service.analyses import cache, feature_quality, matches, probe, remarks, su
 from service.analyses.analysis import Analysis
 from service.analyses.matches import Candidate
 from service.analyses.subjects import Subject
-from service.answers.comparison import MAX_EPOCHS, Compared, ComparisonAnswer, CurvePoint, Figures
+from service.answers.comparison import (
+    MAX_EPOCHS,
+    Compared,
+    ComparisonAnswer,
+    ComparisonFormulas,
+    CurvePoint,
+    Figures,
+)
 from service.answers.feature_quality import FeatureQuality
 from service.answers.probe import Probed
+from service.answers.run_results import Formulas
 from service.state import AppState
 from service.storage import Storage
+from sparse_coding.analysis import matching
 from sparse_coding.errors import NoLabels, UnsuitableLabels
 
 
@@ -83,7 +91,9 @@ def _assembled(
     pw_mcc: list[list[float | None]],
 ) -> ComparisonAnswer:
     compared = [_compared(storage, each.subject, found) for each, found in zip(candidates, quality, strict=True)]
-    formulas = {"result": _formulas(candidates), "quality": feature_quality.FORMULAS, "pw_mcc": "pw_mcc"}
+    formulas = ComparisonFormulas(
+        result=_formulas(candidates), quality=dict(feature_quality.FORMULAS), pw_mcc=matching.PW_MCC
+    )
     remarked = list(remarks.of(candidates, compared))
     return ComparisonAnswer(models=compared, pw_mcc=pw_mcc, remarks=remarked, formulas=formulas)
 
@@ -94,7 +104,7 @@ def _compared(storage: Storage, of: Subject, quality: FeatureQuality) -> Compare
         dataset=of.version.dataset_name,
         n_inputs=of.n_inputs,
         n_latents=of.n_latents,
-        sparsity=of.version.spec["sparsity"],
+        sparsity=of.spec.sparsity,
         result=Figures(**{name: of.version.result.get(name) for name in Figures.model_fields}),
         curves=_curves(storage, of.version),
         quality=quality,
@@ -109,7 +119,7 @@ def _curves(storage: Storage, version: ModelVersion) -> list[CurvePoint]:
     return [CurvePoint(**{name: record.get(name) for name in CurvePoint.model_fields}) for record in records]
 
 
-def _formulas(candidates: Sequence[Candidate]) -> dict[str, Any]:
+def _formulas(candidates: Sequence[Candidate]) -> Formulas:
     """Of the figures, as the runs have recorded them; the same in all."""
     results = [each.subject.version.result for each in candidates]
     recorded = {name: formula for result in results for name, formula in result.get("formulas", {}).items()}

@@ -109,7 +109,7 @@ def _of_inputs(subject: Subject, posed: Task) -> Analysis[Probed]:
     """What is read from the inputs: the same for all models that see them."""
 
     def represent(train: np.ndarray, scored: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return subject.model.prepare(train), subject.model.prepare(scored)
+        return subject.model.network_inputs(train), subject.model.network_inputs(scored)
 
     return _analysis("inputs", posed, _seen(subject), represent)
 
@@ -119,7 +119,8 @@ def _of_components(subject: Subject, posed: Task) -> Analysis[Probed]:
     most = min(subject.n_latents, subject.n_inputs, len(posed.train.labels))
 
     def represent(train: np.ndarray, scored: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return probe.principal_components(subject.model.prepare(train), subject.model.prepare(scored), most)
+        inputs = subject.model.network_inputs
+        return probe.principal_components(inputs(train), inputs(scored), most)
 
     return _analysis("pca", posed, {**_seen(subject), "most": most}, represent)
 
@@ -132,6 +133,7 @@ def _seen(subject: Subject) -> dict[str, Any]:
         "dataset": subject.version.dataset_digest,
         "image_size": choice.image_size,
         "train_limit": choice.train_limit,
+        "scaling": choice.scaling,
         "validation": kept if choice.validation_fraction else None,
     }
 

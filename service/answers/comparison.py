@@ -1,10 +1,12 @@
 """Models side by side: curves, figures, feature quality, and how similar their features are."""
 
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, Field
 
 from service.answers.feature_quality import FeatureQuality
+from service.answers.run_results import Formulas
+from sparse_coding.specs.sparsity import Sparsity
 
 MAX_EPOCHS: Final = 1000
 """Records of one curve; of a longer run, records at even distances."""
@@ -41,10 +43,18 @@ class Compared(BaseModel):
     dataset: str = Field(description="The dataset that it was trained on and its figures were measured on.")
     n_inputs: int
     n_latents: int
-    sparsity: dict[str, Any] = Field(description="The penalty, as in the spec.")
+    sparsity: Sparsity = Field(description="The penalty, as in the spec.")
     result: Figures
     curves: list[CurvePoint] = Field(description=f"At most about {MAX_EPOCHS} epochs, at even distances.")
     quality: FeatureQuality
+
+
+class ComparisonFormulas(BaseModel):
+    """Id of the formula behind each figure."""
+
+    result: Formulas
+    quality: Formulas
+    pw_mcc: str
 
 
 class ComparisonAnswer(BaseModel):
@@ -57,4 +67,4 @@ class ComparisonAnswer(BaseModel):
         "remark says which."
     )
     remarks: list[str] = Field(description="Differences between the models, and reasons for missing figures.")
-    formulas: dict[str, Any] = Field(description="Id of the formula behind each figure.")
+    formulas: ComparisonFormulas

@@ -6,7 +6,7 @@ Every field may be missing: an older release may have stored the result.
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, JsonValue
 
 from registry.database import tables
 from service.answers.fields import Count
@@ -15,6 +15,7 @@ from service.errors import NoResults, RunNotSucceeded
 Share = Annotated[float, Field(ge=0, le=1)]
 ErrorUnits = Literal["raw", "scaled"]
 Formulas = dict[str, str | list[str]]
+Varied = dict[str, bool | int | float | str | list[int] | dict[str, JsonValue] | None]
 
 
 class _Environment(BaseModel):
@@ -65,7 +66,7 @@ class MemberResult(_Figures):
 
     member: Count | None = Field(None, description="Number of the member.")
     name: str | None = Field(None, description="Name of the model that it published.")
-    varied: dict[str, Any] | None = Field(None, description="Dotted path of each varied field, and its value.")
+    varied: Varied | None = Field(None, description="Dotted path of each varied field, and its value.")
     reference: bool | None = Field(None, description="Whether it is the dense reference, without a penalty.")
     n_latents: Count | None = None
     overcomplete: bool | None = Field(None, description="Whether the code is wider than the input.")
@@ -135,6 +136,7 @@ class BaselinesResult(_Environment):
     fit_rows: Count | None = Field(None, description="Training rows of the dictionaries.")
     rows_chosen: str | None = Field(None, description="How: `all` that the model learned from, or drawn.")
     probe_rows: Count | None = Field(None, description="Training rows of the probes.")
+    remarks: list[str] | None = Field(None, description="Classes that only rows fitted on have, or only those scored.")
     num_samples: Count | None = Field(None, description="Rows of the test split.")
     threshold: float | None = Field(None, description="A latent is active when its activation is above this.")
     error_units: ErrorUnits | None = None

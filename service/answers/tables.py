@@ -1,10 +1,10 @@
 """Result tables of sweeps and of baselines runs."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, RootModel
 
-from service.answers.run_results import BaselinesEntry, ErrorUnits, Formulas, Share
+from service.answers.run_results import BaselinesEntry, ErrorUnits, Formulas, Share, Varied
 
 
 class ValidationFigures(BaseModel):
@@ -20,7 +20,7 @@ class SweepMember(BaseModel):
     member: int
     name: str = Field(description="Name of the model that it published.")
     model: str | None = Field(None, description="`name@version`; null if that version was deleted.")
-    varied: dict[str, Any] = Field(description="Dotted path of each varied field, and its value.")
+    varied: Varied = Field(description="Dotted path of each varied field, and its value.")
     reference: bool = Field(description="Whether it is the dense reference, without a penalty.")
     mse: float | None = Field(description="Mean squared error. Null, as all figures, for a diverged member.")
     sse_row: float | None
@@ -86,6 +86,7 @@ class BaselinesResults(BaseModel):
         "classes' proportions (`stratified`); `first` in runs of releases that took the first rows.",
     )
     probe_rows: int | None = Field(description="Training rows of the probe; null without labels.")
+    remarks: list[str] = Field([], description="Classes that only the rows fitted on have, or only those scored.")
     error_units: ErrorUnits
     formulas: Formulas = Field(description="Id of the formula behind each figure.")
 

@@ -77,8 +77,8 @@ def name_of(model: Compared) -> str:
     """Reference and penalty: `digits-kl@1, KL 0.01`."""
     sparsity = model.sparsity
     kinds = {"kl": "KL", "l1": "L1", "none": "no penalty"}
-    weight = f" {sparsity['weight']:g}" if "weight" in sparsity else ""
-    return f"{model.model}, {kinds[sparsity['kind']]}{weight}"
+    weight = "" if sparsity.kind == "none" else f" {sparsity.weight:g}"
+    return f"{model.model}, {kinds[sparsity.kind]}{weight}"
 
 
 def shortened(references: Sequence[str]) -> list[str]:

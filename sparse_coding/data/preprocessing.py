@@ -76,10 +76,16 @@ class Preprocessing:
 
         Flat, or as images: [n, height, width], with several channels [n, channels, height, width]. uint8 is
         divided by 255, and accepted by models of images only. The dataset's `means` are subtracted in float64, because
-        an offset that is large against the spread would leave few digits of it in float32.
+        an offset that is large against the spread would leave few digits of it in float32; for the same reason such
+        a model accepts no narrower type than float64.
         Raises `UnsupportedDtype`, `EmptyInput`, `WrongWidth` and `NotFinite`.
         """
         self._check_dtype(sent.dtype)
+        if self.means is not None and sent.dtype.itemsize < 8:
+            raise errors.UnsupportedDtype(
+                "The model learned from a centred dataset, whose columns may have offsets that only float64 holds: "
+                f"send float64 or JSON; {sent.dtype} came."
+            )
         if sent.size == 0:
             raise errors.EmptyInput("At least one row of at least one value is required; got none.")
         self._check_shape(sent.shape)
@@ -95,7 +101,8 @@ class Preprocessing:
 
         Raises `UnsupportedDtype` for images if this is a model of vectors.
         """
-        self._check_dtype(rows.dtype)
+        if rows.dtype == np.uint8 and self.image_shape is None:
+            raise errors.UnsupportedDtype("The model learned from vectors, and the rows of this dataset are images.")
         if rows.dtype == np.uint8:
             return np.divide(rows, np.float32(255))
         own, others = (np.zeros(self.n_inputs) if known is None else known for known in (self.means, means))

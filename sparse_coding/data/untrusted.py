@@ -72,6 +72,7 @@ _TENSOR_DTYPES: Final = {
 }
 
 
+_SIMPLE_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,40}")
 _BOOLEANS: Final = "booleans came: send vectors as float32, images and labels as uint8"
 _OTHER_ARRAYS: Final = {
     "O": "objects came, which are pickles, and those are never read",
@@ -246,7 +247,9 @@ def _entry(
     known = dtypes.get(value["dtype"]) if isinstance(value["dtype"], str) else None
     if known is None:
         came = _BOOLEANS if value["dtype"] == "BOOL" else "another type came"
-        raise errors.UnsupportedDtype(f"A tensor must be one of {', '.join(dtypes)}; {came}.")
+        # a name is repeated only if it is harmless in any message
+        which = f"The tensor {name}" if _SIMPLE_NAME.fullmatch(name) else "A tensor"
+        raise errors.UnsupportedDtype(f"{which} must be one of {', '.join(dtypes)}; {came}.")
     return name, offsets[0], offsets[1], known, shape
 
 

@@ -125,6 +125,8 @@ class Ground:
     """Mean of the rows that are fitted on."""
     test: HeldOutRows
     test_labels: Int64[np.ndarray, " n"] | None
+    classes: tuple[str, ...]
+    """Names of the classes that the labels index."""
     measured: HeldOut
     dictionary: Dictionary
     """The model's, with its dead latents, in scaled units."""
@@ -145,6 +147,18 @@ class Ground:
     def probe_rows(self) -> int | None:
         """Training rows that a probe is fitted on; None without labels."""
         return None if self.fit_labels is None or self.test_labels is None else min(len(self.fit), probe.MAX_ROWS)
+
+    @property
+    def remarks(self) -> list[str]:
+        """Remarks about classes that only the rows that the probes are fitted on have, or only those scored."""
+        if self.fit_labels is None or self.test_labels is None:
+            return []
+        return probe.remarks(self.fit_labels[self.probed], self.test_labels, self.classes)
+
+    @property
+    def probed(self) -> Int64[np.ndarray, " p"]:
+        """Which of the rows that are fitted on a probe is fitted on; they need labels."""
+        return sampling.draw(len(self.fit), probe.MAX_ROWS, self.fit_labels).indices
 
     @property
     def live(self) -> Bool[np.ndarray, " n_latents"]:
@@ -176,6 +190,7 @@ def load(model: TrainedModel, dataset: Dataset, fit_rows: int = FIT_ROWS) -> Gro
         centre=fit.mean(0, dtype=torch.float64).float(),
         test=on,
         test_labels=_labels(test, slice(None)),
+        classes=dataset.classes or (),
         measured=evaluation.evaluate(model.autoencoder, model.preprocessing, on),
         dictionary=_in_scaled_units(model),
     )
@@ -225,6 +240,7 @@ def summary(ground: Ground, entries: Sequence[Mapping[str, Any]]) -> dict[str, A
         "fit_rows": len(ground.fit),
         "rows_chosen": ground.rows_chosen,
         "probe_rows": ground.probe_rows,
+        "remarks": ground.remarks,
         "num_samples": ground.measured.rows,
         "threshold": evaluation.THRESHOLD,
         "error_units": ground.model.preprocessing.error_units,
@@ -379,7 +395,7 @@ def _probed(ground: Ground, encode: Callable[[Tensor], Tensor], test: np.ndarray
     """`probe.logistic` on codes, and the columns used; None without labels or with unsuitable ones."""
     if ground.probe_rows is None or ground.fit_labels is None or ground.test_labels is None:
         return None, None
-    chosen = sampling.draw(len(ground.fit), probe.MAX_ROWS, ground.fit_labels).indices
+    chosen = ground.probed
     rows = torch.split(ground.fit[torch.from_numpy(chosen).to(ground.fit.device)], batches.CHUNK_ROWS)
     codes = np.concatenate([encode(chunk).cpu().numpy() for chunk in rows])
     try:

@@ -59,6 +59,12 @@ class TrainedModel:
         """Prepare rows of any dataset, stored with its `means` subtracted. Raises `WrongWidth`."""
         return self.preprocessing.from_dataset(self.preprocessing.rows(stored), means)
 
+    def network_inputs(self, stored: Shaped[np.ndarray, "B ..."]) -> Float32[np.ndarray, "B d"]:
+        """Rows of the model's dataset as the network gets them: resized, in raw units, then scaled."""
+        scaled = self.preprocessing.to_inputs(torch.from_numpy(self.prepare(stored)).to(self._device))
+        array: np.ndarray = scaled.cpu().numpy()
+        return array
+
     def check_range(self, rows: Float32[np.ndarray, "B d"]) -> None:
         """Raises `InputsOutOfRange` for rows in raw units outside [0, 1], if the model accepts only those.
 
@@ -68,9 +74,11 @@ class TrainedModel:
         bounded = self.spec.model.output == "sigmoid" and self.preprocessing.scaling == "none"
         if (images or bounded) and (rows.min() < 0 or rows.max() > 1):
             why = "learned from images and accepts pixels" if images else "has a sigmoid output and accepts inputs"
-            remedy = ": divide bytes by 255, or send them as uint8" if images else ""
+            low, high = float(rows.min()), float(rows.max())
+            # nothing below 0 or not far beyond 1 is a byte
+            remedy = ": divide bytes by 255, or send them as uint8" if images and low >= 0 and high >= 2 else ""
             raise errors.InputsOutOfRange(
-                f"The model {why} in [0, 1]; these span [{rows.min():g}, {rows.max():g}]{remedy}."
+                f"The model {why} in [0, 1]; the smallest is {low:.9g}, the largest {high:.9g}{remedy}."
             )
 
     def encode(self, rows: Float32[np.ndarray, "B d"]) -> Float32[np.ndarray, "B n"]:

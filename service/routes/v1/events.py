@@ -147,7 +147,7 @@ async def list_events(
         ),
     ] = 100,
     last_event_id: Annotated[
-        EventId, Header(description="Streams: as `after`; sent by browsers that reconnect. Empty means none.")
+        EventId, Header(description="As `after`, before which it takes precedence; browsers that reconnect send it.")
     ] = None,
     last_event_id_query: Annotated[
         EventId,
@@ -165,11 +165,11 @@ async def list_events(
     A number beyond the run's last event is 422 (possible after a backup was restored); start again from 0.
     """
     chosen = representations.choose(request, (JSON, SSE), form)
+    start = _Start.of(last_event_id, last_event_id_query, after)
     if chosen == SSE:
-        start = _Start.of(last_event_id, last_event_id_query, after)
         return await _open_stream(app_state, run_id, start)
-    batch = await anyio.to_thread.run_sync(_read, app_state, run_id, after, min(limit, MAX_EVENTS))
-    _require_reached(batch, _Start(after, "query:after"))
+    batch = await anyio.to_thread.run_sync(_read, app_state, run_id, start.after, min(limit, MAX_EVENTS))
+    _require_reached(batch, start)
     page = EventPage(items=list(batch.items), next_cursor=batch.next_cursor)
     content = page.model_dump_json(exclude_unset=True).encode()
     return representations.fixed(request, content, JSON, pinned=False)

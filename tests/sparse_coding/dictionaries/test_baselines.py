@@ -369,6 +369,28 @@ def test_sorted_rows_are_fitted_on_in_all_their_classes(
     assert accuracy > 0.85
 
 
+def test_classes_that_only_one_side_has_are_remarked(tmp_path: Path, model_of: Callable[..., TrainedModel]) -> None:
+    rows, labels = np.random.default_rng(0).random((80, 6), np.float32), np.arange(80) % 4
+    here, there = labels != 3, labels != 0
+    datasets.write(
+        tmp_path / "rows",
+        train=rows[here],
+        test=rows[there],
+        train_labels=labels[here],
+        test_labels=labels[there],
+        classes=["a", "b", "c", "d"],
+    )
+    dataset = datasets.open(tmp_path / "rows")
+    only_scored, only_fitted = baselines.summary(baselines.load(model_of(dataset), dataset), [])["remarks"]
+    assert only_scored.startswith("20 of the 60 rows scored have classes that no row fitted on has")
+    assert only_scored.endswith(": d.")
+    assert only_fitted.endswith(": a.")
+
+
+def test_equal_classes_are_not_remarked(ground: Ground) -> None:
+    assert baselines.summary(ground, [])["remarks"] == []
+
+
 def test_labels_of_one_class_are_no_probe(tmp_path: Path, model_of: Callable[..., TrainedModel]) -> None:
     rows = np.random.default_rng(0).random((80, 6), np.float32)
     labels = np.zeros(80, np.int64)

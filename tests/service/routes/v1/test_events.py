@@ -159,14 +159,17 @@ def test_last_event_id_is_read_from_the_header_else_from_the_query(
     answer = api.http.get(f"{RUNS}/{run}/events{query}", headers=headers)
     assert answer.status_code == 200, answer.text
     assert [event["seq"] for event in read_events(iter(answer.text.splitlines()))] == expected
+    page = api.http.get(f"{RUNS}/{run}/events{query}", headers={**headers, "Accept": "application/json"}).json()
+    assert [event["seq"] for event in page["items"]] == expected
 
 
 def test_last_event_id_in_the_query_is_checked_as_the_header_is(api: Api) -> None:
     run = ask(api)
     for sent in ("x", "-1", "9"):
-        answer = api.http.get(f"{RUNS}/{run}/events?lastEventId={sent}", headers=STREAM)
-        assert (answer.status_code, answer.json()["code"]) == (422, "INVALID_REQUEST")
-        assert answer.json()["errors"][0]["pointer"] == "query:lastEventId"
+        for headers in (STREAM, {}):
+            answer = api.http.get(f"{RUNS}/{run}/events?lastEventId={sent}", headers=headers)
+            assert (answer.status_code, answer.json()["code"]) == (422, "INVALID_REQUEST")
+            assert answer.json()["errors"][0]["pointer"] == "query:lastEventId"
 
 
 def test_what_cannot_be_streamed_is_refused_before_a_stream_begins(api: Api) -> None:

@@ -12,6 +12,8 @@ from sparse_coding.data import datasets
 from testing.published_models import SharedApi
 
 ONCE = {"epochs": 1, "batch_size": 1024}
+UNEVEN = np.array([1e7, 1, 1, 1, 1, 1])
+"""Units of six columns."""
 CLASSES, EACH = 10, 1400
 
 
@@ -34,14 +36,16 @@ def api(shared_api: SharedApi, tmp_path_factory: pytest.TempPathFactory) -> Shar
         ("by-class", train, test),
         ("half", (train[0][few], train[1][few]), test),
         ("forty", (pixels[:40], digits.target[:40]), (pixels[1437:], digits.target[1437:])),
+        ("uneven", *(((rows * UNEVEN).astype(np.float32), labels) for rows, labels in (clusters(3, 40), test))),
     ):
         file: Path = folder / name
         labels = {"train_labels": rows[1], "test_labels": scored[1], "classes": list("abcdefghij")}
         datasets.write(file, train=rows[0], test=scored[0], **labels)
         shared_api.add_dataset(name, file)
         model: dict[str, Any] = {"n_latents": 64 if name == "forty" else 8, "hidden": [], "output": "identity"}
-        training = {**ONCE, "batch_size": 8} if name == "forty" else ONCE
-        shared_api.publish(folder, {"name": name, "dataset": {"name": name}, "model": model, "training": training})
+        training = {**ONCE, "batch_size": min(1024, len(rows[0]) // 5)}
+        dataset = {"name": name, "scaling": "minmax" if name == "uneven" else "none"}
+        shared_api.publish(folder, {"name": name, "dataset": dataset, "model": model, "training": training})
     return shared_api
 
 
@@ -66,6 +70,21 @@ def test_classes_that_one_side_lacks_are_remarked(api: SharedApi) -> None:
     remarks = get(api, "../comparisons", models="half,by-class")["remarks"]
     assert any(text.startswith("Probe of half@1: 60 of the 300 rows scored") for text in remarks)
     assert not any("by-class@1: " in text for text in remarks)
+
+
+def test_components_are_those_of_the_scaled_inputs(api: SharedApi) -> None:
+    """As in baselines runs. Beside a column of 1e7, the variation of columns of 1 would be called rounding."""
+    found = {each["representation"]: each for each in get(api, "uneven/probe")["representations"]}
+    (train, labels), (test, wanted) = clusters(3, 40), clusters(2, 30)
+    low, span = train.min(0), np.ptp(train, axis=0)
+    fit, rows = (train - low) / span, (test - low) / span
+    axes = np.linalg.svd(fit - fit.mean(0))[2]
+    codes, coded = (fit - fit.mean(0)) @ axes.T, (rows - fit.mean(0)) @ axes.T
+    spread = codes.std(0)
+    regression = LogisticRegression(C=1, max_iter=1000).fit(codes / spread, labels)
+    assert (found["pca"]["columns"], found["pca"]["columns_used"]) == (6, 6)
+    assert found["pca"]["accuracy"] == pytest.approx(regression.score(coded / spread, wanted), abs=1.5 / 300)
+    assert found["pca"]["accuracy"] > 0.99
 
 
 def test_components_of_40_rows_are_the_39_that_vary(api: SharedApi) -> None:

@@ -70,6 +70,11 @@ def test_pixels_up_to_255_are_refused_by_a_model_of_images(api: SharedApi, model
     answer = post(api, model, route, json={"inputs": pixels.tolist()})
     assert code(answer) == (422, "INPUTS_OUT_OF_RANGE")
     assert "divide bytes by 255" in answer.json()["detail"]
+    for barely, shown in ((1.000001, "the largest 1.0000"), (-0.5, "the smallest is -0.5")):
+        answer = post(api, model, route, json={"inputs": [[barely] + 63 * [0.5]]})
+        assert code(answer) == (422, "INPUTS_OUT_OF_RANGE")
+        assert "255" not in answer.json()["detail"]
+        assert shown in answer.json()["detail"]
     as_bytes = post(api, model, route, content=npy(pixels), headers=NPY)
     as_floats = post(api, model, route, content=npy(pixels / np.float32(255)), headers=NPY)
     assert as_bytes.status_code == 200, as_bytes.text
@@ -82,6 +87,25 @@ def test_rows_of_a_dataset_of_another_kind_are_refused(api: SharedApi, tmp_path:
     api.add_dataset("tiny-images", tmp_path / "tiny")
     answer = post(api, "vectors", "encode", json={"dataset": "tiny-images", "indices": [0]})
     assert code(answer) == (422, "UNSUPPORTED_DTYPE")
+    assert "the rows of this dataset are images" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+@pytest.mark.parametrize("route", ["encode", "reconstruct"])
+def test_a_centred_model_refuses_types_that_cannot_hold_the_offset(api: SharedApi, route: str, dtype: Any) -> None:
+    """As float32, 1.7e9 + 0, 1, 2, ... are one number."""
+    with np.errstate(over="ignore"):
+        narrow = TIMES[:5].astype(dtype)
+    for content, headers in ((npy(narrow), NPY), (safetensors.numpy.save({"inputs": narrow}), SAFETENSORS)):
+        answer = post(api, "times", route, content=content, headers=headers)
+        assert code(answer) == (422, "UNSUPPORTED_DTYPE")
+        assert "send float64" in answer.json()["detail"]
+    big_endian = npy(TIMES[:5].astype(">f8"))
+    for content in (npy(TIMES[:5]), big_endian):
+        answer = post(api, "times", "encode", content=content, headers=NPY)
+        assert (
+            answer.json()["codes"] == post(api, "times", "encode", json={"inputs": TIMES[:5].tolist()}).json()["codes"]
+        )
 
 
 def test_rows_of_a_centred_model_are_sent_and_answered_uncentred(api: SharedApi) -> None:
