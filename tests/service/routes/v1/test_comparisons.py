@@ -345,7 +345,8 @@ def document(count: int, epochs: int, **quality: Any) -> dict[str, Any]:
         },
     }
     models = [{"model": f"m{number}@1", **each} for number in range(count)]
-    return {"models": models, "pw_mcc": [[1.0] * count] * count, "remarks": [], "formulas": {}}
+    formulas: dict[str, Any] = {"result": {}, "quality": {}, "pw_mcc": "pw_mcc"}
+    return {"models": models, "pw_mcc": [[1.0] * count] * count, "remarks": [], "formulas": formulas}
 
 
 def panels(case: dict[str, Any]) -> Any:
