@@ -370,7 +370,7 @@ def test_sorted_rows_are_fitted_on_in_all_their_classes(
 
 
 def test_classes_that_only_one_side_has_are_remarked(tmp_path: Path, model_of: Callable[..., TrainedModel]) -> None:
-    rows, labels = np.random.default_rng(0).random((80, 6), np.float32), np.arange(80) % 4
+    rows, labels = np.random.default_rng(0).random((160, 6), np.float32), np.arange(160) % 4
     here, there = labels != 3, labels != 0
     datasets.write(
         tmp_path / "rows",
@@ -382,7 +382,7 @@ def test_classes_that_only_one_side_has_are_remarked(tmp_path: Path, model_of: C
     )
     dataset = datasets.open(tmp_path / "rows")
     only_scored, only_fitted = baselines.summary(baselines.load(model_of(dataset), dataset), [])["remarks"]
-    assert only_scored.startswith("20 of the 60 rows scored have classes that no row fitted on has")
+    assert only_scored.startswith("40 of the 120 rows scored have classes that no row fitted on has")
     assert only_scored.endswith(": d.")
     assert only_fitted.endswith(": a.")
 
