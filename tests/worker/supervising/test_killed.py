@@ -102,9 +102,9 @@ def test_a_run_that_is_killed_before_its_first_epoch_and_after_its_last_ends_the
         worker = harness.worker(checkpoint_seconds=NEVER)
         worker.wait_for_event("run_claimed")
         harness.wait_until_registered(worker)
+        trainer = harness.trainer_of(worker)  # not under the lock: the worker may have to write before it starts one
         with harness.database.write() as session:  # so that the outcome has to wait
             session.execute(select(Run.id).where(Run.id == run.id).with_for_update())
-            trainer = harness.trainer_of(worker)
             eventually("the result", lambda: not is_alive(trainer))
             worker.kill()
             worker.wait()
