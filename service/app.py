@@ -10,6 +10,7 @@ import anyio
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.routing import BaseRoute
+from starlette.types import Receive, Scope, Send
 
 from registry.database import schema, sessions
 from registry.stores.directory import DirectoryStore
@@ -19,8 +20,11 @@ from service.http import body_limits, documentation, parameters, problems, recep
 from service.http.access import Access
 from service.http.guard import Guard
 from service.http.metrics import Measurements
+from service.inference.batcher import MAX_WAITING_ROWS, Batcher
 from service.inference.compute import Compute
+from service.inference.direct import Direct
 from service.inference.model_cache import ModelCache
+from service.inference.names import Names
 from service.routes import health
 from service.routes.v1 import (
     atoms,
@@ -72,6 +76,16 @@ ROUTERS: Final = (
 
 class Application(FastAPI):
     """FastAPI, with a completed OpenAPI document."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request: directly if it is a usual one, else by the way of all others."""
+        direct: Direct | None = getattr(self.state, "direct", None)
+        if direct is not None and scope["type"] == "http":
+            handed_on = await direct.answer(scope, receive, send)
+            if handed_on is None:
+                return
+            receive = handed_on
+        await super().__call__(scope, receive, send)
 
     def openapi(self) -> dict[str, Any]:
         """The OpenAPI document, made once."""
@@ -135,23 +149,37 @@ async def _opened(app: FastAPI, settings: ServiceSettings, measurements: Measure
         settings.artifacts_dir.mkdir(parents=True, exist_ok=True)
         artifacts = DirectoryStore(settings.artifacts_dir)
         models = ModelCache(artifacts, capacity=settings.model_cache_size, device=settings.inference_device)
-        interactive, batch = (
+        interactive, batch, inference = (
             Compute(
                 threads=settings.inference_threads,
                 max_waiting=settings.max_waiting,
                 load=lambda: on_demand.load(analyses),
             )
-            for _ in range(2)
+            for _ in range(3)
         )
+        names = Names(database)
+        stack.callback(names.close)
+        batcher = Batcher(models, inference, max_rows=max(MAX_WAITING_ROWS, 2 * settings.max_rows))
         followers = await stack.enter_async_context(Followers(database, most=settings.max_streams))
         app.state.opened = AppState(
-            settings, database, artifacts, uploads, models, interactive, batch, measurements, followers
+            settings,
+            database,
+            artifacts,
+            uploads,
+            names,
+            models,
+            batcher,
+            interactive,
+            batch,
+            measurements,
+            followers,
         )
+        app.state.direct = Direct(settings, names, models, batcher, measurements)
         try:
             yield {"followers": followers, "interactive": interactive}
         finally:
             with anyio.move_on_after(settings.shutdown_seconds):
-                for thread in (interactive, batch):
+                for thread in (interactive, batch, inference):
                     await anyio.to_thread.run_sync(thread.close, abandon_on_cancel=True)
 
 

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import Annotated, Final
 
 from fastapi import Depends, Path
+from starlette.concurrency import run_in_threadpool
 
 from registry import models
 from registry.database.tables import ModelVersion
+from registry.lookup import Found
 from service.errors import Fault, InvalidRequest
 from service.state import AppState, AppStateDep
 
@@ -41,6 +43,18 @@ def chosen(model: ModelPath, app_state: AppStateDep) -> Chosen:
 
 
 ChosenDep = Annotated[Chosen, Depends(chosen)]
+
+
+async def named(model: ModelPath, app_state: AppStateDep) -> Found:
+    """What `{model}` in a path means at this moment, for routes that need no more of it than its weights."""
+    found = await app_state.names.find(model)
+    if found is None:  # what is wrong with it is worded there
+        version = (await run_in_threadpool(chosen, model, app_state)).version
+        return Found(version.reference, version.digest)
+    return found
+
+
+NamedDep = Annotated[Found, Depends(named)]
 
 
 def is_pinned(reference: str) -> bool:

@@ -57,7 +57,7 @@ class Database:
 
     def __init__(self, url: str | URL) -> None:
         self.url = make_url(url)
-        if self.url.get_backend_name() == "sqlite":
+        if self.is_sqlite:
             file_systems.require_local(file_of(self.url))
             self._writer, self._reader = sqlite_engine(self.url, "BEGIN IMMEDIATE"), sqlite_engine(self.url, "BEGIN")
             event.listen(self._reader, "connect", _refuse_writes)
@@ -65,6 +65,11 @@ class Database:
             self._writer = _postgresql_engine(self.url)
             # READ COMMITTED would show each query what was committed after the one before it
             self._reader = self._writer.execution_options(postgresql_readonly=True, isolation_level="REPEATABLE READ")
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether it is SQLite; else it is PostgreSQL."""
+        return self.url.get_backend_name() == "sqlite"
 
     @contextmanager
     def write(self) -> Iterator[Session]:

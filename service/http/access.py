@@ -10,11 +10,12 @@ import uuid
 from typing import Any, Final
 
 import structlog
+from prometheus_client import Histogram
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.http import problems
+from service.http import logs, problems
 from service.http.metrics import Measurements
 
 _WELL_FORMED: Final = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
@@ -38,7 +39,7 @@ class Access:
 
     def __init__(self, app: ASGIApp, *, measurements: Measurements) -> None:
         self._app = app
-        self._measurements = measurements
+        self._record = Recorder(measurements)
         self._log = structlog.get_logger("service.access")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -52,7 +53,8 @@ class Access:
             try:
                 await self._respond(exchange, inner, receive)
             finally:
-                self._record(exchange, inner)
+                route = getattr(inner.get("route"), "path", None) or "unmatched"
+                self._record(exchange.request_id, exchange.method, route, exchange.status, exchange.began)
 
     async def _respond(self, exchange: "_Exchange", scope: Scope, receive: Receive) -> None:
         try:
@@ -65,22 +67,37 @@ class Access:
                 raise
             await problems.unexpected(exchange.request_id)(scope, receive, exchange.send)
 
-    def _record(self, exchange: "_Exchange", scope: Scope) -> None:
-        seconds = time.perf_counter() - exchange.began
-        method = exchange.method if exchange.method in _METHODS else "_OTHER"
-        route = getattr(scope.get("route"), "path", None) or "unmatched"
-        self._measurements.request_seconds.labels(method, route, str(exchange.status)).observe(seconds)
-        self._log.info(
-            "request", method=method, route=route, status=exchange.status, duration_ms=round(1000 * seconds, 1)
-        )
+
+class Recorder:
+    """Measures and logs requests that have ended."""
+
+    def __init__(self, measurements: Measurements) -> None:
+        self._seconds = measurements.request_seconds
+        self._children: dict[tuple[str, str, int], Histogram] = {}
+
+    def __call__(self, request_id: str, method: str, route: str, status: int, began: float) -> None:
+        """One request: `route` is the template of its path, `began` was `time.perf_counter()` when it came."""
+        seconds = time.perf_counter() - began
+        if method not in _METHODS:
+            method = "_OTHER"
+        labels = (method, route, status)
+        child = self._children.get(labels)
+        if child is None:
+            child = self._children[labels] = self._seconds.labels(method, route, str(status))
+        child.observe(seconds)
+        logs.request(request_id, method, route, status, round(1000 * seconds, 1))
+
+
+def request_id(given: str) -> str:
+    """The id that a client sent, if it is well-formed, or a new one."""
+    return given if _WELL_FORMED.fullmatch(given) else uuid.uuid4().hex
 
 
 class _Exchange:
     """One request, and what has been sent of its response."""
 
     def __init__(self, scope: Scope, send: Send) -> None:
-        given = Headers(scope=scope).get("x-request-id", "")
-        self.request_id = given if _WELL_FORMED.fullmatch(given) else uuid.uuid4().hex
+        self.request_id = request_id(Headers(scope=scope).get("x-request-id", ""))
         self.method: str = scope["method"]
         self.began = time.perf_counter()
         self.status = 500

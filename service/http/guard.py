@@ -35,9 +35,7 @@ class Guard:
         self._app = app
         self._body_limits = body_limits
         self._default_limit = min(MAX_JSON_BYTES, settings.max_body_bytes)
-        self._key = _digest(settings.api_key.get_secret_value()) if settings.api_key else None
-        own = {settings.host.lower()} if is_loopback(settings.host) else {settings.host.lower(), "*address*"}
-        self._hosts = LOOPBACK_NAMES | own | set(settings.allowed_hosts)
+        self._admission = Admission(settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -51,9 +49,9 @@ class Guard:
         headers = Headers(scope=scope)
         limit = self._body_limit(scope)
         try:
-            self._check_host(headers)
-            self._check_origin(scope["method"], headers)
-            self._check_key(scope["path"], headers)
+            self._admission.check_host(headers)
+            _check_origin(scope["method"], headers)
+            self._admission.check_key(scope["path"], headers)
             _check_encoding(headers)
             _check_length(headers, limit)
         except (ServiceError, HTTPException) as error:
@@ -67,7 +65,17 @@ class Guard:
                 return limit.bytes
         return self._default_limit
 
-    def _check_host(self, headers: Headers) -> None:
+
+class Admission:
+    """Who is served under these settings: under which names, and with which key."""
+
+    def __init__(self, settings: ServiceSettings) -> None:
+        self._key = _digest(settings.api_key.get_secret_value()) if settings.api_key else None
+        own = {settings.host.lower()} if is_loopback(settings.host) else {settings.host.lower(), "*address*"}
+        self._hosts = LOOPBACK_NAMES | own | set(settings.allowed_hosts)
+
+    def check_host(self, headers: Headers) -> None:
+        """Raises `Misdirected` unless the service is served under the `Host` of the request."""
         hosts = headers.getlist("host")
         if len(hosts) != 1 or not self._serves(_host_name(hosts[0])):
             raise Misdirected(
@@ -81,18 +89,20 @@ class Guard:
         # An address cannot be rebound by a foreign name server, so where others are served at all, any is.
         return "*address*" in self._hosts and _is_address(name)
 
-    def _check_origin(self, method: str, headers: Headers) -> None:
-        if method in _SAFE_METHODS:
-            return
-        foreign = any(_address(origin) != _own_address(origin, headers["host"]) for origin in headers.getlist("origin"))
-        if foreign or headers.get("sec-fetch-site", "").lower() == "cross-site":
-            raise ForeignOrigin("requests that change something are refused from pages of other origins")
-
-    def _check_key(self, path: str, headers: Headers) -> None:
+    def check_key(self, path: str, headers: Headers) -> None:
+        """Raises `KeyRequired` without the key, if there is one and the path needs it."""
         if self._key is None or path in OPEN_PATHS:
             return
         if not any(hmac.compare_digest(_digest(given), self._key) for given in _given_keys(headers)):
             raise KeyRequired("this service requires its API key, as `Authorization: Bearer KEY` or `X-API-Key: KEY`")
+
+
+def _check_origin(method: str, headers: Headers) -> None:
+    if method in _SAFE_METHODS:
+        return
+    foreign = any(_address(origin) != _own_address(origin, headers["host"]) for origin in headers.getlist("origin"))
+    if foreign or headers.get("sec-fetch-site", "").lower() == "cross-site":
+        raise ForeignOrigin("requests that change something are refused from pages of other origins")
 
 
 class _Bounded:

@@ -5,14 +5,44 @@ The lines of uvicorn, which come through the standard library, and ours are form
 
 import logging
 import sys
+from datetime import UTC, datetime
 from typing import TextIO
 
+import orjson
 import structlog
 from structlog.typing import Processor
+
+_access = structlog.get_logger("service.access")
+_lines: TextIO | None = None
+"""Where lines of requests are written directly: the configured stream, unless it is a terminal."""
+
+
+def request(request_id: str, method: str, route: str, status: int, duration_ms: float) -> None:
+    """Log a request that has ended. The line is the one of structlog, which takes a hundred times as long."""
+    if _lines is None:
+        _access.info(
+            "request", method=method, route=route, status=status, duration_ms=duration_ms, request_id=request_id
+        )
+        return
+    line = {
+        "method": method,
+        "route": route,
+        "status": status,
+        "duration_ms": duration_ms,
+        "event": "request",
+        "request_id": request_id,
+        "level": "info",
+        "logger": "service.access",
+        "timestamp": datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
+    }
+    _lines.write(f"{orjson.dumps(line).decode()}\n")
+    _lines.flush()
 
 
 def configure(stream: TextIO = sys.stderr) -> None:
     """Send all log lines of this process to `stream`; called once, by the process's own entry point."""
+    global _lines
+    _lines = None if stream.isatty() else stream
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,

@@ -66,13 +66,19 @@ def choose(
         if named:
             return named[0]
         raise _not_acceptable(f"format={requested} is not available", offers, why)
-    ranges = dict(_accepted(",".join(request.headers.getlist("accept"))))
+    preferred = accepted(",".join(request.headers.getlist("accept")), offers)
+    if preferred is None:
+        raise _not_acceptable("no media type in Accept is available", offers, why)
+    return preferred
+
+
+def accepted(accept: str, offers: Sequence[Representation]) -> Representation | None:
+    """The offer that the value of an `Accept` header prefers; None if it accepts none of them."""
+    ranges = dict(_accepted(accept))
     if not ranges:
         return offers[0]
     best = max(offers, key=lambda offer: _quality(offer.media_type, ranges))
-    if _quality(best.media_type, ranges) == 0:
-        raise _not_acceptable("no media type in Accept is available", offers, why)
-    return best
+    return best if _quality(best.media_type, ranges) else None
 
 
 def _not_acceptable(reason: str, offers: Sequence[Representation], why: str) -> NotAcceptable:

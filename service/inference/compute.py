@@ -8,7 +8,7 @@ before.
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final, ParamSpec, TypeVar
 
@@ -46,19 +46,11 @@ class Compute:
         Raises `Overloaded` at once if the queue is full, and `ClientDisconnect` if the client disconnects first; work
         that has not begun by then never begins. The request's body must have been read before.
         """
-        future = self._submit(function, *args, **kwargs)
-        waiting = asyncio.wrap_future(future)
-        gone = asyncio.ensure_future(_disconnect(request))
-        try:
-            await asyncio.wait((waiting, gone), return_when=asyncio.FIRST_COMPLETED)
-            if not waiting.done():
-                raise ClientDisconnect
-            return waiting.result()
-        finally:
-            waiting.cancel()
-            gone.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await gone
+        return await while_connected(request, asyncio.wrap_future(self._submit(function, *args, **kwargs)))
+
+    async def result(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """What `function` returns or raises in the thread, after all that waits for it: the caller bounds the queue."""
+        return await asyncio.wrap_future(self._executor.submit(_call, lambda: function(*args, **kwargs)))
 
     def start(self) -> None:
         """Start the thread, which begins to load what computations need; returns at once."""
@@ -109,6 +101,24 @@ class Compute:
     def close(self) -> None:
         """Drop waiting computations, and wait for the running one."""
         self._executor.shutdown(wait=True, cancel_futures=True)
+
+
+async def while_connected(request: Request, work: Awaitable[T]) -> T:
+    """What `work` gives; it is cancelled if the client disconnects first, and `ClientDisconnect` is raised.
+
+    The request's body must have been read before.
+    """
+    waiting, gone = asyncio.ensure_future(work), asyncio.ensure_future(_disconnect(request))
+    try:
+        await asyncio.wait((waiting, gone), return_when=asyncio.FIRST_COMPLETED)
+        if not waiting.done():
+            raise ClientDisconnect
+        return waiting.result()
+    finally:
+        waiting.cancel()
+        gone.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await gone
 
 
 def _nothing() -> None:

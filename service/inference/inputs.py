@@ -22,6 +22,9 @@ from registry.errors import DatasetNotFound
 from service.errors import DatasetNotPresent, Fault, InvalidRequest, UnsupportedMediaType
 from service.http import problems
 from service.http.representations import JSON, NPY, SAFETENSORS
+from service.inference import plain_bodies
+from service.inference.plain_bodies import MAX_LISTS
+from service.settings import ServiceSettings
 from service.storage import Storage
 from sparse_coding import errors
 from sparse_coding.data import datasets, untrusted
@@ -39,9 +42,6 @@ MAX_DIMENSIONS: Final = 4
 """Of nested numbers: rows, channels, height, width."""
 MAX_NUMBERS: Final = 2**24
 """Numbers of the widest layer in one request: 64 MiB of float32, however short the body was that asked for them."""
-
-MAX_LISTS: Final = 2**20
-"""Lists and objects in one JSON body. An empty list is two bytes on the wire and fifty in memory."""
 
 _NPY_VALUES: Final = "float64, float32 or float16; for a model of images also uint8, which is divided by 255."
 
@@ -226,21 +226,37 @@ def rows(app_state: Storage, model: "TrainedModel", body: Body) -> np.ndarray:
     dataset was centred, both are centred as its rows were. Raises `InvalidInput`, `InvalidFile`, `IndexOutOfRange` and
     `InputsOutOfRange`, and `InvalidRequest`.
     """
+    plain = _plain(body, "inputs", model.n_inputs)
+    if plain is not None:
+        return checked_rows(app_state.settings, model, plain)
     if body.media_type != JSON.media_type:
-        return _fitting(app_state, model, tensor(body, "inputs"))
+        return checked_rows(app_state.settings, model, tensor(body, "inputs"))
     parsed = document(body, (frozenset({"inputs"}), frozenset(DatasetRows.model_fields)))
     if "inputs" in parsed:
-        return _fitting(app_state, model, numbers(parsed["inputs"], "inputs"))
+        return checked_rows(app_state.settings, model, numbers(parsed["inputs"], "inputs"))
     wanted = dataset_rows(parsed)
-    check_count(app_state, model, len(wanted.indices))
+    check_count(app_state.settings, model, len(wanted.indices))
     source = present_dataset(app_state, wanted.dataset)
     values = model.prepare_from(source.take(wanted.split, wanted.indices).rows, source.means)
     model.check_range(values)
     return values
 
 
-def _fitting(app_state: Storage, model: "TrainedModel", sent: np.ndarray) -> np.ndarray:
-    check_count(app_state, model, len(sent))
+def _plain(body: Body, name: str, width: int) -> np.ndarray | None:
+    """What a usual body holds, read fast; None for any other body."""
+    if body.media_type == JSON.media_type:
+        return plain_bodies.from_json(body.content, name, width)
+    if body.media_type == NPY.media_type and len(body.content) <= 4 * MAX_NUMBERS:
+        return plain_bodies.from_npy(body.content, width)
+    return None
+
+
+def checked_rows(settings: ServiceSettings, model: "TrainedModel", sent: np.ndarray) -> np.ndarray:
+    """Rows that a client sent, of any shape that the model takes, as float32 [B, n_inputs] in raw units.
+
+    Raises `InvalidInput` and `InputsOutOfRange`.
+    """
+    check_count(settings, model, len(sent))
     shape = model.preprocessing.image_shape
     if shape is not None and shape[0] > 1 and sent.shape[1:] == (*shape[1:], shape[0]):
         sent = sent.transpose(0, 3, 1, 2)  # colour as it is answered and uploaded: [height][width][channels]
@@ -249,10 +265,10 @@ def _fitting(app_state: Storage, model: "TrainedModel", sent: np.ndarray) -> np.
     return values
 
 
-def check_count(app_state: Storage, model: "TrainedModel", count: int) -> None:
+def check_count(settings: ServiceSettings, model: "TrainedModel", count: int) -> None:
     """Raises `TooManyRows` where so many rows would take more than `max_rows` or `MAX_NUMBERS` allow."""
     widest = max(model.n_inputs, *model.spec.model.hidden, model.n_latents)
-    limit = max(1, min(app_state.settings.max_rows, MAX_NUMBERS // widest))
+    limit = max(1, min(settings.max_rows, MAX_NUMBERS // widest))
     if count > limit:
         raise errors.TooManyRows(f"at most {limit} rows fit into one request to this model; {count} came")
 
@@ -277,16 +293,23 @@ def codes(app_state: Storage, model: "TrainedModel", body: Body) -> np.ndarray:
     Raises the core library's `InvalidInput`, `InvalidFile` and `IndexOutOfRange`, and `InvalidRequest`.
     """
     width = model.n_latents
-    if body.media_type != JSON.media_type:
+    dense = _plain(body, "codes", width)
+    if dense is None and body.media_type != JSON.media_type:
         dense = tensor(body, "codes")
-    else:
+    if dense is None:
         parsed = document(body, (frozenset({"codes"}), frozenset({"rows"})))
         if "rows" in parsed:
             sent = _some_list(parsed["rows"])
-            check_count(app_state, model, len(sent))
+            check_count(app_state.settings, model, len(sent))
             return _single(_scattered(sent, width))
         dense = numbers(parsed["codes"], "codes")
-    check_count(app_state, model, len(dense))
+    return checked_codes(app_state.settings, model, dense)
+
+
+def checked_codes(settings: ServiceSettings, model: "TrainedModel", dense: np.ndarray) -> np.ndarray:
+    """Dense codes that a client sent, as float32 [B, n_latents]. Raises `InvalidInput`."""
+    width = model.n_latents
+    check_count(settings, model, len(dense))
     if dense.ndim != 2 or dense.shape[1] != width:
         came = f"{dense.shape[1]} numbers" if dense.ndim == 2 else f"{dense.ndim} dimensions"
         raise errors.WrongWidth(f"codes of this model are rows of {width} numbers; {came} came")

@@ -43,6 +43,15 @@ class ModelCache:
             self._load(digest, future)
         return future.result()
 
+    def loaded(self, digest: str) -> "TrainedModel | None":
+        """The model if it has been loaded, at once."""
+        with self._lock:
+            future = self._loaded.get(digest)
+            if future is None or not future.done():
+                return None
+            self._loaded.move_to_end(digest)
+        return None if future.exception() is not None else future.result()
+
     def _load(self, digest: str, future: "Future[TrainedModel]") -> None:
         try:
             future.set_result(self._read(digest))

@@ -6,6 +6,7 @@ The metadata hold the spec, shapes, preprocessing and formula ids. Knows no mode
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -45,7 +46,21 @@ class TrainedModel:
     def n_latents(self) -> int:
         return self.autoencoder.n_latents
 
+    @cached_property
+    def n_weights(self) -> tuple[int, int]:
+        """Number of weights of the encoder and of the decoder, without biases."""
+        encoder, decoder = (
+            sum(weight.numel() for weight in part.parameters() if weight.ndim == 2)
+            for part in (self.autoencoder.encoder, self.autoencoder.decoder)
+        )
+        return encoder, decoder
+
     @property
+    def is_on_cpu(self) -> bool:
+        """Whether it computes on the CPU."""
+        return self._device.type == "cpu"
+
+    @cached_property
     def _device(self) -> torch.device:
         return next(self.autoencoder.parameters()).device
 
@@ -62,8 +77,7 @@ class TrainedModel:
     def network_inputs(self, stored: Shaped[np.ndarray, "B ..."]) -> Float32[np.ndarray, "B d"]:
         """Rows of the model's dataset as the network gets them: resized, in raw units, then scaled."""
         scaled = self.preprocessing.to_inputs(torch.from_numpy(self.prepare(stored)).to(self._device))
-        array: np.ndarray = scaled.cpu().numpy()
-        return array
+        return self._array(scaled)
 
     def check_range(self, rows: Float32[np.ndarray, "B d"]) -> None:
         """Raises `InputsOutOfRange` for rows in raw units outside [0, 1], if the model accepts only those.
@@ -89,9 +103,7 @@ class TrainedModel:
     @torch.inference_mode()
     def encode_chunk(self, raw: Shaped[Tensor, "B d"]) -> Float32[np.ndarray, "B n"]:
         """The codes of one chunk of resized rows in their stored type (uint8, or float32 in raw units)."""
-        codes = self.autoencoder.encode(self.preprocessing.to_inputs(raw.to(self._device)))
-        array: np.ndarray = codes.cpu().numpy()
-        return array
+        return self._array(self.autoencoder.encode(self.preprocessing.to_inputs(raw.to(self._device))))
 
     def decode(self, codes: Float32[np.ndarray, "B n"]) -> Float32[np.ndarray, "B d"]:
         """The reconstructions of codes, in raw units. Raises `WrongWidth`."""
@@ -114,8 +126,15 @@ class TrainedModel:
     @torch.inference_mode()
     def _in_chunks(self, compute: Callable[[Tensor], Tensor], rows: np.ndarray) -> np.ndarray:
         """Apply `compute` to 1,024 rows at a time, so that the hidden layers' memory does not grow with the rows."""
-        chunks = torch.split(torch.from_numpy(np.array(rows)), CHUNK_ROWS)
-        array: np.ndarray = torch.cat([compute(chunk.to(self._device)).cpu() for chunk in chunks]).numpy()
+        values = torch.from_numpy(np.array(rows))
+        if len(rows) <= CHUNK_ROWS:
+            return self._array(compute(values.to(self._device)))
+        chunks = torch.split(values, CHUNK_ROWS)
+        return self._array(torch.cat([compute(chunk.to(self._device)).cpu() for chunk in chunks]))
+
+    @staticmethod
+    def _array(computed: Tensor) -> np.ndarray:
+        array: np.ndarray = computed.cpu().numpy()
         return array
 
 

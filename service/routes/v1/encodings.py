@@ -1,7 +1,7 @@
 """Inputs to codes, and codes to outputs, over HTTP. Codes are written dense or sparse."""
 
 from dataclasses import dataclass
-from typing import Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import numpy as np
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -11,11 +11,15 @@ from service.errors import InvalidRequest
 from service.http import paths, representations
 from service.http.body_limits import body_limit
 from service.http.fixed import computed_resource
-from service.http.representations import JSON, NPY, SAFETENSORS, Representation
+from service.http.representations import JSON, NPY, SAFETENSORS
 from service.inference import inputs, operations
-from service.inference.inputs import Body, CodeRows, DatasetRows, NumberRows, SparseRow, SparseRows
-from service.references import Chosen, ChosenDep
-from service.state import AppState, AppStateDep
+from service.inference.inputs import CodeRows, DatasetRows, NumberRows, SparseRow, SparseRows
+from service.inference.operations import Arrays
+from service.references import NamedDep
+from service.state import AppStateDep
+
+if TYPE_CHECKING:
+    from sparse_coding.models.weights import TrainedModel
 
 router = APIRouter(prefix=paths.V1, tags=["models"])
 
@@ -39,7 +43,7 @@ class Selection:
     """At most this many of them, the largest; of equals the ones of lower index."""
 
 
-def selection(
+async def selection(
     sparse: Annotated[bool, Query(description="Return indices and values of the active latents only.")] = False,
     threshold: Annotated[
         float | None,
@@ -91,25 +95,24 @@ class Outputs(BaseModel):
 )
 @body_limit("max_body_bytes")
 async def encode(
-    request: Request, chosen: ChosenDep, app_state: AppStateDep, picked: SelectionDep, form: ArrayFormat = None
+    request: Request, named: NamedDep, app_state: AppStateDep, picked: SelectionDep, form: ArrayFormat = None
 ) -> Response:
     """The code of each row: numbers or a binary array in the body, or rows of a dataset named by their indices."""
     dense_only = " of a sparse answer" if picked else ""
     wanted = representations.choose(request, (JSON,) if picked else ARRAYS, form, why=dense_only)
     body = await inputs.received(request)
-    content = await app_state.interactive.run(request, _encode, app_state, chosen, body, picked, wanted)
+
+    def read(model: "TrainedModel") -> np.ndarray:
+        return inputs.rows(app_state, model, body)
+
+    def write(model: "TrainedModel", _: np.ndarray, arrays: Arrays) -> bytes:
+        beside = operations.beside(model, named.reference, "encode")
+        if picked is None:
+            return representations.array_bytes(wanted, arrays, beside)
+        return representations.json_bytes({**beside, "rows": [_sparse(code, picked) for code in arrays["codes"]]})
+
+    content = await app_state.computed(request, named, "encode", read, write)
     return representations.computed(content, wanted)
-
-
-def _encode(app_state: AppState, chosen: Chosen, body: Body, picked: Selection | None, wanted: Representation) -> bytes:
-    version = chosen.version
-    rows = inputs.rows(app_state, app_state.models.get(version.digest), body)
-    arrays = operations.compute(app_state.models, version.digest, "encode", rows)
-    app_state.measurements.rows.labels("encode").inc(len(rows))
-    if picked is not None:
-        sparse = [_sparse(code, picked) for code in arrays["codes"]]
-        return representations.json_bytes({"model": version.reference, "rows": sparse})
-    return representations.array_bytes(wanted, arrays, {"model": version.reference})
 
 
 def _sparse(code: np.ndarray, picked: Selection) -> dict[str, np.ndarray]:
@@ -127,17 +130,16 @@ def _sparse(code: np.ndarray, picked: Selection) -> dict[str, np.ndarray]:
     openapi_extra=inputs.described(CodeRows, SparseRows, tensor_name="codes", examples=inputs.CODE_EXAMPLES),
 )
 @body_limit("max_body_bytes")
-async def decode(request: Request, chosen: ChosenDep, app_state: AppStateDep, form: ArrayFormat = None) -> Response:
+async def decode(request: Request, named: NamedDep, app_state: AppStateDep, form: ArrayFormat = None) -> Response:
     """The output for each code, sent dense or as indices and values of its active latents."""
     wanted = representations.choose(request, ARRAYS, form)
     body = await inputs.received(request)
-    content = await app_state.interactive.run(request, _decode, app_state, chosen, body, wanted)
+
+    def read(model: "TrainedModel") -> np.ndarray:
+        return inputs.codes(app_state, model, body)
+
+    def write(model: "TrainedModel", _: np.ndarray, arrays: Arrays) -> bytes:
+        return representations.array_bytes(wanted, arrays, operations.beside(model, named.reference, "decode"))
+
+    content = await app_state.computed(request, named, "decode", read, write)
     return representations.computed(content, wanted)
-
-
-def _decode(app_state: AppState, chosen: Chosen, body: Body, wanted: Representation) -> bytes:
-    version = chosen.version
-    codes = inputs.codes(app_state, app_state.models.get(version.digest), body)
-    arrays = operations.compute(app_state.models, version.digest, "decode", codes)
-    app_state.measurements.rows.labels("decode").inc(len(codes))
-    return representations.array_bytes(wanted, arrays, {"model": version.reference})

@@ -1,20 +1,25 @@
 """Inputs encoded and decoded, over HTTP: as numbers, or as pictures side by side."""
 
-from typing import Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
+import numpy as np
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from service.http import paths, representations
 from service.http.body_limits import body_limit
 from service.http.fixed import computed_resource
-from service.http.representations import JSON, NPY, PNG, SAFETENSORS, Representation
+from service.http.representations import JSON, NPY, PNG, SAFETENSORS
 from service.inference import checks, inputs, operations
-from service.inference.inputs import Body, DatasetRows, NumberRows
+from service.inference.inputs import DatasetRows, NumberRows
+from service.inference.operations import Arrays
 from service.pictures import pairs
-from service.references import Chosen, ChosenDep
-from service.state import AppState, AppStateDep
+from service.references import NamedDep
+from service.state import AppStateDep
 from sparse_coding.errors import TooManyRows
+
+if TYPE_CHECKING:
+    from sparse_coding.models.weights import TrainedModel
 
 router = APIRouter(prefix=paths.V1, tags=["models"])
 
@@ -39,7 +44,7 @@ class Reconstructions(BaseModel):
 @body_limit("max_body_bytes")
 async def reconstruct(
     request: Request,
-    chosen: ChosenDep,
+    named: NamedDep,
     app_state: AppStateDep,
     form: Annotated[
         Literal["json", "png", "npy", "safetensors"] | None, Query(alias="format", description="Overrides `Accept`.")
@@ -48,21 +53,26 @@ async def reconstruct(
     """Encode and decode each row. As PNG: each image above its reconstruction, drawn from 0 (black) to 1 (white)."""
     wanted = representations.choose(request, OFFERS, form)
     body = await inputs.received(request)
-    content = await app_state.interactive.run(request, _reconstruct, app_state, chosen, body, wanted)
+
+    def read(model: "TrainedModel") -> np.ndarray:
+        if wanted == PNG:
+            checks.image_shape(model)
+        rows = inputs.rows(app_state, model, body)
+        most = app_state.settings.max_images
+        if wanted == PNG and len(rows) > most:
+            raise TooManyRows(f"at most {most} pairs fit into one picture; {len(rows)} rows came")
+        return rows
+
+    def write(model: "TrainedModel", rows: np.ndarray, arrays: Arrays) -> bytes:
+        if wanted == PNG:
+            return _picture(model, rows, arrays)
+        return representations.array_bytes(wanted, arrays, operations.beside(model, named.reference, "reconstruct"))
+
+    content = await app_state.computed(request, named, "reconstruct", read, write)
     return representations.computed(content, wanted)
 
 
-def _reconstruct(app_state: AppState, chosen: Chosen, body: Body, wanted: Representation) -> bytes:
-    version = chosen.version
-    model = app_state.models.get(version.digest)
-    shape = checks.image_shape(model) if wanted == PNG else None
-    rows = inputs.rows(app_state, model, body)
-    if shape is not None and len(rows) > app_state.settings.max_images:
-        raise TooManyRows(f"at most {app_state.settings.max_images} pairs fit into one picture; {len(rows)} rows came")
-    arrays = operations.compute(app_state.models, version.digest, "reconstruct", rows)
-    app_state.measurements.rows.labels("reconstruct").inc(len(rows))
-    if shape is not None:
-        outputs = checks.finite(arrays["reconstructions"], "reconstructions")
-        return pairs.reconstructions(rows.reshape(-1, *shape), outputs.reshape(-1, *shape), arrays["mse"])
-    beside = {"model": version.reference, "error_units": model.preprocessing.error_units}
-    return representations.array_bytes(wanted, arrays, beside)
+def _picture(model: "TrainedModel", rows: np.ndarray, arrays: Arrays) -> bytes:
+    shape = checks.image_shape(model)
+    outputs = checks.finite(arrays["reconstructions"], "reconstructions")
+    return pairs.reconstructions(rows.reshape(-1, *shape), outputs.reshape(-1, *shape), arrays["mse"])
