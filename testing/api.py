@@ -1,5 +1,7 @@
 """The API server within this process, on a real socket, and ways past it into its state."""
 
+import asyncio
+import contextlib
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -29,10 +31,25 @@ class Server(uvicorn.Server):
         config.timeout_graceful_shutdown = CLOSING_SECONDS
         super().__init__(config)
         self.settled = threading.Event()
+        self._stopping = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.settled.set()
+
+    async def main_loop(self) -> None:
+        """Serve until `stop`: uvicorn itself looks ten times a second, for which hundreds of tests would wait."""
+        self._loop = asyncio.get_running_loop()
+        while not self._stopping.is_set() and not await self.on_tick(0):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), 1)
+
+    def stop(self) -> None:
+        """End serving; from another thread."""
+        self.should_exit = True
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._stopping.set)
 
     def listen(self) -> None:
         try:
@@ -57,7 +74,7 @@ def serving(application: app.Application) -> Iterator[httpx.Client]:
         with httpx.Client(base_url=address, timeout=60, trust_env=False, event_hooks=hooks) as http:
             yield http
     finally:
-        server.should_exit = True
+        server.stop()
         thread.join(PATIENCE)
         assert not thread.is_alive(), "the server does not end"
 

@@ -168,5 +168,8 @@ def _shares(values: Float64[np.ndarray, " n"]) -> Histogram:
 
 
 def _histogram(values: np.ndarray, bins: int, limits: tuple[float, float]) -> Histogram:
+    low, high = limits
+    if high - low < 2 * bins * float(np.spacing(np.float32(max(abs(low), abs(high))))):
+        values = values.astype(np.float64)  # between the limits, float32 has fewer numbers than there are edges
     counts, edges = np.histogram(values, bins=bins, range=limits)
     return Histogram(counts.astype(np.int64), edges.astype(np.float64))

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -43,6 +43,8 @@ def test_histograms_have_the_bins_that_are_promised() -> None:
     assert (activations["counts"][0], activations["counts"][-1], sum(activations["counts"])) == (6, 1, 12)
 
 
+@example(np.array([[0, 1e-45]], np.float32))
+@example(np.nextafter(np.array([[0.5, 0.5]], np.float32), np.array([[0, 1]], np.float32)))
 @given(arrays.arrays(np.float32, st.tuples(st.integers(1, 20), st.integers(1, 9)), elements=st.floats(0, 4, width=32)))
 def test_shares_and_counts_are_consistent_for_any_codes(codes: np.ndarray) -> None:
     report = sparsity.measure(codes, NOBODY, 0.1).document()
