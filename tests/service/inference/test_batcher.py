@@ -141,7 +141,7 @@ def test_large_work_is_done_in_the_thread_in_chunks(
 def test_a_single_row_does_not_wait_for_a_bulk_of_another_model(
     models: ModelCache, digests: dict[str, str], thread: Compute, calls: Calls
 ) -> None:
-    """One row that has to be loaded first, behind 4,000: it is computed between the chunks."""
+    """One row that has to be loaded first, behind 2,000: it is computed between the chunks."""
     ended: list[str] = []
 
     async def main() -> None:
@@ -152,7 +152,7 @@ def test_a_single_row_does_not_wait_for_a_bulk_of_another_model(
             await batcher.run(digests[name], "encode", rows(count))
             ended.append(name)
 
-        await asyncio.gather(one("wide", 4000), one("small", 1))
+        await asyncio.gather(one("wide", 2000), one("small", 1))
 
     asyncio.run(main())
     assert ended == ["small", "wide"]

@@ -188,6 +188,7 @@ class TestNpy:
             untrusted.read_npy(tmp_path / "a.npy", max_elements=1)
 
 
+    @pytest.mark.slow
 class TestSafetensors:
     @settings(deadline=None)
     @given(

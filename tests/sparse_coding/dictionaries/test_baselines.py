@@ -141,6 +141,7 @@ def test_principal_components_are_those_of_scikit_learn(table: dict[str, Entry],
     assert full.dictionary is truncated.dictionary
 
 
+@pytest.mark.slow
 def test_the_best_linear_code_of_so_many_dimensions_is_that_of_pca(ground: Ground) -> None:
     """On the rows that are fitted, no dictionary of as many atoms can do better than all components."""
     fit, _ = centred(ground)
@@ -219,6 +220,7 @@ def test_only_what_was_asked_for_is_compared_in_that_order(ground: Ground) -> No
     assert list(entries(ground, ("raw", "ksvd"))) == ["model", "model.truncated", "raw", "ksvd"]
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_table(ground: Ground, table: dict[str, Entry]) -> None:
     again = entries(ground)
     assert [entry.document() for entry in again.values()] == [entry.document() for entry in table.values()]

@@ -129,6 +129,7 @@ def test_the_same_seed_gives_the_same_weights_bit_for_bit(digits: Dataset, ask: 
     assert not torch.equal(next(other.autoencoder.parameters()), found[0][0])
 
 
+@pytest.mark.slow
 def test_pulses_come_often_and_in_order(digits: Dataset, ask: Ask, prepare: Prepare) -> None:
     asked = ask(training={"epochs": 2, "batch_size": 16})
     state, data = prepare(asked, digits)

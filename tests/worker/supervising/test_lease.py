@@ -91,6 +91,7 @@ def locked(harness: WorkerHarness) -> Any:
     return lock()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("outage", ["hangs", "refuses"])
 def test_a_lease_is_given_up_before_the_database_lets_others_have_it(
     request: pytest.FixtureRequest, away: Outage, outage: str

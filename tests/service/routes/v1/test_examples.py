@@ -26,6 +26,7 @@ def filled(path: str, operation: dict[str, Any]) -> str:
     return path
 
 
+@pytest.mark.slow
 def test_every_path_that_is_read_works_with_its_examples(shared_api: SharedApi) -> None:
     document = shared_api.http.get("/openapi.json").json()
     tried = 0

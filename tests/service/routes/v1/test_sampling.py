@@ -11,6 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sparse_coding.data import datasets
 from testing.published_models import SharedApi
 
+pytestmark = pytest.mark.slow
 ONCE = {"epochs": 1, "batch_size": 1024}
 UNEVEN = np.array([1e7, 1, 1, 1, 1, 1])
 """Units of six columns."""

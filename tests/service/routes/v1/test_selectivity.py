@@ -149,6 +149,7 @@ def test_every_form_is_the_same_each_time_and_can_be_kept(
     assert (again.status_code, again.content) == (304, b"")
 
 
+@pytest.mark.slow
 def test_the_heat_map_has_a_column_for_every_latent_that_speaks(shared_api: SharedApi) -> None:
     report = selectivity(shared_api, "dead").json()
     speaking = 20 - report["silent_latents"]["count"]
