@@ -188,8 +188,8 @@ class TestNpy:
             untrusted.read_npy(tmp_path / "a.npy", max_elements=1)
 
 
-    @pytest.mark.slow
 class TestSafetensors:
+    @pytest.mark.slow
     @settings(deadline=None)
     @given(
         tensors=st.dictionaries(
