@@ -31,6 +31,7 @@ import torch
 
 from client import processes
 from registry.stores.directory import DirectoryStore
+from service.http.metrics import Measurements
 from service.inference import batcher as batchers
 from service.inference.batcher import Batcher
 from service.inference.compute import Compute
@@ -167,7 +168,7 @@ def measure_batching(folder: Path, weights: Path) -> None:
         thread = Compute(threads=1, max_waiting=1)
         models = ModelCache(store, capacity=1)
         models.get(digest)
-        found[size] = asyncio.run(rate(Batcher(models, thread, max_rows=1000)))
+        found[size] = asyncio.run(rate(Batcher(models, thread, Measurements("0"), max_rows=1000)))
         thread.close()
     alone, together = found.values()
     print(

@@ -74,11 +74,14 @@ class KeptLookup:
 
     def find(self, reference: str) -> Found | None:
         """The version that a reference means; None if it means none. Raises DatabaseUnavailable at once."""
-        with sessions.translated():
+        try:
             self._drop_after_a_commit()
             if reference not in self._kept:
                 self._kept[reference] = self._query(reference)
             return self._kept[reference]
+        except sqlite3.Error:
+            with sessions.translated():
+                raise
 
     def close(self) -> None:
         """Close the connection."""

@@ -1,5 +1,6 @@
 """The application: its state opened, its routes included, its middleware around them."""
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import cache
@@ -149,17 +150,16 @@ async def _opened(app: FastAPI, settings: ServiceSettings, measurements: Measure
         settings.artifacts_dir.mkdir(parents=True, exist_ok=True)
         artifacts = DirectoryStore(settings.artifacts_dir)
         models = ModelCache(artifacts, capacity=settings.model_cache_size, device=settings.inference_device)
+        threads = settings.inference_threads
+        # said in each thread, because torch's default becomes that of the event loop, which is one; codes of single
+        # requests are small products, for which several threads only wait for each other
         interactive, batch, inference = (
-            Compute(
-                threads=settings.inference_threads,
-                max_waiting=settings.max_waiting,
-                load=lambda: on_demand.load(analyses),
-            )
-            for _ in range(3)
+            Compute(threads=each, max_waiting=settings.max_waiting, load=lambda: on_demand.load(analyses))
+            for each in (threads or os.cpu_count() or 1, threads or os.cpu_count() or 1, threads or 1)
         )
         names = Names(database)
         stack.callback(names.close)
-        batcher = Batcher(models, inference, max_rows=max(MAX_WAITING_ROWS, 2 * settings.max_rows))
+        batcher = Batcher(models, inference, measurements, max_rows=max(MAX_WAITING_ROWS, 2 * settings.max_rows))
         followers = await stack.enter_async_context(Followers(database, most=settings.max_streams))
         app.state.opened = AppState(
             settings,

@@ -26,6 +26,12 @@ class Measurements:
         self.rows = Counter(
             "sae_rows", "Rows processed by models, by operation.", ("operation",), registry=self.registry
         )
+        self.batch_rows = Histogram(
+            "sae_batch_rows",
+            "Rows that were computed together.",
+            registry=self.registry,
+            buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512),
+        )
         self.runs = Gauge("sae_runs", "Runs by state.", ("state",), registry=self.registry)
         build = Gauge("sae_build_info", "The running release, as a label.", ("version",), registry=self.registry)
         build.labels(version).set(1)

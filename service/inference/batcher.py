@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from service.errors import Overloaded
+from service.http.metrics import Measurements
 from service.inference import operations
 from service.inference.compute import RETRY_SECONDS, Compute
 from service.inference.model_cache import ModelCache
 from service.inference.operations import Arrays, Operation
+from sparse_coding import models
 
 if TYPE_CHECKING:
     from sparse_coding.models.weights import TrainedModel
@@ -42,6 +44,8 @@ class _Item:
 
     rows: np.ndarray
     future: "asyncio.Future[Arrays]"
+    model: "TrainedModel | None"
+    """None if it was not loaded when the request came."""
     begun: int = 0
     """Rows whose computation has begun."""
     done: int = 0
@@ -79,13 +83,15 @@ class _Item:
 class Batcher:
     """Computes for all requests of one event loop; at most `max_rows` rows wait or are computed at a time."""
 
-    def __init__(self, models: ModelCache, thread: Compute, *, max_rows: int) -> None:
-        self._models = models
+    def __init__(self, cache: ModelCache, thread: Compute, measurements: Measurements, *, max_rows: int) -> None:
+        self._models = cache
+        self._batch_rows = measurements.batch_rows
         self._thread = thread
         self._max_rows = max_rows
         self._rows = 0
         self._soon: dict[Key, list[_Item]] = {}
         self._turn_is_due = False
+        self._has_one_thread = False
         self._queued: OrderedDict[Key, deque[_Item]] = OrderedDict()
         self._in_flight = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -102,7 +108,7 @@ class Batcher:
                 f"{self._rows} rows are waiting to be computed; try again in {RETRY_SECONDS} s",
                 retry_after=RETRY_SECONDS,
             )
-        item = _Item(rows, asyncio.get_running_loop().create_future())
+        item = _Item(rows, asyncio.get_running_loop().create_future(), self._models.loaded(digest))
         self._rows += len(rows)
         try:
             self._admit((digest, operation), item)
@@ -116,7 +122,7 @@ class Batcher:
         return self._rows
 
     def _admit(self, key: Key, item: _Item) -> None:
-        model = self._models.loaded(key[0])
+        model = item.model
         if model is not None and model.is_on_cpu and _cost(model, key[1], len(item.rows)) <= SMALL:
             self._soon.setdefault(key, []).append(item)
             if not self._turn_is_due:
@@ -130,14 +136,19 @@ class Batcher:
     def _turn(self) -> None:
         """Compute what has come since the last turn, as far as it is small together; queue the rest."""
         self._turn_is_due = False
+        if not self._has_one_thread:
+            models.devices.set_threads(1)  # of the event loop: for so little work, threads only wait for each other
+            self._has_one_thread = True
         waiting, self._soon = self._soon, {}
         left = SMALL
         for key, items in waiting.items():
-            model = self._models.loaded(key[0])
-            each = _cost(model, key[1], 1) if model is not None else left + 1
+            model = items[0].model
+            assert model is not None, "else they were queued"
+            each = _cost(model, key[1], 1)
             together, rest = _divided(items, left // each)
             left -= each * sum(len(item.rows) for item in together)
-            if model is not None and together:
+            if together:
+                self._batch_rows.observe(sum(len(item.rows) for item in together))
                 _finish(key[1], together, _attempt(model, key[1], [item.take(item.left) for item in together]))
             for item in rest:
                 self._queue(key, item)
@@ -159,6 +170,7 @@ class Batcher:
                 del self._queued[key]
             if batch:
                 self._in_flight += 1
+                self._batch_rows.observe(sum(len(rows) for _, rows in batch))
                 task = asyncio.ensure_future(self._computed(key, batch))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
@@ -202,8 +214,8 @@ def _next_batch(items: "deque[_Item]") -> list[tuple[_Item, np.ndarray]]:
     return batch
 
 
-def _loaded_and_applied(models: ModelCache, key: Key, pieces: Sequence[np.ndarray]) -> list[Arrays]:
-    return _applied(models.get(key[0]), key[1], pieces)
+def _loaded_and_applied(cache: ModelCache, key: Key, pieces: Sequence[np.ndarray]) -> list[Arrays]:
+    return _applied(cache.get(key[0]), key[1], pieces)
 
 
 def _attempt(model: "TrainedModel", operation: Operation, pieces: Sequence[np.ndarray]) -> list[Arrays] | Exception:

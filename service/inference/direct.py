@@ -7,13 +7,13 @@ unanswered, body included, so that errors are worded in one place. It uses the s
 import re
 import time
 from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
+import numpy as np
 from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope, Send
 
 from registry.errors import RegistryError
-from registry.lookup import Found
 from service.errors import ServiceError
 from service.http import access, paths, representations
 from service.http.access import Recorder
@@ -27,6 +27,9 @@ from service.inference.names import Names
 from service.inference.operations import Operation
 from service.settings import ServiceSettings
 from sparse_coding.errors import SparseCodingError
+
+if TYPE_CHECKING:
+    from sparse_coding.models.weights import TrainedModel
 
 MAX_JSON: Final = 2**16
 """Bytes of JSON that are parsed on the event loop; a longer body is parsed in a thread, on the other way."""
@@ -73,7 +76,7 @@ class Direct:
         self._models = models
         self._batcher = batcher
         self._record = Recorder(measurements)
-        self._rows = {operation: measurements.rows.labels(operation) for operation in _OFFERS}
+        self._counted = {operation: measurements.rows.labels(operation) for operation in _OFFERS}
         self._admission = Admission(settings)
         self._served: dict[bytes, bool] = {}
         self._forms: dict[tuple[Operation, bytes], Representation | None] = {}
@@ -94,12 +97,19 @@ class Direct:
         body = await _whole(receive)
         if isinstance(body, _Partial):
             return body.receive
-        found = await self._found(reference)
-        content = None
-        if found is not None:
-            content = await self._content(found, operation, headers[b"content-type"], body, form)
-        if content is None:
+        try:
+            found = await self._names.find(reference)
+            model = None if found is None else self._models.loaded(found.digest)
+            if found is None or model is None:
+                return _Replayed(body, receive)
+            rows = self._rows_of(model, operation, headers[b"content-type"], body, form)
+            if rows is None:
+                return _Replayed(body, receive)
+            arrays = await self._batcher.run(found.digest, operation, rows)
+        except (SparseCodingError, ServiceError, RegistryError):
             return _Replayed(body, receive)
+        content = representations.array_bytes(form, arrays, operations.beside(model, found.reference, operation))
+        self._counted[operation].inc(len(rows))
         request_id = access.request_id(headers.get(b"x-request-id", b"").decode("latin-1"))
         await send(
             {
@@ -168,34 +178,20 @@ class Direct:
 
         return _remembered(self._forms, (operation, accept), preferred)
 
-    async def _found(self, reference: str) -> Found | None:
-        try:
-            return await self._names.find(reference)
-        except RegistryError:
-            return None
-
-    async def _content(
-        self, found: Found, operation: Operation, body_type: bytes, body: bytes, form: Representation
-    ) -> bytes | None:
-        """The bytes of the answer; None if the body or what it would give is not usual."""
-        model = self._models.loaded(found.digest)
-        if model is None:
-            return None
+    def _rows_of(
+        self, model: "TrainedModel", operation: Operation, body_type: bytes, body: bytes, form: Representation
+    ) -> np.ndarray | None:
+        """The checked rows in a body; None if it, or what it would give, is not usual. Raises what a check raises."""
         width = model.n_latents if operation == "decode" else model.n_inputs
         if body_type == b"application/json":
-            sent = plain_bodies.from_json(body, _SENT[operation], width)
+            sent = plain_bodies.from_json(body, _SENT[operation], width, double=model.preprocessing.means is not None)
         else:
             sent = plain_bodies.from_npy(body, width)
         if sent is None or len(sent) * max(model.n_inputs, model.n_latents) > MAX_NUMBERS[form]:
             return None
-        try:
-            check = inputs.checked_codes if operation == "decode" else inputs.checked_rows
-            rows = check(self._settings, model, sent)
-            arrays = await self._batcher.run(found.digest, operation, rows)
-        except (SparseCodingError, ServiceError, RegistryError):
-            return None
-        self._rows[operation].inc(len(rows))
-        return representations.array_bytes(form, arrays, operations.beside(model, found.reference, operation))
+        if operation == "decode":
+            return inputs.checked_codes(self._settings, model, sent)
+        return inputs.checked_rows(self._settings, model, sent)
 
 
 class _Partial:

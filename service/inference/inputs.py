@@ -226,7 +226,7 @@ def rows(app_state: Storage, model: "TrainedModel", body: Body) -> np.ndarray:
     dataset was centred, both are centred as its rows were. Raises `InvalidInput`, `InvalidFile`, `IndexOutOfRange` and
     `InputsOutOfRange`, and `InvalidRequest`.
     """
-    plain = _plain(body, "inputs", model.n_inputs)
+    plain = _plain(body, "inputs", model.n_inputs, double=model.preprocessing.means is not None)
     if plain is not None:
         return checked_rows(app_state.settings, model, plain)
     if body.media_type != JSON.media_type:
@@ -242,10 +242,10 @@ def rows(app_state: Storage, model: "TrainedModel", body: Body) -> np.ndarray:
     return values
 
 
-def _plain(body: Body, name: str, width: int) -> np.ndarray | None:
+def _plain(body: Body, name: str, width: int, *, double: bool) -> np.ndarray | None:
     """What a usual body holds, read fast; None for any other body."""
     if body.media_type == JSON.media_type:
-        return plain_bodies.from_json(body.content, name, width)
+        return plain_bodies.from_json(body.content, name, width, double=double)
     if body.media_type == NPY.media_type and len(body.content) <= 4 * MAX_NUMBERS:
         return plain_bodies.from_npy(body.content, width)
     return None
@@ -293,7 +293,7 @@ def codes(app_state: Storage, model: "TrainedModel", body: Body) -> np.ndarray:
     Raises the core library's `InvalidInput`, `InvalidFile` and `IndexOutOfRange`, and `InvalidRequest`.
     """
     width = model.n_latents
-    dense = _plain(body, "codes", width)
+    dense = _plain(body, "codes", width, double=False)
     if dense is None and body.media_type != JSON.media_type:
         dense = tensor(body, "codes")
     if dense is None:

@@ -90,8 +90,11 @@ class Preprocessing:
             raise errors.EmptyInput("At least one row of at least one value is required; got none.")
         self._check_shape(sent.shape)
         flat = sent.reshape(len(sent), -1)
-        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is found below
-            values = (flat if self.means is None else flat - self.means).astype(np.float32)
+        if self.means is None and sent.dtype == np.float32:
+            values = flat
+        else:
+            with np.errstate(over="ignore", invalid="ignore"):  # what overflows is found below
+                values = (flat if self.means is None else flat - self.means).astype(np.float32)
         if not np.isfinite(values).all():
             raise errors.NotFinite("Every value must be a finite float32; got a NaN or an infinity.")
         return values / np.float32(255) if sent.dtype == np.uint8 else values

@@ -22,6 +22,7 @@ from sparse_coding.data.preprocessing import Preprocessing
 from sparse_coding.models import autoencoder as networks
 from sparse_coding.models import objectives
 from sparse_coding.models.autoencoder import Autoencoder
+from sparse_coding.models.few_rows import Layers
 from sparse_coding.specs import feasibility
 from sparse_coding.specs import runs as run_specs
 from sparse_coding.specs.training import TrainSpec
@@ -54,6 +55,10 @@ class TrainedModel:
             for part in (self.autoencoder.encoder, self.autoencoder.decoder)
         )
         return encoder, decoder
+
+    @cached_property
+    def _layers(self) -> Layers:
+        return Layers(self.autoencoder)
 
     @property
     def is_on_cpu(self) -> bool:
@@ -98,6 +103,8 @@ class TrainedModel:
     def encode(self, rows: Float32[np.ndarray, "B d"]) -> Float32[np.ndarray, "B n"]:
         """The codes of rows in raw units. Raises `WrongWidth`."""
         _check_width(rows, self.n_inputs, "inputs")
+        if self._layers.are_for(len(rows)):  # without gradients, and without a context that would say so
+            return self._layers.encode(self.preprocessing.to_inputs(torch.from_numpy(np.array(rows)))).numpy()
         return self._in_chunks(lambda chunk: self.autoencoder.encode(self.preprocessing.to_inputs(chunk)), rows)
 
     @torch.inference_mode()
@@ -108,7 +115,7 @@ class TrainedModel:
     def decode(self, codes: Float32[np.ndarray, "B n"]) -> Float32[np.ndarray, "B d"]:
         """The reconstructions of codes, in raw units. Raises `WrongWidth`."""
         _check_width(codes, self.n_latents, "latents")
-        return self._in_chunks(lambda chunk: self.preprocessing.undo(self.autoencoder.decode(chunk)), codes)
+        return self._in_chunks(lambda chunk: self.preprocessing.undo(self._layers.decode(chunk)), codes)
 
     def reconstruct(
         self, rows: Float32[np.ndarray, "B d"]
@@ -120,7 +127,7 @@ class TrainedModel:
 
     def _reconstructed(self, chunk: Tensor) -> Tensor:
         x = self.preprocessing.to_inputs(chunk)
-        r, _ = self.autoencoder(x)
+        r = self._layers.decode(self._layers.encode(x))
         return torch.cat([self.preprocessing.undo(r), row_mse(r, x)[:, None]], dim=1)
 
     @torch.inference_mode()

@@ -10,6 +10,7 @@ import pytest
 
 from registry.stores.directory import DirectoryStore
 from service.errors import Overloaded
+from service.http.metrics import Measurements
 from service.inference import batcher as batchers
 from service.inference import operations
 from service.inference.batcher import Batcher
@@ -92,7 +93,7 @@ def test_what_comes_in_one_turn_is_computed_together_on_the_loop(
     sent = [rows(1 + seed % 3, seed) for seed in range(20)]
 
     async def main() -> list[Arrays]:
-        batcher = Batcher(models, thread, max_rows=100)
+        batcher = Batcher(models, thread, Measurements("0"), max_rows=100)
         return await asyncio.gather(*(batcher.run(digests["small"], "encode", each) for each in sent))
 
     found = asyncio.run(main())
@@ -113,7 +114,7 @@ def test_rows_have_the_same_results_alone_and_among_others(
         sent = [model.encode(each) for each in sent]
 
     async def main() -> list[Arrays]:
-        batcher = Batcher(models, thread, max_rows=10_000)
+        batcher = Batcher(models, thread, Measurements("0"), max_rows=10_000)
         return await asyncio.gather(*(batcher.run(digests["small"], operation, each) for each in sent))
 
     for each, arrays in zip(sent, asyncio.run(main()), strict=True):
@@ -127,7 +128,7 @@ def test_large_work_is_done_in_the_thread_in_chunks(
     models: ModelCache, digests: dict[str, str], thread: Compute, calls: Calls
 ) -> None:
     async def main() -> list[Arrays]:
-        batcher = Batcher(models, thread, max_rows=10_000)
+        batcher = Batcher(models, thread, Measurements("0"), max_rows=10_000)
         wide = digests["wide"]
         return await asyncio.gather(*(batcher.run(wide, "encode", rows(count)) for count in (1200, 100, 100)))
 
@@ -146,7 +147,7 @@ def test_a_single_row_does_not_wait_for_a_bulk_of_another_model(
 
     async def main() -> None:
         empty = ModelCache(models._artifacts, capacity=4)
-        batcher = Batcher(empty, thread, max_rows=10_000)
+        batcher = Batcher(empty, thread, Measurements("0"), max_rows=10_000)
 
         async def one(name: str, count: int) -> None:
             await batcher.run(digests[name], "encode", rows(count))
@@ -165,7 +166,7 @@ def test_a_fault_in_one_request_concerns_no_other(
     huge = np.full((1, WIDTH), 3e38, np.float32)
 
     async def main() -> list[Arrays | BaseException]:
-        batcher = Batcher(models, thread, max_rows=100)
+        batcher = Batcher(models, thread, Measurements("0"), max_rows=100)
         sent = (rows(1), huge, rows(2))
         work = (batcher.run(digests["small"], "reconstruct", each) for each in sent)
         return await asyncio.gather(*work, return_exceptions=True)
@@ -183,7 +184,7 @@ def test_a_model_that_cannot_be_loaded_fails_its_own_requests(
     models: ModelCache, digests: dict[str, str], thread: Compute
 ) -> None:
     async def main() -> list[Arrays | BaseException]:
-        batcher = Batcher(models, thread, max_rows=100)
+        batcher = Batcher(models, thread, Measurements("0"), max_rows=100)
         work = (batcher.run(digest, "encode", rows(1)) for digest in ("0" * 64, digests["small"]))
         return await asyncio.gather(*work, return_exceptions=True)
 
@@ -196,7 +197,7 @@ def test_rows_of_a_client_that_has_gone_are_not_computed(
     models: ModelCache, digests: dict[str, str], thread: Compute, calls: Calls
 ) -> None:
     async def main() -> int:
-        batcher = Batcher(models, thread, max_rows=10_000)
+        batcher = Batcher(models, thread, Measurements("0"), max_rows=10_000)
         begun = threading.Event()
         held = threading.Event()
 
@@ -227,7 +228,7 @@ def test_rows_beyond_the_limit_are_refused_at_once(
     models: ModelCache, digests: dict[str, str], thread: Compute
 ) -> None:
     async def main() -> None:
-        batcher = Batcher(models, thread, max_rows=100)
+        batcher = Batcher(models, thread, Measurements("0"), max_rows=100)
         first = asyncio.ensure_future(batcher.run(digests["wide"], "encode", rows(90)))
         await asyncio.sleep(0)
         with pytest.raises(Overloaded) as refused:
