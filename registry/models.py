@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import Select, bindparam, func, select, update
 from sqlalchemy import delete as delete_rows
 from sqlalchemy.orm import Session, aliased
 
@@ -87,12 +87,10 @@ def resolve(session: Session, reference: str) -> ModelVersion:
     if not _NAME.fullmatch(name) or (at and not _NUMBER.fullmatch(which) and not _ALIAS.fullmatch(which)):
         raise InvalidReference(f"a model is name, name@version or name@alias, got {shown(reference)}")
     if not at:
-        return _one(session, _latest().where(ModelVersion.name == name), name, which)
+        return _one(session, _LATEST_OF, name, which)
     if _NUMBER.fullmatch(which):
-        return _one(session, _numbered(name, int(which)), name, which)
-    pointer = select(Alias.version).where(Alias.name == name, Alias.alias == which).scalar_subquery()
-    query = select(ModelVersion).where(ModelVersion.name == name, ModelVersion.version == pointer)
-    return _one(session, query, name, which)
+        return _one(session, _NUMBERED, name, which, number=_in_range(int(which)))
+    return _one(session, _POINTED_TO, name, which, alias=which)
 
 
 def hold(session: Session, reference: str) -> ModelVersion:
@@ -221,13 +219,35 @@ def _latest() -> Select[ModelVersion]:
 
 
 def _numbered(name: str, version: int) -> Select[ModelVersion]:
-    number = max(0, min(version, 2**31 - 1))  # the range of the column; no version has a larger number
-    return select(ModelVersion).where(ModelVersion.name == name, ModelVersion.version == number)
+    return select(ModelVersion).where(ModelVersion.name == name, ModelVersion.version == _in_range(version))
 
 
-def _one(session: Session, query: Select[ModelVersion], name: str, which: str) -> ModelVersion:
-    """The version with its current aliases; `which` is empty, a number or an alias, for the error message."""
-    found = session.scalar(query.execution_options(populate_existing=True)) if _NAME.fullmatch(name) else None
+def _in_range(version: int) -> int:
+    """The number in the range of the column; no version has a larger one."""
+    return max(0, min(version, 2**31 - 1))
+
+
+# Made once: to build such a query takes longer than to run it.
+_OF_NAME: Final = ModelVersion.name == bindparam("name")
+_LATEST_OF: Final = _latest().where(_OF_NAME)
+_NUMBERED: Final = select(ModelVersion).where(_OF_NAME, ModelVersion.version == bindparam("number"))
+_POINTED_TO: Final = select(ModelVersion).where(
+    _OF_NAME,
+    ModelVersion.version
+    == select(Alias.version)
+    .where(Alias.name == bindparam("name"), Alias.alias == bindparam("alias"))
+    .scalar_subquery(),
+)
+
+
+def _one(session: Session, query: Select[ModelVersion], name: str, which: str, **values: str | int) -> ModelVersion:
+    """The version with its current aliases; `which` is empty, a number or an alias, for the error message.
+
+    `values` are those of the query's parameters, beside the name.
+    """
+    found = None
+    if _NAME.fullmatch(name):
+        found = session.scalar(query.execution_options(populate_existing=True), {"name": name, **values})
     if found is not None:
         return found
     _require_model(session, name)

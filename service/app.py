@@ -127,9 +127,9 @@ def create_app(settings: ServiceSettings) -> Application:
 def _routes() -> list[BaseRoute]:
     """The routes of all applications of this process: FastAPI needs a tenth of a second to analyse them."""
     together = APIRouter(generate_unique_id_function=_operation_id)
+    together.include_router(health.router)  # first, because routers are tried in turn, and these are asked often
     for router in ROUTERS:
         together.include_router(router, dependencies=[Depends(parameters.require_known)])
-    together.include_router(health.router)
     return together.routes
 
 
