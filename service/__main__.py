@@ -17,6 +17,7 @@ import uvicorn
 from registry.database import schema, sessions
 from registry.errors import RegistryError, for_operators
 from service.http import logs
+from service.http.connections import Connection, LimitedServer
 from service.settings import ServiceSettings
 from sparse_coding import drivers
 
@@ -27,7 +28,7 @@ Set SAE_API_KEY to a secret of at least 16 characters, for instance that of
 or leave SAE_HOST at 127.0.0.1."""
 
 
-class Server(uvicorn.Server):
+class Server(LimitedServer):
     """Prints its address once it listens, then begins to import torch, and ends streams at shutdown."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -83,6 +84,7 @@ def _serve(settings: ServiceSettings) -> int:
             host=settings.host,
             port=settings.port,
             lifespan="on",
+            http=Connection,
             ws="none",
             log_config=None,
             access_log=False,

@@ -19,6 +19,7 @@ from service import analyses
 from service.followers import Followers
 from service.http import body_limits, documentation, parameters, problems, reception
 from service.http.access import Access
+from service.http.connections import Connections, Limits
 from service.http.guard import Guard
 from service.http.metrics import Measurements
 from service.inference.batcher import MAX_WAITING_ROWS, Batcher
@@ -176,7 +177,11 @@ async def _opened(app: FastAPI, settings: ServiceSettings, measurements: Measure
         )
         app.state.direct = Direct(settings, names, models, batcher, measurements)
         try:
-            yield {"followers": followers, "interactive": interactive}
+            yield {
+                "followers": followers,
+                "interactive": interactive,
+                "connections": Connections(Limits.of(settings), measurements),
+            }
         finally:
             with anyio.move_on_after(settings.shutdown_seconds):
                 for thread in (interactive, batch, inference):

@@ -39,6 +39,12 @@ class ServiceSettings(RegistrySettings):
     max_queued_runs: int = Field(1000, ge=1, le=1_000_000, description="Runs that may be queued or paused at a time.")
     max_stored_bytes: int = Field(50 * 2**30, ge=2**20, le=2**50, description="Bytes of all stored artifacts.")
     max_waiting: int = Field(32, ge=1, le=10_000, description="Computations that may wait for a compute thread.")
+    max_connections: int = Field(
+        1000, ge=8, le=100_000, description="Connections that may be open at a time, as far as files may be."
+    )
+    max_connections_of_address: int = Field(
+        500, ge=1, le=100_000, description="Connections of one client address that may be open at a time."
+    )
     max_streams: int = Field(100, ge=1, le=10_000, description="Streams of events that may be open at a time.")
     model_cache_size: int = Field(8, ge=1, le=1000, description="Models kept loaded.")
     shutdown_seconds: int = Field(

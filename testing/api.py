@@ -14,6 +14,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from service import app
+from service.http.connections import Connection, LimitedServer
 from service.settings import ServiceSettings
 from service.state import AppState
 from testing import openapi_contract
@@ -23,11 +24,11 @@ CLOSING_SECONDS = 10
 """How long a response may go on after the end of a test: one that failed may have left a stream without an end."""
 
 
-class Server(uvicorn.Server):
+class Server(LimitedServer):
     """A real server in a thread, which says when it has begun to listen or has given up."""
 
     def __init__(self, application: FastAPI) -> None:
-        config = uvicorn.Config(application, port=0, lifespan="on", log_config=None, access_log=False)
+        config = uvicorn.Config(application, port=0, lifespan="on", http=Connection, log_config=None, access_log=False)
         config.timeout_graceful_shutdown = CLOSING_SECONDS
         super().__init__(config)
         self.settled = threading.Event()

@@ -26,6 +26,12 @@ class Measurements:
         self.rows = Counter(
             "sae_rows", "Rows processed by models, by operation.", ("operation",), registry=self.registry
         )
+        self.refused_connections = Counter(
+            "sae_refused_connections",
+            "Requests and connections that were refused before routing, by reason.",
+            ("reason",),
+            registry=self.registry,
+        )
         self.batch_rows = Histogram(
             "sae_batch_rows",
             "Rows that were computed together.",

@@ -17,6 +17,7 @@ from fastapi import Query, Request, Response
 from pydantic import BaseModel
 
 from service.errors import NotAcceptable
+from sparse_coding.errors import TooManyRows
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,10 @@ SVG: Final = Representation("svg", "image/svg+xml")
 VEGA: Final = Representation("vega", "application/vnd.vegalite.v6+json")
 NPY: Final = Representation("npy", "application/x-npy")
 SAFETENSORS: Final = Representation("safetensors", "application/vnd.safetensors")
+MAX_JSON_NUMBERS: Final = 2**22
+"""Numbers in the arrays of one JSON answer: some 40 MB."""
+PIECE_NUMBERS: Final = 2**16
+"""Numbers of a JSON answer that are written at once: a few milliseconds."""
 CHARTS: Final = (VEGA, PNG, SVG)
 """The forms that every chart has."""
 
@@ -145,6 +150,30 @@ def json_bytes(document: Any) -> bytes:
     return orjson.dumps(document, default=_writable, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
+def require_writable(numbers: int, others: str) -> None:
+    """Raises `TooManyRows` for more numbers than a JSON answer may have; `others` are the forms that may have more."""
+    if numbers > MAX_JSON_NUMBERS:
+        raise TooManyRows(
+            f"at most {MAX_JSON_NUMBERS:,} numbers fit into one JSON answer, and this one would have {numbers:,}: send "
+            f"fewer rows, or ask for {others}"
+        )
+
+
+def _in_pieces(document: Mapping[str, Any]) -> bytes:
+    """`json_bytes` of an object with arrays of two dimensions, written in pieces: orjson lets no other thread run."""
+    parts: list[bytes] = []
+    for name, value in document.items():
+        parts.append(b"," if parts else b"{")
+        parts.append(orjson.dumps(name) + b":")
+        if isinstance(value, np.ndarray) and value.ndim == 2 and value.size > PIECE_NUMBERS:
+            step = max(1, PIECE_NUMBERS // value.shape[1])
+            pieces = (json_bytes(value[start : start + step])[1:-1] for start in range(0, len(value), step))
+            parts += [b"[", b",".join(pieces), b"]"]
+        else:
+            parts.append(json_bytes(value))
+    return b"".join([*parts, b"}"])
+
+
 def _writable(value: object) -> np.ndarray | dict[str, Any]:
     """A model as its fields, an array in the one memory layout that orjson writes."""
     if isinstance(value, BaseModel):
@@ -175,12 +204,16 @@ def csv_bytes(records: Sequence[Mapping[str, Any]], empty: Sequence[str] = ()) -
 
 
 def array_bytes(form: Representation, arrays: Mapping[str, np.ndarray], beside: Mapping[str, Any]) -> bytes:
-    """Named arrays as safetensors, the first of them as .npy, or all as JSON after the fields `beside` them."""
+    """Named arrays as safetensors, the first of them as .npy, or all as JSON after the fields `beside` them.
+
+    Raises `TooManyRows` for JSON of more than `MAX_JSON_NUMBERS` numbers.
+    """
     if form == SAFETENSORS:
         return safetensors.numpy.save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
     if form == NPY:
         return npy_bytes(next(iter(arrays.values())))
-    return json_bytes({**beside, **arrays})
+    require_writable(sum(array.size for array in arrays.values()), "application/x-npy")
+    return _in_pieces({**beside, **arrays})
 
 
 def computed(content: bytes, form: Representation) -> Response:

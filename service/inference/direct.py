@@ -106,9 +106,9 @@ class Direct:
             if rows is None:
                 return _Replayed(body, receive)
             arrays = await self._batcher.run(found.digest, operation, rows)
+            content = representations.array_bytes(form, arrays, operations.beside(model, found.reference, operation))
         except (SparseCodingError, ServiceError, RegistryError):
             return _Replayed(body, receive)
-        content = representations.array_bytes(form, arrays, operations.beside(model, found.reference, operation))
         self._counted[operation].inc(len(rows))
         request_id = access.request_id(headers.get(b"x-request-id", b"").decode("latin-1"))
         await send(

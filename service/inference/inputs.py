@@ -15,7 +15,7 @@ import orjson
 import pydantic
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, FailFast, Field
 
 from registry import datasets as registered
 from registry.errors import DatasetNotFound
@@ -57,7 +57,9 @@ class DatasetRows(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     dataset: Name = Field(description="A dataset's name.")
     split: Literal["train", "test"] = Field("test", description="Which of its splits.")
-    indices: tuple[Index, ...] = Field(min_length=1, max_length=MAX_INDICES, description="Rows of that split, from 0.")
+    indices: Annotated[tuple[Index, ...], FailFast()] = Field(
+        min_length=1, max_length=MAX_INDICES, description="Rows of that split, from 0."
+    )
 
 
 class NumberRows(BaseModel):
@@ -172,6 +174,9 @@ def _listed(names: frozenset[str]) -> str:
 
 def dataset_rows(parsed: Mapping[str, Any]) -> DatasetRows:
     """The rows that a document names; a fault is answered as FastAPI answers its own."""
+    indices = parsed.get("indices")
+    if isinstance(indices, list) and len(indices) > MAX_INDICES:
+        raise errors.TooManyRows(f"at most {MAX_INDICES} indices fit into one request; {len(indices)} came")
     try:
         return DatasetRows.model_validate(parsed)
     except pydantic.ValidationError as error:

@@ -173,3 +173,23 @@ def test_rows_that_no_dataset_has_are_refused(local_service: LocalService, model
     assert (answer.status_code, answer.json()["code"]) == (422, "WRONG_WIDTH")
     assert "64" in answer.json()["detail"]
     assert "63" in answer.json()["detail"]
+
+
+def test_headers_without_an_end_take_no_memory(local_service: LocalService) -> None:
+    """Without a limit, the process took 14 bytes for each byte that was sent."""
+    process = api_process(local_service)
+    url = local_service.http.base_url
+    local_service.http.get("/livez")
+    before = process.memory_info().rss
+    for begin, piece in ((b"", b"X-A: a\r\n" * 8192), (b"X-A: ", b"a" * 65_536)):
+        with socket.create_connection((url.host, url.port or 0), timeout=30) as connection:
+            connection.sendall(b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n" + begin)
+            sent = 0
+            with pytest.raises(ConnectionError):
+                while sent < 64 * MIB:
+                    sent += connection.send(piece)
+        assert sent < 8 * MIB
+        began = time.monotonic()
+        assert local_service.http.get("/livez").status_code == 200
+        assert time.monotonic() - began < 5
+    assert process.memory_info().rss - before < 2 * MIB

@@ -219,7 +219,7 @@ async def upload_dataset(
     responses={
         200: representations.described(Pictures, PNG),
         **representations.UNCHANGED,
-        **problems.responses(404, 406, 409, 503),
+        **problems.responses(404, 406, 409, 413, 503),
     },
 )
 async def list_images(
@@ -322,6 +322,8 @@ def _pictures(app_state: AppState, name: str, split: str, wanted: Sequence[int],
     dataset = inputs.present_dataset(app_state, name)
     if dataset.kind == "vectors":
         raise NotAnImage("this is a dataset of vectors; only images can be shown")
+    if chosen == JSON:
+        representations.require_writable(len(wanted) * dataset.n_inputs, "image/png")
     found = dataset.take(split, wanted)
     if chosen == PNG:
         scale = png.whole_factor(found.rows[0, 0])
