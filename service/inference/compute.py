@@ -58,8 +58,13 @@ class Compute:
 
     async def loaded(self) -> None:
         """Wait until what computations need has been loaded."""
-        if not self._is_loaded.is_set():
+        if not self.is_loaded:
             await asyncio.wrap_future(self._executor.submit(_nothing))
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether what computations need has been loaded."""
+        return self._is_loaded.is_set()
 
     @property
     def waiting(self) -> int:
