@@ -52,13 +52,16 @@ Index = Annotated[int, Field(strict=True, ge=0, le=2**53 - 1)]
 
 
 class DatasetRows(BaseModel):
-    """Rows of a dataset that is already here, so that nobody has to type 784 numbers."""
+    """Rows of a stored dataset, so that nobody has to send them: some, or all of a split."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     dataset: Name = Field(description="A dataset's name.")
     split: Literal["train", "test"] = Field("test", description="Which of its splits.")
     indices: Annotated[tuple[Index, ...], FailFast()] = Field(
-        min_length=1, max_length=MAX_INDICES, description="Rows of that split, from 0."
+        default_factory=tuple,  # of which the description says nothing, as it would of a default
+        min_length=1,
+        max_length=MAX_INDICES,
+        description="Rows of that split, from 0. Without them, all of its rows, in order.",
     )
 
 
@@ -242,7 +245,9 @@ def rows(app_state: Storage, model: "TrainedModel", body: Body) -> np.ndarray:
     wanted = dataset_rows(parsed)
     check_count(app_state.settings, model, len(wanted.indices))
     source = present_dataset(app_state, wanted.dataset)
-    values = model.prepare_from(source.take(wanted.split, wanted.indices).rows, source.means)
+    indices = wanted.indices or range(len(source.split(wanted.split).rows))
+    check_count(app_state.settings, model, len(indices))
+    values = model.prepare_from(source.take(wanted.split, indices).rows, source.means)
     model.check_range(values)
     return values
 

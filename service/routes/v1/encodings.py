@@ -57,14 +57,16 @@ async def selection(
     top_k: Annotated[
         int | None,
         Query(
-            ge=1, le=65_536, description="With `sparse`: maximum number of latents per row; the largest are returned."
+            ge=1,
+            le=65_536,
+            description="Maximum number of latents per row; the largest are returned. The answer is sparse.",
         ),
     ] = None,
 ) -> Selection | None:
     """The latents of a sparse answer; None for a dense one."""
-    if not sparse:
-        if threshold is not None or top_k is not None:
-            raise InvalidRequest("threshold and top_k apply to a sparse answer: add sparse=true")
+    if not sparse and top_k is None:
+        if threshold is not None:
+            raise InvalidRequest("threshold applies to a sparse answer: add sparse=true")
         return None
     return Selection(threshold if threshold is not None else (0.0 if top_k else ACTIVE), top_k)
 

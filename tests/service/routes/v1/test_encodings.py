@@ -170,6 +170,7 @@ def sparse(codes: NDArray[Any], threshold: float, top_k: int | None) -> list[lis
         ("?sparse=true&threshold=0", 0.0, None),
         ("?sparse=true&top_k=3", 0.0, 3),
         ("?sparse=true&top_k=3&threshold=0.2", 0.2, 3),
+        ("?top_k=3", 0.0, 3),
         ("?sparse=true&threshold=1e30", 1e30, None),
     ],
 )
@@ -189,8 +190,17 @@ def test_a_sparse_answer_is_json_only_and_its_settings_need_it(shared_api: Share
     refused = encode(shared_api, {"inputs": images().tolist()}, query="?sparse=true&format=npy")
     assert (refused.status_code, refused.json()["code"]) == (406, "NOT_ACCEPTABLE")
     assert "application/json" in refused.json()["detail"]
-    refused = encode(shared_api, {"inputs": images().tolist()}, query="?top_k=3")
+    refused = encode(shared_api, {"inputs": images().tolist()}, query="?threshold=0.3")
     assert (refused.status_code, refused.json()["code"]) == (422, "INVALID_REQUEST")
+
+
+def test_rows_of_a_dataset_without_indices_are_all_of_the_split(shared_api: SharedApi) -> None:
+    for body in ({"dataset": "digits"}, {"dataset": "digits", "split": "test"}):
+        some = encode(shared_api, {**body, "indices": list(range(360))}).json()
+        assert encode(shared_api, body).json() == some
+    refused = encode(shared_api, {"dataset": "digits", "split": "train"})
+    assert (refused.status_code, refused.json()["code"]) == (413, "TOO_MANY_ROWS")
+    assert "1437 came" in refused.json()["detail"]
 
 
 def test_what_cannot_be_given_is_refused_with_what_can(shared_api: SharedApi) -> None:
@@ -323,7 +333,6 @@ HOSTILE: dict[str, tuple[str, bytes, int, str]] = {
     "both ways at once": (JSON, json.dumps({"inputs": [ROW], "dataset": "digits"}).encode(), 422, "INVALID_REQUEST"),
     "neither way": (JSON, b"{}", 422, "INVALID_REQUEST"),
     "no dataset": (JSON, b'{"split": "test", "indices": [0]}', 422, "INVALID_REQUEST"),
-    "no indices": (JSON, b'{"dataset": "digits"}', 422, "INVALID_REQUEST"),
     "an empty list of indices": (JSON, b'{"dataset": "digits", "indices": []}', 422, "INVALID_REQUEST"),
     "an index beyond the split": (JSON, b'{"dataset": "digits", "indices": [360]}', 422, "INDEX_OUT_OF_RANGE"),
     "a negative index": (JSON, b'{"dataset": "digits", "indices": [-1]}', 422, "INVALID_REQUEST"),
