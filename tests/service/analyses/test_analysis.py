@@ -183,6 +183,7 @@ PATHS = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", PATHS)
 def test_a_second_request_loads_no_model_and_computes_nothing(
     shared_api: SharedApi, path: str, monkeypatch: pytest.MonkeyPatch

@@ -16,6 +16,7 @@ from service.http import guard, representations
 from service.inference import inputs
 from testing.published_models import SharedApi
 
+pytestmark = pytest.mark.slow
 MANY = 300_000
 
 

@@ -14,6 +14,7 @@ from service.http.connections import HEALTH_CONNECTIONS, Limits
 from service.settings import ServiceSettings
 from testing.api import Api, StartApi
 
+pytestmark = pytest.mark.slow
 LIMITS = Limits(connections=20, of_address=20)
 PATIENT = 30.0
 

@@ -167,6 +167,7 @@ def test_a_body_over_its_limit_is_refused_by_its_length_alone(keyless_api: Api) 
         assert "20,000" in answer.json()["detail"]
 
 
+@pytest.mark.slow
 def test_a_body_over_its_limit_is_cut_while_it_streams_in_small_chunks(keyless_api: Api) -> None:
     sent = 0
 

@@ -124,6 +124,7 @@ def test_rows_have_the_same_results_alone_and_among_others(
             np.testing.assert_allclose(arrays[name], alone[name], rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_large_work_is_done_in_the_thread_in_chunks(
     models: ModelCache, digests: dict[str, str], thread: Compute, calls: Calls
 ) -> None:
@@ -139,6 +140,7 @@ def test_large_work_is_done_in_the_thread_in_chunks(
     assert threading.current_thread().name not in calls.threads
 
 
+@pytest.mark.slow
 def test_a_single_row_does_not_wait_for_a_bulk_of_another_model(
     models: ModelCache, digests: dict[str, str], thread: Compute, calls: Calls
 ) -> None:

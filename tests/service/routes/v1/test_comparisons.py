@@ -304,6 +304,7 @@ def test_names_and_forms_that_do_not_exist_are_refused(compared: SharedApi, belo
 # --- the chart -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_sheet_names_every_model_with_its_penalty(compared: SharedApi) -> None:
     words = texts(comparison(compared, "kl,l1,vectors", format="svg").content)
     for expected in ("kl@1, KL 0.001", "l1@1, L1 0.001", "vectors@1, no penalty", "Error while learning", "none"):

@@ -91,6 +91,7 @@ def test_a_page_has_the_events_in_order_and_says_where_the_next_begins(api: Api)
     assert page(api, run, "?after=5")["items"] == []
 
 
+@pytest.mark.slow
 def test_a_stream_tells_what_happens_while_it_happens_and_ends_with_the_run(api: Api) -> None:
     run = ask(api)
     with api.http.stream("GET", f"{RUNS}/{run}/events", headers=STREAM) as answer:
