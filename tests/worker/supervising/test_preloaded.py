@@ -78,4 +78,4 @@ def test_no_process_is_left_of_a_worker_that_was_killed_or_asked_to_stop(harness
     trainer, server = harness.trainer_of(worker), server_of(harness, worker)
     os.kill(worker.pid, number)
     worker.wait(PATIENCE)
-    eventually("the end of both", lambda: not is_alive(trainer) and not is_alive(server), within=2)
+    eventually("the end of both", lambda: not is_alive(trainer) and not is_alive(server), within=10)
