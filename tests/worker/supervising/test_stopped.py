@@ -11,7 +11,7 @@ from sqlalchemy import select, text
 
 from registry import checkpoints, events, runs
 from registry.database.tables import Checkpoint, Run, RunEvent
-from testing.processes import is_alive
+from testing.processes import is_alive, stop
 from testing.waiting import PATIENCE, eventually
 from testing.worker_harness import Uninterrupted, WorkerHarness
 from testing.worker_process import WorkerProcess
@@ -149,7 +149,7 @@ def stop_within_a_transaction(harness: WorkerHarness, run: Run, worker: WorkerPr
     with harness.database.write() as session:
         session.execute(select(Run.id).where(Run.id == run.id).with_for_update())
         eventually("a wait", lambda: harness.read(lambda other: other.scalar(text(waits))))
-        os.kill(worker.pid, signal.SIGSTOP)
+        stop(worker.pid)  # wholly, else it may still commit once it has the lock
     eventually("a lock", lambda: not harness.read(lambda other: other.scalar(text(waits))))
     skips = select(Run.id).where(Run.id == run.id).with_for_update(skip_locked=True)
     assert harness.write(lambda session: session.scalar(skips)) is None
