@@ -50,7 +50,7 @@ class AppState(Storage):
         `ClientDisconnect`.
         """
         model, rows = await self.interactive.run(request, self._read, named.digest, read)
-        arrays = await compute.while_connected(request, self.batcher.run(named.digest, operation, rows))
+        arrays = await compute.while_connected(request.receive, self.batcher.run(named.digest, operation, rows))
         self.measurements.rows.labels(operation).inc(len(rows))
         return await self.interactive.run(request, write, model, rows, arrays)
 

@@ -79,8 +79,10 @@ class Connections:
         beyond = len(self._open) - self.limits.connections
         if beyond <= 0 and self._of_address[connection.address] <= self.limits.of_address:
             return "served"
+        if beyond <= HEALTH_CONNECTIONS:
+            return "health"
         self.count("connections")
-        return "health" if beyond <= HEALTH_CONNECTIONS else "refused"
+        return "refused"
 
     def leave(self, connection: "Connection") -> None:
         """Count it no more."""
@@ -181,11 +183,12 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The headers have ended; uvicorn's own."""
-        self._state = "body"
         if self._is_too_large():
             return
+        self._state = "body"
         if self._service == "health":
-            self.app = _only_health(self.config.loaded_app)
+            assert self._ours is not None
+            self.app = _only_health(self.config.loaded_app, self._ours)
         super().on_headers_complete()
 
     def on_chunk_header(self) -> None:
@@ -239,10 +242,15 @@ class Connection(HttpToolsProtocol):
     def _refuse(self, status: int, code: str, reason: Reason, detail: str) -> None:
         assert self._ours is not None
         self._ours.count(reason)
-        answering = self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete
-        if not answering and (self._state != "head" or self._read_at > self._since or self._earlier):
+        if not self._is_answered():
             self.transport.write(_response(status, code, detail))
         self.transport.close()
+
+    def _is_answered(self) -> bool:
+        """Whether a response would be a second one, or one in the middle of another, or one to no request."""
+        if self._state == "head":
+            return not self._earlier or (self.cycle is not None and not self.cycle.response_complete)
+        return self.cycle is not None and self.cycle.response_started
 
 
 def _response(status: int, code: str, detail: str) -> bytes:
@@ -267,13 +275,14 @@ def _response(status: int, code: str, detail: str) -> bytes:
     )
 
 
-def _only_health(app: Any) -> Any:
+def _only_health(app: Any, connections: Connections) -> Any:
     """The application for a connection beyond the limit."""
 
     async def limited(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"] in OPEN_PATHS:
             await app(scope, receive, send)
             return
+        connections.count("connections")
         whole = _response(503, "OVERLOADED", "the service has as many connections as it may have; try again shortly")
         body = whole.partition(b"\r\n\r\n")[2]
         headers = [

@@ -30,6 +30,8 @@ SMALL: Final = 2**22
 """Multiplications of a computation on the event loop: about a millisecond."""
 MAX_WAITING_ROWS: Final = 2**15
 """Rows that may wait, unless single requests may have more than half as many."""
+MAX_WAITING_NUMBERS: Final = 2**26
+"""Numbers of the waiting rows, or of their results: 256 MiB."""
 BATCH_ROWS: Final = 512
 """Rows that the thread computes at once."""
 IN_FLIGHT: Final = 2
@@ -81,7 +83,8 @@ class _Item:
 
 
 class Batcher:
-    """Computes for all requests of one event loop; at most `max_rows` rows wait or are computed at a time."""
+    """Computes for all requests of one event loop; at most `max_rows` rows wait or are computed at a time, and at most
+    so many as have `MAX_WAITING_NUMBERS` numbers. A request that is alone is never refused."""
 
     def __init__(self, cache: ModelCache, thread: Compute, measurements: Measurements, *, max_rows: int) -> None:
         self._models = cache
@@ -89,6 +92,7 @@ class Batcher:
         self._thread = thread
         self._max_rows = max_rows
         self._rows = 0
+        self._numbers = 0
         self._soon: dict[Key, list[_Item]] = {}
         self._turn_is_due = False
         self._has_one_thread = False
@@ -103,18 +107,24 @@ class Batcher:
         Raises `Overloaded` at once if too many rows wait, `NotFinite`, and what loading the model raises. Rows of a
         cancelled request are computed no more.
         """
-        if self._rows and self._rows + len(rows) > self._max_rows:
+        model = self._models.loaded(digest)
+        widest = max(rows.shape[1], 0 if model is None else model.n_inputs, 0 if model is None else model.n_latents)
+        numbers = len(rows) * widest
+        too_many = self._rows + len(rows) > self._max_rows or self._numbers + numbers > MAX_WAITING_NUMBERS
+        if self._rows and too_many:
             raise Overloaded(
                 f"{self._rows} rows are waiting to be computed; try again in {RETRY_SECONDS} s",
                 retry_after=RETRY_SECONDS,
             )
-        item = _Item(rows, asyncio.get_running_loop().create_future(), self._models.loaded(digest))
+        item = _Item(rows, asyncio.get_running_loop().create_future(), model)
         self._rows += len(rows)
+        self._numbers += numbers
         try:
             self._admit((digest, operation), item)
             return await item.future
         finally:
             self._rows -= len(rows)
+            self._numbers -= numbers
 
     @property
     def waiting_rows(self) -> int:
@@ -122,8 +132,7 @@ class Batcher:
         return self._rows
 
     def _admit(self, key: Key, item: _Item) -> None:
-        model = item.model
-        if model is not None and model.is_on_cpu and _cost(model, key[1], len(item.rows)) <= SMALL:
+        if item.model is not None and is_small(item.model, key[1], len(item.rows)):
             self._soon.setdefault(key, []).append(item)
             if not self._turn_is_due:
                 self._turn_is_due = True
@@ -184,6 +193,11 @@ class Batcher:
         self._in_flight -= 1
         _finish(key[1], [item for item, _ in batch], results)
         self._send()
+
+
+def is_small(model: "TrainedModel", operation: Operation, rows: int) -> bool:
+    """Whether the event loop computes so many rows itself."""
+    return model.is_on_cpu and _cost(model, operation, rows) <= SMALL
 
 
 def _cost(model: "TrainedModel", operation: Operation, rows: int) -> int:

@@ -13,6 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final, ParamSpec, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
+from starlette.types import Receive
 
 from service.errors import Overloaded
 from sparse_coding import models
@@ -46,7 +47,7 @@ class Compute:
         Raises `Overloaded` at once if the queue is full, and `ClientDisconnect` if the client disconnects first; work
         that has not begun by then never begins. The request's body must have been read before.
         """
-        return await while_connected(request, asyncio.wrap_future(self._submit(function, *args, **kwargs)))
+        return await while_connected(request.receive, asyncio.wrap_future(self._submit(function, *args, **kwargs)))
 
     async def result(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What `function` returns or raises in the thread, after all that waits for it: the caller bounds the queue."""
@@ -108,12 +109,12 @@ class Compute:
         self._executor.shutdown(wait=True, cancel_futures=True)
 
 
-async def while_connected(request: Request, work: Awaitable[T]) -> T:
+async def while_connected(receive: Receive, work: Awaitable[T]) -> T:
     """What `work` gives; it is cancelled if the client disconnects first, and `ClientDisconnect` is raised.
 
     The request's body must have been read before.
     """
-    waiting, gone = asyncio.ensure_future(work), asyncio.ensure_future(_disconnect(request))
+    waiting, gone = asyncio.ensure_future(work), asyncio.ensure_future(_disconnect(receive))
     try:
         await asyncio.wait((waiting, gone), return_when=asyncio.FIRST_COMPLETED)
         if not waiting.done():
@@ -136,7 +137,7 @@ def _call(function: Callable[[], T]) -> T:
         return function()
 
 
-async def _disconnect(request: Request) -> None:
+async def _disconnect(receive: Receive) -> None:
     """Return when the client has disconnected."""
-    while (await request.receive())["type"] != "http.disconnect":
+    while (await receive())["type"] != "http.disconnect":
         pass

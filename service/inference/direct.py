@@ -11,22 +11,21 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import numpy as np
 from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope, Send
 
-from registry.errors import RegistryError
 from service.errors import ServiceError
 from service.http import access, paths, representations
 from service.http.access import Recorder
 from service.http.guard import Admission
 from service.http.metrics import Measurements
 from service.http.representations import JSON, NPY, PNG, SAFETENSORS, Representation
-from service.inference import inputs, operations, plain_bodies
+from service.inference import batcher, compute, inputs, operations, plain_bodies
 from service.inference.batcher import Batcher
 from service.inference.model_cache import ModelCache
 from service.inference.names import Names
 from service.inference.operations import Operation
 from service.settings import ServiceSettings
-from sparse_coding.errors import SparseCodingError
 
 if TYPE_CHECKING:
     from sparse_coding.models.weights import TrainedModel
@@ -68,13 +67,13 @@ class Direct:
         settings: ServiceSettings,
         names: Names,
         models: ModelCache,
-        batcher: Batcher,
+        together: Batcher,
         measurements: Measurements,
     ) -> None:
         self._settings = settings
         self._names = names
         self._models = models
-        self._batcher = batcher
+        self._batcher = together
         self._record = Recorder(measurements)
         self._counted = {operation: measurements.rows.labels(operation) for operation in _OFFERS}
         self._admission = Admission(settings)
@@ -105,9 +104,13 @@ class Direct:
             rows = self._rows_of(model, operation, headers[b"content-type"], body, form)
             if rows is None:
                 return _Replayed(body, receive)
-            arrays = await self._batcher.run(found.digest, operation, rows)
+            work = self._batcher.run(found.digest, operation, rows)
+            at_once = batcher.is_small(model, operation, len(rows))  # so that nobody can go meanwhile
+            arrays = await (work if at_once else compute.while_connected(receive, work))
             content = representations.array_bytes(form, arrays, operations.beside(model, found.reference, operation))
-        except (SparseCodingError, ServiceError, RegistryError):
+        except ClientDisconnect:
+            return _Partial(body, {"type": "http.disconnect"}).receive
+        except Exception:  # also what is nobody's fault but ours: it happens again on the other way, which logs it
             return _Replayed(body, receive)
         self._counted[operation].inc(len(rows))
         request_id = access.request_id(headers.get(b"x-request-id", b"").decode("latin-1"))

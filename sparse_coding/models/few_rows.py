@@ -27,10 +27,6 @@ class Layers:
         self._network = network
         self._encoder, self._decoder = _transposed(network.encoder), _transposed(network.decoder)
 
-    def are_for(self, rows: int) -> bool:
-        """Whether so many rows are computed with them."""
-        return rows <= FEW and self._encoder is not None and self._decoder is not None
-
     def encode(self, x: Float[Tensor, "B d"]) -> Float[Tensor, "B n"]:
         """The code of scaled inputs."""
         return self._network.encode(x) if self._encoder is None or len(x) > FEW else _passed(self._encoder, x)

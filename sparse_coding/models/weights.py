@@ -103,9 +103,7 @@ class TrainedModel:
     def encode(self, rows: Float32[np.ndarray, "B d"]) -> Float32[np.ndarray, "B n"]:
         """The codes of rows in raw units. Raises `WrongWidth`."""
         _check_width(rows, self.n_inputs, "inputs")
-        if self._layers.are_for(len(rows)):  # without gradients, and without a context that would say so
-            return self._layers.encode(self.preprocessing.to_inputs(torch.from_numpy(np.array(rows)))).numpy()
-        return self._in_chunks(lambda chunk: self.autoencoder.encode(self.preprocessing.to_inputs(chunk)), rows)
+        return self._in_chunks(lambda chunk: self._layers.encode(self.preprocessing.to_inputs(chunk)), rows)
 
     @torch.inference_mode()
     def encode_chunk(self, raw: Shaped[Tensor, "B d"]) -> Float32[np.ndarray, "B n"]:

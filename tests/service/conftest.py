@@ -16,6 +16,7 @@ from registry.database.tables import ModelVersion
 from registry.settings import RegistrySettings
 from service.settings import ServiceSettings
 from testing import api as api_server
+from testing import both_ways as ways
 from testing import published_models
 from testing.api import Api, RunningApi, StartApi
 from testing.databases import Templates
@@ -45,6 +46,15 @@ def shared_api(tmp_path_factory: pytest.TempPathFactory, templates: Templates) -
             copy = Path(shutil.copy(trained.weights, folder))
             shared.publish_trained(dataclasses.replace(trained, weights=copy))
         yield shared
+
+
+@pytest.fixture
+def both_ways(shared_api: SharedApi) -> Iterator[None]:
+    """Whatever is sent to the shared service to be encoded, decoded or reconstructed is sent on both ways."""
+    hooks = shared_api.http.event_hooks
+    shared_api.http.event_hooks = {**hooks, "response": [*hooks["response"], ways.compare]}
+    yield
+    shared_api.http.event_hooks = hooks
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ import pytest
 from service.http.connections import HEALTH_CONNECTIONS, Limits
 from service.settings import ServiceSettings
 from testing.api import Api, StartApi
+from testing.waiting import eventually
 
 pytestmark = pytest.mark.slow
 LIMITS = Limits(connections=20, of_address=20)
@@ -116,6 +117,26 @@ def test_the_limits_are_those_that_are_said(limited: Callable[..., Api], lines: 
             assert code(response + all_of(connection)) == (431, "HEADERS_TOO_LARGE")
 
 
+def test_a_later_request_of_a_connection_is_refused_like_the_first(limited: Callable[..., Api]) -> None:
+    api = limited()
+    with connected(api) as connection:
+        connection.sendall(head(api, "\r\n"))
+        assert connection.recv(65_536).split()[1] == b"200"
+        connection.sendall(head(api, "X-A: a\r\n" * 200 + "\r\n"))
+        assert code(all_of(connection)) == (431, "HEADERS_TOO_LARGE")
+
+
+def test_a_request_that_was_answered_early_is_not_answered_twice(limited: Callable[..., Api]) -> None:
+    """Its body was refused before it came, and then it does not come."""
+    api = limited(body_seconds=0.5)
+    with connected(api) as connection:
+        lines = "Content-Type: application/json\r\nContent-Length: 999999999\r\n\r\n{"
+        connection.sendall(head(api, lines, "POST /api/v1/runs"))
+        received = all_of(connection)
+    assert received.count(b"HTTP/1.1 ") == 1
+    assert received.split()[1] == b"413"
+
+
 def test_a_body_in_tiny_chunks_is_no_header(limited: Callable[..., Api]) -> None:
     api = limited()
     with connected(api) as connection:
@@ -173,10 +194,7 @@ def test_an_answer_that_nobody_reads_ends_the_connection(limited: Callable[..., 
     api = limited(answer_seconds=0.5)
     with connected(api) as connection:
         connection.sendall(head(api, "\r\n", "GET /openapi.json") * 60)
-        deadline = time.monotonic() + PATIENT
-        while not refusals(api, "answer_time"):
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        eventually("the end of the connection", lambda: refusals(api, "answer_time"))
         assert len(all_of(connection)) < 60 * len(api.http.get("/openapi.json").content)
 
 
@@ -198,10 +216,13 @@ def test_beyond_the_limit_only_health_checks_are_served(limited: Callable[..., A
         idle = [stack.enter_context(connected(api)) for _ in range(8)]
         with connected(api) as connection:
             connection.sendall(head(api, "Connection: close\r\n\r\n"))
-            assert all_of(connection).split()[1] == b"200"
+            assert all_of(connection).split()[1] == b"200", "and is no refusal"
         with connected(api) as connection:
             connection.sendall(head(api, "\r\n", "GET /api/v1/models"))
             assert code(all_of(connection)) == (503, "OVERLOADED")
+        with connected(api) as connection:
+            connection.sendall(head(api, "Connection: close\r\n\r\n", "GET /readyz"))
+            assert all_of(connection).split()[1] == b"200"
         more = [stack.enter_context(connected(api)) for _ in range(HEALTH_CONNECTIONS + 4)]
         assert all_of(more[-1]) == b"", "beyond those, a connection is closed at once"
         for each in (*idle, *more):
@@ -213,6 +234,7 @@ def test_beyond_the_limit_only_health_checks_are_served(limited: Callable[..., A
             if all_of(connection).split()[1] == b"200":
                 break
         assert time.monotonic() < deadline
+    assert refusals(api, "connections") >= 2, "the request, and at least one connection"
 
 
 def test_one_address_does_not_take_all(limited: Callable[..., Api]) -> None:

@@ -70,6 +70,12 @@ def thread() -> Iterator[Compute]:
     thread.close()
 
 
+@pytest.fixture(autouse=True)
+def _any_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows are bounded in their number only: the wide model would soon have too many numbers."""
+    monkeypatch.setattr(batchers, "MAX_WAITING_NUMBERS", 2**40)
+
+
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
     found, apply = Calls(), operations.apply
@@ -218,12 +224,12 @@ def test_rows_of_a_client_that_has_gone_are_not_computed(
         await asyncio.wait([*gone, soon])
         held.set()
         await holding
-        await batcher.run(digests["wide"], "encode", rows(3))
+        await batcher.run(digests["wide"], "encode", rows(30))  # so many that the thread computes them, last
         return batcher.waiting_rows
 
     assert asyncio.run(main()) == 0
-    assert sum(calls.rows) <= batchers.IN_FLIGHT * batchers.BATCH_ROWS + 3
-    assert calls.rows[-1] == 3
+    assert sum(calls.rows) <= batchers.IN_FLIGHT * batchers.BATCH_ROWS + 30
+    assert calls.rows[-1] == 30
 
 
 def test_rows_beyond_the_limit_are_refused_at_once(
@@ -240,5 +246,23 @@ def test_rows_beyond_the_limit_are_refused_at_once(
         await first
         assert batcher.waiting_rows == 0
         assert len((await batcher.run(digests["small"], "encode", rows(300)))["codes"]) == 300, "alone, any number"
+
+    asyncio.run(main())
+
+
+def test_numbers_beyond_the_limit_are_refused_however_few_the_rows(
+    models: ModelCache, digests: dict[str, str], thread: Compute, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batchers, "MAX_WAITING_NUMBERS", 10 * 2**16)
+
+    async def main() -> None:
+        batcher = Batcher(models, thread, Measurements("0"), max_rows=1000)
+        first = asyncio.ensure_future(batcher.run(digests["wide"], "encode", rows(9)))
+        await asyncio.sleep(0)
+        with pytest.raises(Overloaded):
+            await batcher.run(digests["wide"], "encode", rows(2))
+        await batcher.run(digests["small"], "encode", rows(20))
+        await first
+        assert len((await batcher.run(digests["wide"], "encode", rows(20)))["codes"]) == 20, "alone, any number"
 
     asyncio.run(main())

@@ -2,8 +2,11 @@
 
 import io
 import json
+import socket
 import struct
+import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,9 +16,13 @@ import safetensors.numpy
 from starlette.types import Receive, Scope, Send
 
 from service.http import logs
+from service.inference import operations
 from service.inference.direct import Direct
-from testing.published_models import SharedApi
-from testing.waiting import eventually
+from service.inference.operations import Arrays
+from testing.api import Api
+from testing.both_ways import OTHER_WAY
+from testing.published_models import SMALL, SharedApi
+from testing.waiting import PATIENCE, eventually
 
 JSON = "application/json"
 NPY = "application/x-npy"
@@ -43,8 +50,6 @@ def listed(array: np.ndarray, name: str = "inputs") -> bytes:
     return json.dumps({name: array.tolist()}).encode()
 
 
-OTHER_WAY = {"Content-Encoding": "identity"}
-"""A header that changes nothing, with which no request is answered directly."""
 ONE, SOME = rows(1, 64), rows(5, 64)
 TENSOR = {"inputs": {"dtype": "F32", "shape": [2**40, 2**20], "data_offsets": [0, 2**62]}}
 USUAL: dict[str, tuple[str, str, str, bytes]] = {
@@ -134,16 +139,21 @@ def answered(shared_api: SharedApi, monkeypatch: pytest.MonkeyPatch) -> list[boo
     """Whether each request was answered directly; all models of the cases are loaded."""
     for name, (width, _) in WIDTHS.items():
         shared_api.http.post(f"/api/v1/models/{name}/encode", json={"inputs": rows(1, width).tolist()})
-    direct: Direct = shared_api.app.state.direct
+    return watched(shared_api, monkeypatch)
+
+
+def watched(api: Api, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Whether each request was answered directly, in the order in which they ended."""
+    direct: Direct = api.app.state.direct
     taken: list[bool] = []
     answer = direct.answer
 
-    async def watched(scope: Scope, receive: Receive, send: Send) -> Receive | None:
+    async def noted(scope: Scope, receive: Receive, send: Send) -> Receive | None:
         left = await answer(scope, receive, send)
         taken.append(left is None)
         return left
 
-    monkeypatch.setattr(direct, "answer", watched)
+    monkeypatch.setattr(direct, "answer", noted)
     return taken
 
 
@@ -262,23 +272,64 @@ def test_both_ways_measure_and_log_the_same(
 
 
 def test_a_moved_alias_and_a_deleted_version_are_seen_by_the_next_request(
-    shared_api: SharedApi, answered: list[bool], published: Any
+    api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """On each database."""
+    moving = SharedApi(**vars(api))
+    moving.add_digits(tmp_path)
+    spec = {"name": "moving", "dataset": {"name": "digits"}, "model": SMALL, "training": {"epochs": 1}}
     for _ in range(2):
-        published("moving")
+        moving.publish(tmp_path, spec)
+    answered = watched(moving, monkeypatch)
     models = "/api/v1/models/moving"
     body = listed(ONE)
     for version in (1, 2):  # loaded
-        assert send(shared_api, (f"moving@{version}", "encode", JSON, body)).json()["model"] == f"moving@{version}"
+        assert send(moving, (f"moving@{version}", "encode", JSON, body)).json()["model"] == f"moving@{version}"
     for number, version in enumerate((1, 2, 1, 2)):
-        shared_api.http.put(f"{models}/aliases/here", json={"version": version}).raise_for_status()
-        answer = send(shared_api, ("moving@here", "encode", JSON, body))
+        moving.http.put(f"{models}/aliases/here", json={"version": version}).raise_for_status()
+        answer = send(moving, ("moving@here", "encode", JSON, body))
         assert answer.json()["model"] == f"moving@{version}"
         assert first(4 + 2 * number, answered)[-1], "once it is loaded"
-    shared_api.http.delete(f"{models}/aliases/here").raise_for_status()
-    assert send(shared_api, ("moving@here", "encode", JSON, body)).status_code == 404
-    shared_api.http.delete(f"{models}@2").raise_for_status()
-    assert send(shared_api, ("moving@2", "encode", JSON, body)).status_code == 404
-    assert send(shared_api, ("moving", "encode", JSON, body)).json()["model"] == "moving@1"
-    published("moving")
-    assert send(shared_api, ("moving", "encode", JSON, body)).json()["model"] == "moving@3"
+    moving.http.delete(f"{models}/aliases/here").raise_for_status()
+    assert send(moving, ("moving@here", "encode", JSON, body)).status_code == 404
+    moving.http.delete(f"{models}@2").raise_for_status()
+    assert send(moving, ("moving@2", "encode", JSON, body)).status_code == 404
+    assert send(moving, ("moving", "encode", JSON, body)).json()["model"] == "moving@1"
+    moving.publish(tmp_path, spec)
+    assert send(moving, ("moving", "encode", JSON, body)).json()["model"] == "moving@3"
+
+
+def test_an_error_of_our_own_is_worded_on_the_other_way(
+    shared_api: SharedApi, answered: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> Arrays:
+        raise ValueError("a secret of the service")
+
+    monkeypatch.setattr(operations, "apply", broken)
+    answer = send(shared_api, USUAL["one row"])
+    assert first(1, answered) == [False]
+    assert (answer.status_code, answer.json()["code"]) == (500, "INTERNAL_ERROR")
+    assert answer.json()["request_id"] == "one"
+    assert "secret" not in answer.text
+
+
+def test_rows_of_a_client_that_has_gone_are_dropped(shared_api: SharedApi, tmp_path: Path) -> None:
+    """They wait for the thread, which is held up, and stop to wait while it still is."""
+    training = {"epochs": 1, "batch_size": 1024}
+    spec = {"name": "slow", "dataset": {"name": "digits"}, "model": {"n_latents": 8192, "hidden": []}}
+    shared_api.publish(tmp_path, {**spec, "training": training})
+    case = ("slow", "encode", NPY, npy(rows(10, 64)))
+    assert send(shared_api, case, Accept=NPY).status_code == 200  # loaded
+    batcher = shared_api.app_state.batcher
+    held = threading.Event()
+    holding = batcher._thread._executor.submit(held.wait, PATIENCE)
+    try:
+        url = shared_api.http.base_url
+        with socket.create_connection((url.host, url.port or 0)) as connection:
+            lines = f"Host: 127.0.0.1\r\nContent-Type: {NPY}\r\nAccept: {NPY}\r\nContent-Length: {len(case[3])}\r\n\r\n"
+            connection.sendall(f"POST /api/v1/models/slow/encode HTTP/1.1\r\n{lines}".encode() + case[3])
+            eventually("rows that wait", lambda: batcher.waiting_rows == 10)
+        eventually("none that wait", lambda: batcher.waiting_rows == 0)
+        assert not holding.done()
+    finally:
+        held.set()

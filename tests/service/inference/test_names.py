@@ -58,6 +58,21 @@ def test_an_outage_is_told_to_all_that_wait(names: Names, monkeypatch: pytest.Mo
     assert isinstance(third, Found)
 
 
+def test_a_locked_database_is_waited_for_elsewhere(shared_api: SharedApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The look-up on the event loop gives up at once; the other, in a thread, waits and answers."""
+    names = Names(shared_api.app_state.database)
+    assert names._kept is not None
+
+    def locked(reference: str) -> Found:
+        raise DatabaseUnavailable("locked", "")
+
+    monkeypatch.setattr(names._kept, "find", locked)
+    found = asyncio.run(names.find("kl"))
+    assert found is not None
+    assert found.reference == "kl@1"
+    names.close()
+
+
 def test_one_that_stops_waiting_leaves_the_others(names: Names) -> None:
     async def main() -> Found | None:
         first, second = (asyncio.ensure_future(names.find("kl")) for _ in range(2))

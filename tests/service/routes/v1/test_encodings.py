@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from testing.published_models import SharedApi
 
+pytestmark = pytest.mark.usefixtures("both_ways")
+
 NPY = "application/x-npy"
 SAFETENSORS = "application/vnd.safetensors"
 JSON = "application/json"
@@ -441,4 +443,4 @@ def test_counted_rows_are_exposed(shared_api: SharedApi) -> None:
 
     before = counted()
     encode(shared_api, {"inputs": images(7).tolist()})
-    assert counted() == before + 7
+    assert counted() == before + 2 * 7, "on each way"

@@ -11,6 +11,8 @@ from PIL import Image
 
 from testing.published_models import SharedApi
 
+pytestmark = pytest.mark.usefixtures("both_ways")
+
 INDICES = list(range(12))
 
 

@@ -12,6 +12,8 @@ import safetensors.numpy
 from sparse_coding.data import uploads
 from testing.published_models import SharedApi
 
+pytestmark = pytest.mark.usefixtures("both_ways")
+
 NPY = {"Content-Type": "application/x-npy"}
 SAFETENSORS = {"Content-Type": "application/vnd.safetensors"}
 ROUTES = ["encode", "reconstruct", "truncation", "truncation/strip?format=json"]
